@@ -1,0 +1,49 @@
+"""Atomic save and load of everything a run needs to go on."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+CHECKPOINT_DIR = "checkpoint"
+LAST = "last.pt"
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values to a temporary name, then rename: never half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def load(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint; only tensors and plain values, nothing is unpickled.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is truncated or is no checkpoint.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist, expected a checkpoint file")
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{path} ({path.stat().st_size} bytes) is truncated or not a checkpoint: "
+            f"{str(error).splitlines()[0]}; nothing was changed: restore the file from a copy, or "
+            "start a new run"
+        ) from error
+    return cast(dict[str, Any], content)
+
+
+def remove_others(folder: Path, keep: set[str]) -> None:
+    """Delete the weights in ``folder`` that no checkpoint refers to any more."""
+    for path in folder.glob("*.pt"):
+        if path.name not in keep:
+            path.unlink()

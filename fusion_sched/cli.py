@@ -1,0 +1,129 @@
+"""fusion-sched: train and replay take Hydra overrides, everything else ordinary flags.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import fusion_sched
+
+FAILED, WRONG_USAGE = 1, 2
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+app = typer.Typer(
+    help="Train multimodal classifiers in two stages, scheduled by partial information "
+    "decomposition.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console(soft_wrap=False)
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def main() -> None:
+    """Run the command line; every error becomes one message and an exit code."""
+    wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
+    try:
+        app()
+    except (KeyboardInterrupt, BrokenPipeError) as stopped:
+        fail(f"stopped by {type(stopped).__name__}", FAILED)
+    except Exception as error:
+        if wants_traceback:
+            raise
+        fail(*explain(error))
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """Return an error as a message and an exit code."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        details = [str(error)]
+        if error.__cause__ is not None and str(error.__cause__) not in details[0]:
+            details.append(str(error.__cause__))
+        return "\n".join(details), WRONG_USAGE
+    if isinstance(error, ValueError | OSError | FloatingPointError):
+        return str(error), FAILED
+    return f"{type(error).__name__}: {error} (set {FULL_ERROR}=1 for the traceback)", FAILED
+
+
+def fail(message: str, code: int) -> None:
+    """Print one error and leave."""
+    errors.print(f"[bold red]error:[/] {escape(message)}")
+    sys.exit(code)
+
+
+def escape(text: str) -> str:
+    """Return text whose brackets rich does not read as markup."""
+    from rich.markup import escape as escape_markup
+
+    return escape_markup(text)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave, if asked to."""
+    if wanted:
+        console.print(f"fusion-sched {fusion_sched.__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Train multimodal classifiers in two stages, scheduled by information."""
+
+
+@app.command(context_settings=OVERRIDES, add_help_option=False)
+def train(context: typer.Context) -> None:
+    """Train in two stages. Takes Hydra overrides: see [bold]fusion-sched train --help[/]."""
+    from fusion_sched import launch
+
+    arguments = context.args
+    if "--help" in arguments or "-h" in arguments:
+        launch.print_help(console)
+    elif any(a.startswith("resume=") for a in arguments):
+        launch.resume(arguments, console)
+    else:
+        launch.train(arguments)
+
+
+@app.command(context_settings=OVERRIDES, add_help_option=False)
+def replay(context: typer.Context) -> None:
+    """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training."""
+    from fusion_sched import launch
+
+    if not context.args or "--help" in context.args or "-h" in context.args:
+        launch.print_replay_help(console)
+    else:
+        launch.replay(context.args, console)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold runs.")],
+) -> None:
+    """Put many runs into one table: mean and deviation over seeds."""
+    from fusion_sched.compare import compare as compare_runs
+
+    table, notes = compare_runs(runs)
+    console.print(table)
+    for note in notes:
+        errors.print(f"[yellow]note:[/] {escape(note)}")
+
+
+if __name__ == "__main__":
+    main()

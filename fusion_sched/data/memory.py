@@ -1,0 +1,109 @@
+"""Samples held in memory, and the split that makes three of them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+
+from fusion_sched.types import Batch, Splits
+
+SPLIT_NAMES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A split whose modalities are tensors ``(N, *shape)``, float32, and labels ``(N,)``."""
+
+    inputs: Mapping[str, Tensor]
+    labels: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.labels)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """Return these samples as one batch."""
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        inputs = {name: values[index] for name, values in self.inputs.items()}
+        return Batch(inputs, self.labels[index], index)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over names, shapes and every byte of the split."""
+        digest = hashlib.sha256()
+        for name, values in [*sorted(self.inputs.items()), ("y", self.labels)]:
+            digest.update(f"{name}{tuple(values.shape)}".encode())
+            digest.update(values.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def stratified_split(
+    labels: np.ndarray, validation: float, test: float, seed: int
+) -> dict[str, np.ndarray]:
+    """Return disjoint sorted indices of train, validation and test, each with every class.
+
+    ``labels`` has shape ``(N,)``; ``validation`` and ``test`` are shares of all samples in (0, 1).
+
+    Raises:
+        ValueError: shares out of range, or a class with too few samples for three splits.
+    """
+    for name, share in (("validation", validation), ("test", test)):
+        if not 0 < share < 1:
+            raise ValueError(f"share of {name} samples is {share}, expected a number in (0, 1)")
+    if validation + test >= 1:
+        raise ValueError(
+            f"validation and test take {validation + test:g} of all samples, expected less than 1 "
+            "so that something is left to train on"
+        )
+    check_class_sizes(labels, validation, test)
+    everything = np.arange(len(labels))
+    rest, test_index = train_test_split(
+        everything, test_size=test, stratify=labels, random_state=seed
+    )
+    train_index, validation_index = train_test_split(
+        rest, test_size=validation / (1 - test), stratify=labels[rest], random_state=seed
+    )
+    found = dict(zip(SPLIT_NAMES, (train_index, validation_index, test_index), strict=True))
+    return {name: np.sort(index) for name, index in found.items()}
+
+
+def check_class_sizes(labels: np.ndarray, validation: float, test: float) -> None:
+    """Raise where the smallest class cannot put one sample into each split."""
+    classes, counts = np.unique(labels, return_counts=True)
+    needed = int(np.ceil(1 / min(validation, test, 1 - validation - test)))
+    if counts.min() < needed:
+        scarce = {str(c): int(n) for c, n in zip(classes, counts, strict=True) if n < needed}
+        raise ValueError(
+            f"too few samples for a stratified split: {scarce} (class: samples), expected at least "
+            f"{needed} of each class for validation={validation:g} and test={test:g}; add samples, "
+            "drop the class, or raise the shares"
+        )
+
+
+def splits_from_arrays(
+    inputs: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    index: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    facts: Mapping[str, Any] | None = None,
+) -> Splits:
+    """Cut modality arrays ``(N, *shape)`` and labels ``(N,)`` by the three index arrays."""
+    parts = {
+        name: InMemory(
+            {m: torch.as_tensor(values[index[name]], dtype=torch.float32)
+             for m, values in inputs.items()},
+            torch.as_tensor(labels[index[name]], dtype=torch.int64),
+        )
+        for name in SPLIT_NAMES
+    }  # fmt: skip
+    return Splits(
+        **parts,
+        plain_train=parts["train"],
+        shapes={m: tuple(values.shape[1:]) for m, values in inputs.items()},
+        classes=tuple(classes),
+        facts=facts or {},
+    )

@@ -1,0 +1,1 @@
+"""Encoders, fusion modules and the network that joins them."""

@@ -1,0 +1,74 @@
+"""The multimodal network: one encoder and head per modality, one fusion module."""
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from fusion_sched.types import Outputs
+
+
+class MultimodalNetwork(nn.Module):
+    """Encoders by modality name, a linear head on each embedding, and a fusion module.
+
+    ``encoders``: modality → module mapping ``(B, *shape)`` to ``(B, size)``; ``heads`` alike to
+    ``(B, classes)``; ``fusion`` maps the dict of embeddings to ``(B, classes)``.
+    """
+
+    def __init__(
+        self, encoders: Mapping[str, nn.Module], heads: Mapping[str, nn.Module], fusion: nn.Module
+    ) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict(encoders)
+        self.heads = nn.ModuleDict(heads)
+        self.fusion = fusion
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modality names, in the dataset's order."""
+        return tuple(self.encoders)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Outputs:
+        """Return fused and unimodal logits, and the embeddings."""
+        embeddings = {m: encoder(inputs[m]) for m, encoder in self.encoders.items()}
+        unimodal = {m: self.heads[m](e) for m, e in embeddings.items()}
+        return Outputs(self.fusion(embeddings), unimodal, embeddings)
+
+    def unimodal_logits(self, inputs: Mapping[str, Tensor], modality: str) -> Tensor:
+        """Return one modality's logits ``(B, classes)``; the others are not run at all."""
+        out: Tensor = self.heads[modality](self.encoders[modality](inputs[modality]))
+        return out
+
+    def train_only(self, active: Collection[str], joint: bool) -> None:
+        """Put the active parts into training mode and freeze the rest.
+
+        A frozen part is in evaluation mode, so that no BatchNorm statistic of it moves, and its
+        parameters want no gradient, so that no optimizer touches them or their state.
+        """
+        for name in self.modalities:
+            for module in (self.encoders[name], self.heads[name]):
+                module.train(name in active)
+                module.requires_grad_(name in active)
+        self.fusion.train(joint)
+        self.fusion.requires_grad_(joint)
+
+
+def embedding_sizes(
+    encoders: Mapping[str, nn.Module], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, int]:
+    """Return the number of features each encoder gives, by running it on one blank input.
+
+    Raises:
+        ValueError: an encoder that does not return ``(B, size)``.
+    """
+    sizes = {}
+    for name, encoder in encoders.items():
+        with torch.no_grad():
+            out = encoder.eval()(torch.zeros(1, *shapes[name]))
+        if out.ndim != 2:
+            raise ValueError(
+                f"the encoder of {name!r} returns shape {tuple(out.shape)} for one sample, "
+                "expected (1, embedding)"
+            )
+        sizes[name] = int(out.shape[1])
+    return sizes

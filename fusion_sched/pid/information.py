@@ -1,0 +1,86 @@
+"""Entropy and mutual information of discrete joints: bits, batched, zeros handled by support."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+BITS = 1.0 / math.log(2.0)  # one nat in bits
+
+
+class _Linearised(torch.autograd.Function):
+    """A number per problem whose derivative is known in closed form (no unrolling of a solver)."""
+
+    @staticmethod
+    def forward(ctx: Any, p: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return value.clone()
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        trailing = slope.dim() - grad.dim()
+        return grad.reshape(grad.shape + (1,) * trailing) * slope, None, None
+
+
+def linearised(p: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+    """`value` (...), differentiable in `p` (..., *cells) with the derivative `slope` (..., *cells)."""
+    result: Tensor = _Linearised.apply(p, value, slope)  # type: ignore[no-untyped-call]
+    return result
+
+
+def entropy(p: Tensor, axes: int = 1) -> Tensor:
+    """Shannon entropy in bits over the last `axes` axes; the leading axes are a batch.
+
+    `p` is non-negative and sums to one over those axes. A cell of zero mass adds nothing, and its
+    infinite slope is taken as zero. As everywhere in this package, the derivative is that on the
+    simplex: only its differences between cells mean anything.
+    """
+    p = torch.as_tensor(p).double()
+    with torch.no_grad():
+        surprisal = -log_on_support(p) * BITS
+        value = _sum_last(p * surprisal, axes)
+        slope = surprisal.expand(p.shape)
+    return linearised(p, value, slope)
+
+
+def mutual_information(p: Tensor) -> Tensor:
+    """I(X;Y) in bits of a joint `p` (..., nx, ny) that sums to one; leading axes are a batch.
+
+    The derivative is the pointwise information log2 p(x,y)/(p(x)p(y)), and zero where p(x,y) = 0;
+    it is that of the normalised joint, so only its differences between cells mean anything.
+    """
+    p = torch.as_tensor(p).double()
+    with torch.no_grad():
+        independent = log_on_support(p.sum(-1, keepdim=True)) + log_on_support(
+            p.sum(-2, keepdim=True)
+        )
+        pointwise = torch.where(p > 0, log_on_support(p) - independent, 0.0) * BITS
+        value = (p * pointwise).sum((-2, -1))
+    return linearised(p, value, pointwise)
+
+
+def conditional_mutual_information(p: Tensor, given: int = -2) -> Tensor:
+    """I(X;Y|Z) in bits of a joint `p` (..., a, b, c): the information between two axes given the third.
+
+    `given` names the conditioning axis among -3, -2 and -1. With `p` (..., n1, n2, ny) the default is
+    I(X1;Y|X2), and `given=-3` is I(X2;Y|X1).
+    """
+    if given not in (-3, -2, -1):
+        raise ValueError(f"given={given!r}; expected -3, -2 or -1, the axis to condition on")
+    p = torch.as_tensor(p).double().movedim(given, -2)  # (..., x, z, y)
+    return mutual_information(p.flatten(-3, -2)) - mutual_information(p.sum(-3))
+
+
+def log_on_support(x: Tensor) -> Tensor:
+    """log x where x > 0, and 0 elsewhere: for sums that leave empty cells out."""
+    return torch.where(x > 0, x, 1.0).log()
+
+
+def _sum_last(x: Tensor, axes: int) -> Tensor:
+    return x.sum(tuple(range(-axes, 0)))

@@ -1,0 +1,52 @@
+"""Run a controller over a stored trace: what would it have decided?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_sched.trace import Trace, diagnosis_from
+from fusion_sched.types import Controller, Decision, Diagnosis, Observation, Stage
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change of stage: the epoch after which it comes (-1 before the first), and the decision."""
+
+    epoch: int
+    decision: Decision
+
+
+def replay(trace: Trace, controller: Controller) -> list[Step]:
+    """Return the decisions over the stored diagnoses, up to the hand-over.
+
+    The diagnoses are those of the run as it was trained: after the first decision that differs
+    from the run's own, they tell what the controller would have said, not what would have come.
+    """
+    start = trace.start
+    longest = start["config"]["stage1"]["epochs"]
+    diagnoses = {record["epoch"]: diagnosis_from(record) for record in trace.of("probe")}
+    state, decision = controller.init(list(start["modalities"]))
+    steps = [Step(-1, decision)]
+    latest: Diagnosis | None = None
+    for record in trace.of("epoch")[:longest]:
+        if decision.stage.joint:
+            break
+        epoch = record["epoch"]
+        latest = diagnoses.get(epoch, latest)
+        last = epoch + 1 >= longest
+        seen = Observation(
+            epoch, latest, epoch in diagnoses, record["accuracy"]["validation"], last
+        )
+        before = decision.stage
+        state, decision = controller.step(state, seen)
+        if last and not decision.stage.joint:
+            everyone = Stage(tuple(start["modalities"]), joint=True)
+            decision = Decision(everyone, f"stage 1 has taken its {longest} epochs")
+        if decision.stage != before:
+            steps.append(Step(epoch, decision))
+    return steps
+
+
+def recorded_stages(trace: Trace) -> list[tuple[int, dict[str, Any]]]:
+    """Return the run's own changes of stage, as (epoch, stage)."""
+    decisions = trace.of("decision")
+    return [(-1 if "from" not in d else d["epoch"], d["to"]) for d in decisions]

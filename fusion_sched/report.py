@@ -1,0 +1,170 @@
+"""A finished or running trace as a picture and as a table."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from fusion_sched.trace import Trace
+
+PICTURE = "trace.png"
+STAGE_COLOURS = {"unimodal": "#dfe8f3", "joint": "#f6e7d3"}
+# Okabe and Ito's palette: distinguishable with every common colour vision.
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+INK = "#222222"
+
+
+def result_table(trace: Trace) -> Table:
+    """Return the run's closing table: each modality alone and fused, on validation and test."""
+    result = trace.result
+    if result is None:
+        raise ValueError(f"{trace.path} holds no result: the run has not ended")
+    table = Table(
+        title=f"epoch {result['selected_epoch'] + 1} of {result['epoch'] + 1}, "
+        "selected on validation",
+        title_justify="left",
+    )
+    for title in ("", "validation", "test", "test macro-F1"):
+        table.add_column(title, justify="right" if title else "left")
+    for name, scores in result["test"].items():
+        table.add_row(
+            name,
+            f"{result['validation'][name]:.1%}",
+            f"{scores['accuracy']:.1%}",
+            f"{scores['macro_f1']:.3f}",
+        )
+    return table
+
+
+def optimism_line(result: dict[str, Any]) -> str:
+    """Return what older papers would have reported, and how much too good that is."""
+    best = result["best_on_test"]
+    return (
+        f"best epoch on test: {best['accuracy']:.1%} (epoch {best['epoch'] + 1}) is what older "
+        f"papers report; it was chosen with the test labels: optimism gap "
+        f"{100 * result['optimism_gap']:+.1f} points"
+    )
+
+
+def draw_trace(trace: Trace, path: Path) -> None:
+    """Draw accuracy, decomposition and information over epochs, with the stages, to a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 9), layout="constrained")
+    accuracy, atoms, information = figure.subplots(3, 1, sharex=True)
+    for axes in (accuracy, atoms, information):
+        shade_stages(axes, trace)
+        axes.grid(axis="y", color="white", linewidth=1)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    draw_accuracy(accuracy, trace)
+    draw_atoms(atoms, trace)
+    draw_information(information, trace)
+    information.set_xlabel("epoch")
+    figure.suptitle(title_of(trace), fontsize=11)
+    figure.savefig(path, dpi=120)
+
+
+def title_of(trace: Trace) -> str:
+    """Return the run in one line."""
+    start, result = trace.start, trace.result
+    controller = start["config"]["controller"]["_target_"].rsplit(".", 1)[-1]
+    text = f"controller {controller}, seed {start['seed']}"
+    if result is not None:
+        text += f": fused test accuracy {result['test']['fused']['accuracy']:.1%}"
+    return text
+
+
+def shade_stages(axes: Any, trace: Trace) -> None:
+    """Shade each stretch of one stage and mark each decision; name the stages at the top."""
+    epochs = trace.of("epoch")
+    begin = 0
+    for number, record in enumerate(epochs):
+        following = epochs[number + 1] if number + 1 < len(epochs) else None
+        same = following is not None and (following["stage"], following["active"]) == (
+            record["stage"], record["active"],
+        )  # fmt: skip
+        if same:
+            continue
+        left, right = epochs[begin]["epoch"] + 0.5, record["epoch"] + 1.5
+        axes.axvspan(left, right, color=STAGE_COLOURS[record["stage"]], linewidth=0, zorder=0)
+        if following is not None:
+            axes.axvline(right, color=INK, linewidth=0.8, linestyle=":")
+        if axes.get_subplotspec().is_first_row():
+            label = "joint" if record["stage"] == "joint" else " + ".join(record["active"])
+            axes.annotate(
+                label, ((left + right) / 2, 1.01), xycoords=("data", "axes fraction"),
+                ha="center", va="bottom", fontsize=8, color=INK,
+                rotation=0 if right - left > 3 else 30,
+            )  # fmt: skip
+        begin = number + 1
+
+
+def draw_accuracy(axes: Any, trace: Trace) -> None:
+    """Draw validation accuracy by modality and fused, and the selected epoch."""
+    epochs = trace.of("epoch")
+    for name, colour in colours(trace).items():
+        points = [(e["epoch"] + 1, e["accuracy"]["validation"].get(name)) for e in epochs]
+        draw_line(axes, points, name, colour)
+    if trace.result is not None:
+        chosen = trace.result["selected_epoch"] + 1
+        value = trace.result["validation"]["fused"]
+        axes.plot(chosen, value, "o", color=INK, markersize=8, fillstyle="none", label="selected")
+    axes.set_ylabel("validation accuracy")
+    axes.set_ylim(0, 1.02)
+    place_legend(axes)
+
+
+def draw_atoms(axes: Any, trace: Trace) -> None:
+    """Draw uniquenesses, redundancy and synergy in bits."""
+    probes = trace.of("probe")
+    for name, colour in colours(trace).items():
+        points = [(p["epoch"] + 1, p["unique_bits"].get(name)) for p in probes]
+        draw_line(axes, points, f"unique {name}", colour, marker=".")
+    for key, label, style in (
+        ("redundancy_bits", "redundancy", "--"),
+        ("synergy_bits", "synergy", "-."),
+    ):
+        points = [(p["epoch"] + 1, p.get(key)) for p in probes]
+        draw_line(axes, points, label, INK, linestyle=style)
+    axes.set_ylabel("information atoms [bit]")
+    place_legend(axes)
+
+
+def draw_information(axes: Any, trace: Trace) -> None:
+    """Draw each modality's and the joint information about the label, in bits."""
+    probes = trace.of("probe")
+    for name, colour in colours(trace).items():
+        points = [(p["epoch"] + 1, p["mi_bits"].get(name)) for p in probes]
+        draw_line(axes, points, f"I({name}; Y)", colour, marker=".")
+    joint = [(p["epoch"] + 1, p["joint_mi_bits"]) for p in probes]
+    draw_line(axes, joint, "I(all; Y)", INK)
+    if probes:
+        axes.axhline(probes[0]["label_entropy_bits"], color=INK, linewidth=0.8, linestyle=":")
+        axes.annotate(
+            "H(Y)", (1, probes[0]["label_entropy_bits"]), xycoords=("axes fraction", "data"),
+            ha="right", va="bottom", fontsize=8,
+        )  # fmt: skip
+    axes.set_ylabel("information [bit]")
+    axes.set_ylim(bottom=0)
+    place_legend(axes)
+
+
+def colours(trace: Trace) -> dict[str, str]:
+    """Return one colour per modality, and ink for ``fused``."""
+    names = list(trace.start["modalities"])
+    return {m: LINE_COLOURS[i % len(LINE_COLOURS)] for i, m in enumerate(names)} | {"fused": INK}
+
+
+def draw_line(
+    axes: Any, points: list[tuple[int, float | None]], label: str, colour: str, **style: Any
+) -> None:
+    """Draw the points that have a value; nothing where none has."""
+    known = [(x, y) for x, y in points if y is not None]
+    if known:
+        axes.plot(*zip(*known, strict=True), label=label, color=colour, linewidth=1.6, **style)
+
+
+def place_legend(axes: Any) -> None:
+    """Put the legend to the right of the axes."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)

@@ -1,0 +1,78 @@
+"""Device, threads, seeds and versions: what a run must know of its machine."""
+
+import hashlib
+import importlib.metadata
+import platform
+import random
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called ``name``; ``auto`` takes CUDA where there is one.
+
+    Raises:
+        ValueError: a name torch does not know, or a device this machine does not have.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={name!r} cannot be used here: {reason}; use device=auto or device=cpu"
+        ) from error
+    return device
+
+
+def seed_for(seed: int, *purpose: int | str) -> int:
+    """Return a 63-bit seed that depends on the run's seed and on what it is for.
+
+    Randomness is a function of (seed, epoch, purpose) and never of what was drawn before: so a
+    resumed run draws what the uninterrupted one would have drawn.
+    """
+    digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch, numpy's and Python's global generators."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002  (for plugged-in code that draws from it)
+    random.seed(seed)
+
+
+def versions() -> dict[str, str]:
+    """Return versions of what the numbers depend on."""
+    packages = ("fusion-sched", "torch", "numpy", "scipy", "scikit-learn", "hydra-core")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **found}
+
+
+def git_revision() -> str | None:
+    """Return the revision of the checkout this package runs from, ``None`` outside of one."""
+    folder = Path(__file__).resolve().parent
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:  # no git on this machine
+        return None
+    tracked = subprocess.run(
+        ["git", "ls-files", "--error-unmatch", "__init__.py"],
+        cwd=folder, capture_output=True, check=False,
+    )  # fmt: skip
+    return answer.stdout.strip() if answer.returncode == 0 and tracked.returncode == 0 else None
+
+
+def describe_device(device: torch.device) -> str:
+    """Return the device in words."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({platform.machine()}, {torch.get_num_threads()} thread(s))"

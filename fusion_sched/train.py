@@ -1,0 +1,426 @@
+"""The story of a run: stage 1, probe, decide, hand over, stage 2, one look at the test labels."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from fusion_sched import checkpoint
+from fusion_sched.engine import (
+    EpochLog,
+    EpochOrder,
+    Evaluation,
+    Loader,
+    embed,
+    evaluate,
+    make_loader,
+    train_epoch,
+)
+from fusion_sched.models.network import MultimodalNetwork
+from fusion_sched.pid.problem import Solver
+from fusion_sched.protocol import protocol_of
+from fusion_sched.runtime import describe_device, git_revision, seed_everything, seed_for, versions
+from fusion_sched.schedules import Schedule
+from fusion_sched.trace import TRACE_FILE, TraceWriter, diagnosis_fields, read_trace, stage_fields
+from fusion_sched.types import (
+    FUSED,
+    Controller,
+    ControllerState,
+    Decision,
+    Diagnosis,
+    Observation,
+    Splits,
+    Stage,
+)
+
+
+class Probe(Protocol):
+    """When to diagnose, on which samples, and how."""
+
+    every: int
+    samples: int
+    source: str
+
+    def diagnose(self, embeddings: dict[str, Tensor], y: Tensor, solver: Solver) -> Diagnosis:
+        """Estimate the information in embeddings ``(N, size)`` about labels ``(N,)``, in bits."""
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """How a stage trains: its longest length, its optimizer and its learning-rate schedule."""
+
+    epochs: int
+    optimizer: Callable[..., Optimizer]
+    schedule: Schedule
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a run is made of."""
+
+    splits: Splits
+    model: MultimodalNetwork
+    probe: Probe
+    solver: Solver
+    controller: Controller
+    stage1: StagePlan
+    stage2: StagePlan
+    unimodal_weight: float
+    equal_budget: bool
+    batch_size: int
+    seed: int
+    device: torch.device
+    config: dict[str, Any]
+
+
+@dataclass
+class State:
+    """What changes while a run goes on, besides weights and optimizer: a checkpoint holds it all.
+
+    ``epoch`` and ``step`` are the next ones; ``peak`` and ``best`` name weights in the checkpoint
+    folder; ``test_predictions`` holds the fused prediction of every joint epoch, not yet scored.
+    """
+
+    stage: Stage
+    controller: ControllerState
+    epoch: int = 0
+    step: int = 0
+    unimodal_epochs: int = 0
+    diagnosis: Diagnosis | None = None
+    peak: str | None = None
+    best: str | None = None
+    best_epoch: int = -1
+    best_validation: dict[str, float] = field(default_factory=dict)
+    test_predictions: list[Tensor] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
+
+
+@dataclass
+class Loaders:
+    """One loader per purpose; only ``train`` is shuffled."""
+
+    train: Loader
+    validation: Loader
+    test: Loader
+    probe: Loader
+    order: EpochOrder
+
+
+@dataclass
+class Run:
+    """A run under way."""
+
+    parts: Parts
+    folder: Path
+    state: State
+    loaders: Loaders
+    trace: TraceWriter
+    optimizer: Optimizer
+    scheduler: LRScheduler
+
+    @property
+    def last_epoch(self) -> int:
+        """Number of epochs over both stages, were stage 2 to start now."""
+        plan = self.parts
+        used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
+        return used + plan.stage2.epochs
+
+    @property
+    def weights(self) -> Path:
+        """Folder of the weights and of the last checkpoint."""
+        return self.folder / checkpoint.CHECKPOINT_DIR
+
+
+def train(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Train in two stages, or go on with the run in ``folder``; return the result event.
+
+    Every event goes to ``folder/trace.jsonl`` and to ``show``. Epochs are selected on validation;
+    test labels are read once, at the end.
+
+    Raises:
+        FloatingPointError: a loss that is not finite.
+        ValueError: a checkpoint that is damaged or belongs to other data.
+    """
+    run = go_on(parts, folder, show) or begin(parts, folder, show)
+    while not (run.state.stage.joint and run.state.epoch >= run.last_epoch):
+        log, seconds = train_one(run)
+        validation = evaluate(run.parts.model, run.loaders.validation)
+        record_epoch(run, log, validation, seconds)
+        fresh = (run.state.epoch + 1) % run.parts.probe.every == 0
+        if fresh:
+            diagnose(run)
+        if run.state.stage.joint:
+            follow_joint(run, validation)
+        else:
+            decide(run, validation, fresh)
+        run.state.epoch += 1
+        save(run)
+    return finish(run)
+
+
+def begin(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) -> Run:
+    """Start a run: trace its setting and the controller's first decision."""
+    memory, decision = parts.controller.init(parts.model.modalities)
+    trace = TraceWriter(folder, show)
+    trace.write("start", **start_fields(parts, folder))
+    state = State(decision.stage, memory)
+    run = Run(parts, folder, state, make_loaders(parts), trace, *make_optimizer(parts, state))
+    record_decision(run, decision, None)
+    save(run)
+    return run
+
+
+def start_fields(parts: Parts, folder: Path) -> dict[str, Any]:
+    """Return what a reader of the trace must know of the run."""
+    splits = parts.splits
+    named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    fingerprint = {name: split.fingerprint() for name, split in named.items()}
+    fields = {
+        "run": folder.name,
+        "modalities": {m: list(shape) for m, shape in splits.shapes.items()},
+        "classes": list(splits.classes),
+        "split_sizes": {name: len(split) for name, split in named.items()},
+        "fingerprint": fingerprint,
+        **protocol_of(parts.config, fingerprint),
+        "facts": dict(splits.facts),
+        "seed": parts.seed,
+        "parameters": sum(p.numel() for p in parts.model.parameters()),
+        "device": describe_device(parts.device),
+        "versions": versions(),
+        "git": git_revision(),
+        "config": parts.config,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def make_loaders(parts: Parts) -> Loaders:
+    """Return the loaders; the probe's samples are a fixed, class-stratified choice."""
+    splits, size = parts.splits, parts.batch_size
+    order = EpochOrder(len(splits.train), parts.seed)
+    source = splits.plain_train if parts.probe.source == "train" else splits.validation
+    chosen = stratified_choice(source.labels.numpy(), parts.probe.samples, parts.seed)
+    return Loaders(
+        train=make_loader(splits.train, size, order),
+        validation=make_loader(splits.validation, size),
+        test=make_loader(splits.test, size),
+        probe=make_loader(source, size, chosen),
+        order=order,
+    )
+
+
+def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:
+    """Return at most ``count`` sorted positions, each class in its share."""
+    if count >= len(labels):
+        return list(range(len(labels)))
+    rng = np.random.default_rng(seed_for(seed, "probe"))
+    shuffled = rng.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    # Every k-th of the samples sorted by class: shares are right to within one sample.
+    picked = by_class[np.floor(np.arange(count) * len(labels) / count).astype(int)]
+    return sorted(picked.tolist())
+
+
+def make_optimizer(parts: Parts, state: State) -> tuple[Optimizer, LRScheduler]:
+    """Return the stage's own optimizer and schedule, over all parameters.
+
+    A frozen parameter has no gradient, and torch's optimizers leave such a parameter and its
+    state alone.
+    """
+    parts.model.requires_grad_(True)
+    if not state.stage.joint:
+        plan, epochs = parts.stage1, parts.stage1.epochs
+    else:
+        plan = parts.stage2
+        spare = parts.stage1.epochs - state.unimodal_epochs if parts.equal_budget else 0
+        epochs = plan.epochs + spare
+    optimizer = plan.optimizer(parts.model.parameters())
+    return optimizer, plan.schedule(optimizer, epochs)
+
+
+def train_one(run: Run) -> tuple[EpochLog, float]:
+    """Train one epoch of the present stage; return its log and its seconds."""
+    started = time.perf_counter()
+    seed_everything(seed_for(run.parts.seed, "epoch", run.state.epoch))
+    run.loaders.order.epoch = run.state.epoch
+    log = train_epoch(
+        run.parts.model, run.loaders.train, run.optimizer, run.state.stage,
+        run.parts.unimodal_weight,
+    )  # fmt: skip
+    seconds = time.perf_counter() - started
+    run.state.step += len(run.loaders.train)
+    run.state.seconds["train"] += seconds
+    return log, seconds
+
+
+def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float) -> None:
+    """Trace the epoch and step the schedule; the fused head counts only once it trains."""
+    stage = run.state.stage
+    accuracy = validation.accuracy()
+    shown = {m: a for m, a in accuracy.items() if stage.joint or m != FUSED}
+    run.trace.write(
+        "epoch",
+        epoch=run.state.epoch,
+        step=run.state.step,
+        **stage_fields(stage),
+        loss=log.loss,
+        accuracy={"train": log.accuracy, "validation": shown},
+        lr=run.scheduler.get_last_lr()[0],
+        samples_per_second=round(log.samples / seconds, 1),
+        seconds=round(seconds, 4),
+    )
+    run.scheduler.step()
+
+
+def diagnose(run: Run) -> None:
+    """Embed the probe's samples, decompose, and trace the diagnosis."""
+    started = time.perf_counter()
+    embeddings, y = embed(run.parts.model, run.loaders.probe)
+    embedded = time.perf_counter() - started
+    diagnosis = run.parts.probe.diagnose(embeddings, y, run.parts.solver)
+    run.state.diagnosis = diagnosis
+    run.state.seconds["probe"] += time.perf_counter() - started
+    fields = diagnosis_fields(diagnosis)
+    fields["seconds"] = {"embed": embedded, **fields["seconds"]}
+    run.trace.write(
+        "probe",
+        epoch=run.state.epoch, step=run.state.step, **stage_fields(run.state.stage), **fields,
+    )  # fmt: skip
+
+
+def decide(run: Run, validation: Evaluation, fresh: bool) -> None:
+    """Ask the controller, remember or restore weights as it says, and change the stage."""
+    state = run.state
+    state.unimodal_epochs += 1
+    last = state.unimodal_epochs >= run.parts.stage1.epochs
+    seen = Observation(state.epoch, state.diagnosis, fresh, validation.accuracy(), last)
+    state.controller, decision = run.parts.controller.step(state.controller, seen)
+    if last and not decision.stage.joint:
+        everyone = Stage(run.parts.model.modalities, joint=True)
+        decision = Decision(everyone, f"stage 1 has taken its {state.unimodal_epochs} epochs")
+    if decision.keep:
+        state.peak = keep_weights(run, "peak")
+    if decision.stage == state.stage:
+        return
+    before = state.stage
+    if decision.restore and state.peak is not None:
+        content = checkpoint.load(run.weights / state.peak, run.parts.device)
+        run.parts.model.load_state_dict(content["model"])
+    state.stage = decision.stage
+    record_decision(run, decision, before)
+    if state.stage.joint:
+        run.optimizer, run.scheduler = make_optimizer(run.parts, state)
+
+
+def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
+    """Trace a change of stage, and why."""
+    origin = {} if before is None else {"from": stage_fields(before)}
+    run.trace.write(
+        "decision",
+        epoch=run.state.epoch, step=run.state.step, **stage_fields(decision.stage),
+        **origin, to=stage_fields(decision.stage), restored=decision.restore,
+        reason=decision.reason, controller=run.state.controller,
+    )  # fmt: skip
+
+
+def follow_joint(run: Run, validation: Evaluation) -> None:
+    """Keep the weights that are best on validation; lay this epoch's test predictions aside."""
+    state, accuracy = run.state, validation.accuracy()
+    if not state.best_validation or accuracy[FUSED] > state.best_validation[FUSED]:
+        state.best, state.best_epoch = keep_weights(run, "best"), state.epoch
+        state.best_validation = accuracy
+    predicted = evaluate(run.parts.model, run.loaders.test).predictions[FUSED]
+    state.test_predictions.append(predicted)
+
+
+def keep_weights(run: Run, purpose: str) -> str:
+    """Save the present weights under a name of their own; return it."""
+    name = f"{purpose}-{run.state.epoch:04d}.pt"
+    checkpoint.save(run.weights / name, {"model": run.parts.model.state_dict()})
+    return name
+
+
+def save(run: Run) -> None:
+    """Write the checkpoint, then delete the weights that it no longer names."""
+    state = run.state
+    content = {
+        "state": {
+            **{name: getattr(state, name) for name in state.__dataclass_fields__},
+            "stage": asdict(state.stage),
+            "diagnosis": None if state.diagnosis is None else asdict(state.diagnosis),
+        },
+        "model": run.parts.model.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "scheduler": run.scheduler.state_dict(),
+        "trace_lines": run.trace.lines,
+        "elapsed": run.trace.elapsed,
+    }
+    checkpoint.save(run.weights / checkpoint.LAST, content)
+    checkpoint.remove_others(run.weights, {checkpoint.LAST, str(state.peak), str(state.best)})
+
+
+def go_on(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) -> Run | None:
+    """Return the run that ``folder`` holds, as it was after its last whole epoch, or ``None``."""
+    path = folder / checkpoint.CHECKPOINT_DIR / checkpoint.LAST
+    if not path.exists():
+        return None
+    content = checkpoint.load(path, parts.device)
+    check_same_data(parts, folder)
+    saved = content["state"]
+    stage = Stage(tuple(saved["stage"]["active"]), saved["stage"]["joint"])
+    diagnosis = None if saved["diagnosis"] is None else Diagnosis(**saved["diagnosis"])
+    state = State(**{**saved, "stage": stage, "diagnosis": diagnosis})
+    parts.model.load_state_dict(content["model"])
+    optimizer, scheduler = make_optimizer(parts, state)
+    optimizer.load_state_dict(content["optimizer"])
+    scheduler.load_state_dict(content["scheduler"])
+    trace = TraceWriter(folder, show, content["trace_lines"], content["elapsed"])
+    return Run(parts, folder, state, make_loaders(parts), trace, optimizer, scheduler)
+
+
+def check_same_data(parts: Parts, folder: Path) -> None:
+    """Raise where the data is no longer what the run began with."""
+    began = read_trace(folder).start["fingerprint"]
+    splits = parts.splits
+    now = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    for name, split in now.items():
+        if split.fingerprint() != began[name]:
+            raise ValueError(
+                f"the {name} split has fingerprint {split.fingerprint()}, but {folder / TRACE_FILE} "
+                f"began with {began[name]}: the data has changed, so the run cannot go on; bring "
+                "the data back or start a new run"
+            )
+
+
+def finish(run: Run) -> dict[str, Any]:
+    """Score the selected epoch on test, and, for older papers, the best epoch on test."""
+    state, model = run.state, run.parts.model
+    content = checkpoint.load(run.weights / str(state.best), run.parts.device)
+    model.load_state_dict(content["model"])
+    test = evaluate(model, run.loaders.test)
+    accuracy, f1 = test.accuracy(), test.macro_f1()
+    scores = [float((predicted == test.y).double().mean()) for predicted in state.test_predictions]
+    best_on_test = max(scores)
+    seconds = {name: round(value, 3) for name, value in state.seconds.items()}
+    fields = {
+        "epoch": state.epoch - 1,
+        "selected_epoch": state.best_epoch,
+        "unimodal_epochs": state.unimodal_epochs,
+        "validation": state.best_validation,
+        "test": {m: {"accuracy": accuracy[m], "macro_f1": f1[m]} for m in accuracy},
+        "best_on_test": {
+            "accuracy": best_on_test,
+            "epoch": state.unimodal_epochs + scores.index(best_on_test),
+        },
+        "optimism_gap": best_on_test - accuracy[FUSED],
+        "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
+    }
+    run.trace.write("result", **fields)
+    run.trace.close()
+    return fields

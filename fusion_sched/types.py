@@ -1,0 +1,156 @@
+"""The nouns everyone shares: a batch, a model's outputs, a stage, a diagnosis, a decision."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+FUSED = "fused"
+
+
+class Batch(NamedTuple):
+    """Some samples.
+
+    ``inputs``: modality name → tensor ``(B, *shape)``; ``y``: int64 class ids ``(B,)``;
+    ``index``: int64 position of each sample in its split ``(B,)``.
+    """
+
+    inputs: dict[str, Tensor]
+    y: Tensor
+    index: Tensor
+
+
+class Outputs(NamedTuple):
+    """What a network says of a batch.
+
+    ``logits``: fused ``(B, classes)``; ``unimodal``: modality → ``(B, classes)``;
+    ``embeddings``: modality → ``(B, embedding)``.
+    """
+
+    logits: Tensor
+    unimodal: dict[str, Tensor]
+    embeddings: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Which modalities train, and whether jointly through the fusion module.
+
+    A unimodal stage trains the encoder and head of every modality in ``active``; the others are
+    paused. The joint stage trains everything.
+    """
+
+    active: tuple[str, ...]
+    joint: bool = False
+
+    @property
+    def name(self) -> str:
+        """``"unimodal"`` or ``"joint"``, as the trace writes it."""
+        return "joint" if self.joint else "unimodal"
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(self.active)})"
+
+
+class Samples(Protocol):
+    """One split of a dataset: what a loader needs, and what a fingerprint needs."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """Return these samples as one batch."""
+
+    @property
+    def labels(self) -> Tensor:
+        """Return int64 class ids ``(len(self),)``."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of the split's content."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What a dataset loads: three disjoint splits and a view of train without augmentation."""
+
+    train: Samples
+    validation: Samples
+    test: Samples
+    plain_train: Samples
+    shapes: Mapping[str, tuple[int, ...]]
+    classes: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Dataset(Protocol):
+    """Knobs in the object, data in the call."""
+
+    def load(self) -> Splits:
+        """Read or generate the data; raise ``ValueError`` or ``OSError`` where it is unusable."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Information, in bits, that the modalities' embeddings carry about the label.
+
+    ``unique``, ``mi`` and ``ecs`` hold one value per modality. ``synergy`` and ``redundancy`` are
+    ``None`` with a single modality. ``gap`` is the solver's certified error.
+    """
+
+    unique: Mapping[str, float]
+    mi: Mapping[str, float]
+    ecs: Mapping[str, float]
+    joint_mi: float
+    label_entropy: float
+    samples: int
+    clusters: Mapping[str, int]
+    redundancy: float | None = None
+    synergy: float | None = None
+    gap: float | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Observation(NamedTuple):
+    """What a controller sees at the end of an epoch of stage 1.
+
+    ``epoch`` counts from 0; ``diagnosis`` is the latest one (``None`` before the first) and
+    ``fresh`` says whether it was made in this epoch; ``last`` marks the last epoch that stage 1
+    may take: a controller that does not hand over then is overruled.
+    """
+
+    epoch: int
+    diagnosis: Diagnosis | None
+    fresh: bool
+    validation: Mapping[str, float]
+    last: bool
+
+
+ControllerState = dict[str, Any]
+"""A controller's memory: JSON values only, so that it checkpoints and goes into the trace."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a controller wants next, and why, in words that hold the numbers.
+
+    ``keep`` asks the run to remember the present weights; ``restore`` asks it to go back to the
+    remembered ones before it goes on.
+    """
+
+    stage: Stage
+    reason: str
+    keep: bool = False
+    restore: bool = False
+
+
+class Controller(Protocol):
+    """A pure state machine: same state and observation, same answer."""
+
+    def init(self, modalities: Sequence[str]) -> tuple[ControllerState, Decision]:
+        """Return the state before training and the stage to begin with."""
+
+    def step(
+        self, state: ControllerState, seen: Observation
+    ) -> tuple[ControllerState, Decision]:
+        """Return the next state and decision; ``state`` itself is left as it was."""
