@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from fusion_sched.trace import TRACE_FILE, Trace, read_trace
@@ -41,33 +42,34 @@ def name_rows(traces: list[Trace]) -> list[str]:
     """Return a name for each run: what of its configuration, seed aside, not all runs share."""
     configs = [flat(trace.start["config"]) for trace in traces]
     for config in configs:
-        config.pop("seed", None)
-    keys = sorted(set().union(*configs))
-    varying = [key for key in keys if len({config.get(key) for config in configs}) > 1]
-    targets = {key.rsplit(".", 1)[0] for key in varying if key.endswith("._target_")}
-    names = []
-    for config in configs:
-        parts = []
-        for key in varying:
-            group = key.rsplit(".", 1)[0]
-            if key.endswith("._target_"):
-                parts.append(f"{group}={config.get(key, 'none').rsplit('.', 1)[-1]}")
-            elif group not in targets and key in config:
-                parts.append(f"{key}={config[key]}")
-            elif group in targets and key in config and _differs_within(key, configs):
-                parts.append(f"{key}={config[key]}")
-        names.append(" ".join(parts) or "all runs")
-    return names
+        config.pop("seed")
+    keys = [key for key in sorted(set().union(*configs)) if varies(key, configs)]
+    names = [
+        " ".join(f"{short_key(k)}={short_value(c[k])}" for k in keys if k in c) for c in configs
+    ]
+    return [name or "all runs" for name in names]
 
 
-def _differs_within(key: str, configs: list[dict[str, str]]) -> bool:
-    """Say whether runs of the same choice in the key's group differ in the key."""
-    group = key.rsplit(".", 1)[0]
+def varies(key: str, configs: list[dict[str, str]]) -> bool:
+    """Say whether a key tells runs apart: among runs of the same choice in its group, or, for
+    the choice itself, among all.
+    """
+    group, _, name = key.rpartition(".")
     values: dict[str, set[str]] = {}
     for config in configs:
-        if key in config:
-            values.setdefault(config.get(f"{group}._target_", ""), set()).add(config[key])
+        choice = "" if name == "_target_" else config.get(f"{group}._target_", "")
+        values.setdefault(choice, set()).add(config.get(key, "absent"))
     return any(len(found) > 1 for found in values.values())
+
+
+def short_key(key: str) -> str:
+    """Return ``controller`` for ``controller._target_``, any other key as it is."""
+    return key.removesuffix("._target_")
+
+
+def short_value(value: str) -> str:
+    """Return the class name of a dotted path, any other value as it is."""
+    return value.rsplit(".", 1)[-1] if value.replace(".", "").isidentifier() else value
 
 
 def collect(traces: list[Trace]) -> pd.DataFrame:
@@ -78,12 +80,8 @@ def collect(traces: list[Trace]) -> pd.DataFrame:
         row: dict[str, Any] = {"row": name, "seed": trace.start["seed"], "run": trace.path.parent}
         if result is not None:
             row |= {m: 100 * scores["accuracy"] for m, scores in result["test"].items()}
-            row |= {
-                "optimism gap": 100 * result["optimism_gap"],
-                "unimodal epochs": result["unimodal_epochs"],
-                "probe share": 100 * result["seconds"]["probe"] / result["seconds"]["total"],
-                "seconds": result["seconds"]["total"],
-            }
+            row["gap"] = 100 * result["optimism_gap"]
+            row["alone"] = result["unimodal_epochs"]
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -115,12 +113,18 @@ def compare(paths: Iterable[Path]) -> tuple[Table, list[str]]:
 
 def table_of(frame: pd.DataFrame) -> Table:
     """Return mean ± sample deviation over seeds, a row per name, the columns in percent."""
-    table = Table(title="test accuracy in %, mean ± deviation over seeds", title_justify="left")
+    table = Table(
+        title="test accuracy in %, mean ± deviation over seeds",
+        caption="gap: what choosing the epoch on test would add; alone: epochs of stage 1",
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+    )
     columns = [c for c in frame.columns if c not in ("row", "seed", "run")]
-    table.add_column("run")
+    table.add_column("run", overflow="fold", min_width=14)
     table.add_column("seeds", justify="right")
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for name, rows in frame.groupby("row", sort=False):
         cells = [mean_and_deviation(rows[column]) for column in columns]
         table.add_row(str(name), str(len(rows)), *cells)
@@ -134,4 +138,4 @@ def mean_and_deviation(values: "pd.Series[float]") -> str:
         return "–"
     if len(known) == 1:
         return f"{known.iloc[0]:.1f}"
-    return f"{known.mean():.1f} ± {known.std():.1f}"
+    return f"{known.mean():.1f}±{known.std():.1f}"

@@ -40,9 +40,9 @@ class Display:
         self._last[record["event"]] = record
         if record["event"] == "start":
             self._total = expected_epochs(record)
-        if record["event"] in ("start", "decision"):
-            self.console.print(line(record), soft_wrap=True, highlight=False)
-        elif record["event"] in ("epoch", "probe") and not self.console.is_terminal:
+        if record["event"] in ("start", "decision") or (
+            record["event"] in ("epoch", "probe") and not self.console.is_terminal
+        ):
             self.console.print(line(record), soft_wrap=True, highlight=False)
         if self.console.is_terminal and record["event"] != "result":
             self._live.update(self._picture(), refresh=True)
@@ -117,7 +117,9 @@ def _decision_line(record: Record) -> str:
 def _epoch_line(record: Record) -> str:
     loss = " ".join(f"{m} {value:.3f}" for m, value in record["loss"].items())
     accuracy = " ".join(f"{m} {v:.1%}" for m, v in record["accuracy"]["validation"].items())
-    return f"epoch {record['epoch'] + 1:3d} {record['stage']:8s} loss {loss} | validation {accuracy}"
+    return (
+        f"epoch {record['epoch'] + 1:3d} {record['stage']:8s} loss {loss} | validation {accuracy}"
+    )
 
 
 def _probe_line(record: Record) -> str:

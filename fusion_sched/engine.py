@@ -13,7 +13,6 @@ from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import seed_for
 from fusion_sched.types import FUSED, Batch, Samples, Stage
 
-
 Loader = DataLoader[Batch]
 
 
@@ -37,7 +36,7 @@ def make_loader(samples: Samples, batch_size: int, order: Iterable[int] | None =
         samples,  # type: ignore[arg-type]
         batch_size=batch_size,
         sampler=order,
-        collate_fn=as_is,
+        collate_fn=as_is,  # type: ignore[arg-type]
         generator=torch.Generator().manual_seed(0),
     )
 
@@ -88,7 +87,7 @@ def train_epoch(
         losses = {name: cross_entropy(out, batch.y) for name, out in logits.items()}
         total = weighted_sum(losses, unimodal_weight if stage.joint else 1.0)
         optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         samples += len(batch.y)
         for name, loss in losses.items():
@@ -96,9 +95,10 @@ def train_epoch(
             correct[name] = correct.get(name, 0) + right
             loss_sums[name] = loss_sums.get(name, 0) + loss.detach() * len(batch.y)
     # One device sync per epoch: a broken loss stays broken in the sum.
-    loss = {name: float(value) / samples for name, value in loss_sums.items()}
-    check_finite(loss)
-    return EpochLog(loss, {name: float(value) / samples for name, value in correct.items()}, samples)
+    mean_loss = {name: float(value) / samples for name, value in loss_sums.items()}
+    check_finite(mean_loss)
+    accuracy = {name: float(value) / samples for name, value in correct.items()}
+    return EpochLog(mean_loss, accuracy, samples)
 
 
 def stage_logits(model: MultimodalNetwork, batch: Batch, stage: Stage) -> dict[str, Tensor]:
@@ -117,7 +117,9 @@ def weighted_sum(losses: Mapping[str, Tensor], unimodal_weight: float) -> Tensor
 
 def check_finite(loss: Mapping[str, float]) -> None:
     """Raise where a loss is NaN or infinite."""
-    broken = {name: value for name, value in loss.items() if not torch.isfinite(torch.tensor(value))}
+    broken = {
+        name: value for name, value in loss.items() if not torch.isfinite(torch.tensor(value))
+    }
     if broken:
         raise FloatingPointError(
             f"training loss is not finite: {broken}; lower the learning rate "
@@ -144,7 +146,7 @@ class Evaluation:
 def macro_f1(predicted: Tensor, y: Tensor) -> float:
     """Return F1 averaged over every class that occurs in ``y`` or is predicted."""
     scores = []
-    for label in torch.cat([predicted, y]).unique():
+    for label in torch.unique(torch.cat([predicted, y])):
         true_positive = ((predicted == label) & (y == label)).sum()
         scores.append(2 * true_positive / ((predicted == label).sum() + (y == label).sum()))
     return float(torch.stack(scores).double().mean())
@@ -167,7 +169,7 @@ def evaluate(model: nn.Module, loader: Loader) -> Evaluation:
 
 @torch.no_grad()
 def embed(model: nn.Module, loader: Loader) -> tuple[dict[str, Tensor], Tensor]:
-    """Return every sample's embeddings ``(N, size)`` by modality and labels ``(N,)``, on the CPU."""
+    """Return all embeddings ``(N, size)`` by modality and labels ``(N,)``, on the CPU."""
     device = next(model.parameters()).device
     model.eval()
     embeddings: dict[str, list[Tensor]] = {}

@@ -38,27 +38,45 @@ def train(arguments: list[str]) -> None:
     # Hydra would print errors in its own way and leave; with this they reach the command line's
     # one place for errors instead.
     os.environ[FULL_ERROR] = "1"
-    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(task)()
+    failures: list[Exception] = []
+
+    def run(cfg: DictConfig) -> None:
+        # An error that Hydra sees it announces in its own words; a sweep's should be, since each
+        # names its job and the sweep goes on, a single run's is for the command line alone.
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            task(cfg)
+            return
+        try:
+            task(cfg)
+        except Exception as error:
+            failures.append(error)
+
+    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(run)()
+    if failures:
+        raise failures[0]
+
+
+def plain_console() -> Console:
+    """Return a console as wide as the terminal, or wide enough for tables where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def task(cfg: DictConfig) -> None:
     """Run one training in the folder that Hydra chose."""
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
-    console = Console()
-    sweeping = hydra_cfg.mode == RunMode.MULTIRUN
-    if sweeping:
+    console = plain_console()
+    if hydra_cfg.mode == RunMode.MULTIRUN:
         console.rule(f"job {hydra_cfg.job.num}: {hydra_cfg.job.override_dirname}", align="left")
     try:
         check_free(folder)
         parts = build(cfg)
         save_config(cfg, folder)
         execute(parts, folder, console)
-    except Exception as error:
+    except Exception:
         with suppress(OSError):  # only an empty folder goes: one that holds anything stays
             folder.rmdir()
-        if sweeping:  # the sweep goes on and fails at its end, with the first job's error
-            console.print(f"job {hydra_cfg.job.num} failed: {error}", markup=False, soft_wrap=True)
         raise
 
 
@@ -108,10 +126,10 @@ def shown_path(folder: Path) -> str:
 class SweepTable(Callback):
     """Prints one table over all runs of a sweep at its end."""
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Compare what the sweep folder holds."""
         folder = Path(config.hydra.sweep.dir)
-        console = Console()
+        console = plain_console()
         table, notes = compare([folder])
         console.rule(f"sweep: {shown_path(folder)}", align="left")
         console.print(table)
@@ -189,7 +207,7 @@ def replay_verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]])
 
 def print_help(console: Console) -> None:
     """Print how to call train, and every group with its choices."""
-    console.print(TRAIN_USAGE)
+    console.print(TRAIN_USAGE, soft_wrap=True)
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(no_wrap=True)
@@ -198,7 +216,7 @@ def print_help(console: Console) -> None:
         for number, (name, summary) in enumerate(choices.items()):
             table.add_row("" if number else group, name, summary)
     console.print(table)
-    console.print(TRAIN_MORE)
+    console.print(TRAIN_MORE, soft_wrap=True)
 
 
 def list_choices() -> dict[str, dict[str, str]]:
@@ -216,31 +234,34 @@ def list_choices() -> dict[str, dict[str, str]]:
 
 def print_replay_help(console: Console) -> None:
     """Print how to call replay."""
-    console.print(REPLAY_USAGE)
+    console.print(REPLAY_USAGE, soft_wrap=True)
 
 
 TRAIN_USAGE = """\
 [bold]fusion-sched train[/] [KEY=VALUE …]
 
-Train a multimodal classifier in two stages: each modality alone, then jointly. A diagnostic
-decomposes, in bits, what the embeddings know of the label; the controller reads it.
+Train a multimodal classifier in two stages: each modality alone, then jointly.
+A diagnostic decomposes, in bits, what the embeddings know of the label; the
+controller reads it and decides who trains and when the joint stage starts.
 
-  fusion-sched train                                     built-in digits, controller=pid
-  fusion-sched train controller=joint seed=3             another choice, another seed
-  fusion-sched train +experiment=digits_halves           a prepared experiment
-  fusion-sched train dataset=arrays dataset.root=my.npz  your own arrays
-  fusion-sched train -m seed=0,1,2 controller=pid,joint  a sweep: six runs, one table
-  fusion-sched train resume=outputs/train/…              go on with an interrupted run
-  fusion-sched train --cfg job                           print the configuration, train nothing
+  fusion-sched train                                built-in digits, controller=pid
+  fusion-sched train controller=joint seed=3        another choice, another seed
+  fusion-sched train +experiment=digits_halves      a prepared experiment
+  fusion-sched train dataset=arrays dataset.root=my.npz        your own arrays
+  fusion-sched train -m seed=0,1,2 controller=pid,joint        a sweep: six runs
+  fusion-sched train resume=outputs/train/…         go on with an interrupted run
+  fusion-sched train --cfg job                      print the configuration only
 
-Groups and choices (GROUP=CHOICE; an experiment is added with +experiment=CHOICE):
+Groups and choices (GROUP=CHOICE; an experiment is added: +experiment=CHOICE):
 """
 
 TRAIN_MORE = """
-Keys of a choice are set with a dot: controller.threshold=2, dataset.jitter_variance=0.1.
-Stages: stage1.epochs, stage2.epochs, stage2.unimodal_weight; optimizer@stage1.optimizer=adamw,
-stage1.optimizer.lr=0.02, scheduler@stage2.scheduler=cosine. Others: batch_size, seed, device,
-threads, equal_budget. Where a run goes: hydra.run.dir=FOLDER. Hydra's own flags: --hydra-help.
+Keys of a choice are set with a dot: controller.threshold=3, probe.every=5.
+Stages: stage1.epochs, stage2.epochs, stage2.unimodal_weight, equal_budget;
+  optimizer@stage1.optimizer=adamw, stage1.optimizer.lr=0.02,
+  scheduler@stage2.scheduler=cosine.
+Others: batch_size, seed, device, threads. Run folder: hydra.run.dir=FOLDER.
+Hydra's own flags: fusion-sched train --hydra-help.
 """
 
 REPLAY_USAGE = """\

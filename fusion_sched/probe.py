@@ -66,15 +66,18 @@ class KMeansProbe:
                 "least 2 clusters and 1 component"
             )
 
-    def diagnose(
-        self, embeddings: Mapping[str, Tensor], y: Tensor, solver: Solver
-    ) -> Diagnosis:
+    def diagnose(self, embeddings: Mapping[str, Tensor], y: Tensor, solver: Solver) -> Diagnosis:
         """Estimate the information, in bits, that embeddings ``(N, size)`` carry about ``y`` (N,).
 
         Raises:
             ValueError: arrays of different length, NaN, or fewer samples than clusters.
         """
         check_embeddings(embeddings, y)
+        # Two OpenMP threads that contend for cores make k-means and PCA twenty times slower.
+        with threadpool_limits(1):
+            return self._diagnose(embeddings, y, solver)
+
+    def _diagnose(self, embeddings: Mapping[str, Tensor], y: Tensor, solver: Solver) -> Diagnosis:
         started = time.perf_counter()
         labels = np.unique(y.numpy(), return_inverse=True)[1]
         count = self.pick_clusters(len(y), int(labels.max()) + 1)
@@ -106,9 +109,7 @@ class KMeansProbe:
     def cluster(self, view: np.ndarray, count: int) -> np.ndarray:
         """Return cluster ids ``(N,)`` of a view ``(N, components)``."""
         distinct = len(np.unique(view, axis=0))
-        # Two OpenMP threads that contend for cores make k-means twenty times slower.
-        with threadpool_limits(1):
-            ids = KMeans(min(count, distinct), random_state=self.seed, n_init=1).fit_predict(view)
+        ids = KMeans(min(count, distinct), random_state=self.seed, n_init=1).fit_predict(view)
         return np.unique(ids, return_inverse=True)[1]
 
     def cluster_rest(

@@ -9,7 +9,7 @@ from fusion_sched.types import Controller, Decision, Diagnosis, Observation, Sta
 
 @dataclass(frozen=True)
 class Step:
-    """A change of stage: the epoch after which it comes (-1 before the first), and the decision."""
+    """A change of stage: the epoch after which it comes (-1: before the first), and why."""
 
     epoch: int
     decision: Decision
@@ -27,15 +27,13 @@ def replay(trace: Trace, controller: Controller) -> list[Step]:
     state, decision = controller.init(list(start["modalities"]))
     steps = [Step(-1, decision)]
     latest: Diagnosis | None = None
-    for record in trace.of("epoch")[:longest]:
+    validation = {e["epoch"]: e["accuracy"]["validation"] for e in trace.of("epoch")[:longest]}
+    for epoch in sorted({-1, *validation}):
         if decision.stage.joint:
             break
-        epoch = record["epoch"]
         latest = diagnoses.get(epoch, latest)
         last = epoch + 1 >= longest
-        seen = Observation(
-            epoch, latest, epoch in diagnoses, record["accuracy"]["validation"], last
-        )
+        seen = Observation(epoch, latest, epoch in diagnoses, validation.get(epoch, {}), last)
         before = decision.stage
         state, decision = controller.step(state, seen)
         if last and not decision.stage.joint:
@@ -48,5 +46,4 @@ def replay(trace: Trace, controller: Controller) -> list[Step]:
 
 def recorded_stages(trace: Trace) -> list[tuple[int, dict[str, Any]]]:
     """Return the run's own changes of stage, as (epoch, stage)."""
-    decisions = trace.of("decision")
-    return [(-1 if "from" not in d else d["epoch"], d["to"]) for d in decisions]
+    return [(decision["epoch"], decision["to"]) for decision in trace.of("decision")]

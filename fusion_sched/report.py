@@ -94,8 +94,7 @@ def shade_stages(axes: Any, trace: Trace) -> None:
             label = "joint" if record["stage"] == "joint" else " + ".join(record["active"])
             axes.annotate(
                 label, ((left + right) / 2, 1.01), xycoords=("data", "axes fraction"),
-                ha="center", va="bottom", fontsize=8, color=INK,
-                rotation=0 if right - left > 3 else 30,
+                ha="left", va="bottom", fontsize=8, color=INK, rotation=30,
             )  # fmt: skip
         begin = number + 1
 

@@ -59,7 +59,9 @@ class TraceWriter:
         try:
             line = json.dumps(record, allow_nan=False)
         except ValueError as error:
-            raise ValueError(f"{event} event holds a number that is not finite: {record}") from error
+            raise ValueError(
+                f"{event} event holds a number that is not finite: {record}"
+            ) from error
         self._file.write(line + "\n")
         self._file.flush()
         self.lines += 1

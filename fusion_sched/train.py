@@ -28,7 +28,7 @@ from fusion_sched.pid.problem import Solver
 from fusion_sched.protocol import protocol_of
 from fusion_sched.runtime import describe_device, git_revision, seed_everything, seed_for, versions
 from fusion_sched.schedules import Schedule
-from fusion_sched.trace import TRACE_FILE, TraceWriter, diagnosis_fields, read_trace, stage_fields
+from fusion_sched.trace import TraceWriter, diagnosis_fields, read_trace, stage_fields
 from fusion_sched.types import (
     FUSED,
     Controller,
@@ -39,6 +39,9 @@ from fusion_sched.types import (
     Splits,
     Stage,
 )
+
+BEFORE = -1
+"""The epoch of what is seen and decided before the first one."""
 
 
 class Probe(Protocol):
@@ -85,7 +88,8 @@ class State:
     """What changes while a run goes on, besides weights and optimizer: a checkpoint holds it all.
 
     ``epoch`` and ``step`` are the next ones; ``peak`` and ``best`` name weights in the checkpoint
-    folder; ``test_predictions`` holds the fused prediction of every joint epoch, not yet scored.
+    folder, by the number of epochs they have; ``test_predictions`` holds the fused predictions of
+    every joint epoch, not yet scored.
     """
 
     stage: Stage
@@ -159,20 +163,24 @@ def train(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) ->
         if run.state.stage.joint:
             follow_joint(run, validation)
         else:
-            decide(run, validation, fresh)
+            decide(run, validation.accuracy(), fresh)
         run.state.epoch += 1
         save(run)
     return finish(run)
 
 
 def begin(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) -> Run:
-    """Start a run: trace its setting and the controller's first decision."""
+    """Start a run: trace its setting, diagnose the untrained state, let the controller decide."""
     memory, decision = parts.controller.init(parts.model.modalities)
     trace = TraceWriter(folder, show)
     trace.write("start", **start_fields(parts, folder))
-    state = State(decision.stage, memory)
+    state = State(decision.stage, memory, epoch=BEFORE)
     run = Run(parts, folder, state, make_loaders(parts), trace, *make_optimizer(parts, state))
     record_decision(run, decision, None)
+    diagnose(run)
+    if not state.stage.joint:
+        decide(run, {}, fresh=True)
+    state.epoch = 0
     save(run)
     return run
 
@@ -256,6 +264,7 @@ def train_one(run: Run) -> tuple[EpochLog, float]:
     seconds = time.perf_counter() - started
     run.state.step += len(run.loaders.train)
     run.state.seconds["train"] += seconds
+    run.state.unimodal_epochs += not run.state.stage.joint
     return log, seconds
 
 
@@ -294,12 +303,11 @@ def diagnose(run: Run) -> None:
     )  # fmt: skip
 
 
-def decide(run: Run, validation: Evaluation, fresh: bool) -> None:
+def decide(run: Run, validation: dict[str, float], fresh: bool) -> None:
     """Ask the controller, remember or restore weights as it says, and change the stage."""
     state = run.state
-    state.unimodal_epochs += 1
     last = state.unimodal_epochs >= run.parts.stage1.epochs
-    seen = Observation(state.epoch, state.diagnosis, fresh, validation.accuracy(), last)
+    seen = Observation(state.epoch, state.diagnosis, fresh, validation, last)
     state.controller, decision = run.parts.controller.step(state.controller, seen)
     if last and not decision.stage.joint:
         everyone = Stage(run.parts.model.modalities, joint=True)
@@ -341,7 +349,7 @@ def follow_joint(run: Run, validation: Evaluation) -> None:
 
 def keep_weights(run: Run, purpose: str) -> str:
     """Save the present weights under a name of their own; return it."""
-    name = f"{purpose}-{run.state.epoch:04d}.pt"
+    name = f"{purpose}-{run.state.epoch + 1:04d}.pt"
     checkpoint.save(run.weights / name, {"model": run.parts.model.state_dict()})
     return name
 
@@ -392,9 +400,9 @@ def check_same_data(parts: Parts, folder: Path) -> None:
     for name, split in now.items():
         if split.fingerprint() != began[name]:
             raise ValueError(
-                f"the {name} split has fingerprint {split.fingerprint()}, but {folder / TRACE_FILE} "
-                f"began with {began[name]}: the data has changed, so the run cannot go on; bring "
-                "the data back or start a new run"
+                f"the {name} split has fingerprint {split.fingerprint()}, but the run in {folder} "
+                f"began with {began[name]}: the data has changed, so it cannot go on; bring the "
+                "data back or start a new run"
             )
 
 

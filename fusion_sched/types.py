@@ -18,7 +18,7 @@ class Batch(NamedTuple):
 
     inputs: dict[str, Tensor]
     y: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # hides tuple.index, which nobody calls on a batch
 
 
 class Outputs(NamedTuple):
@@ -112,11 +112,12 @@ class Diagnosis:
 
 
 class Observation(NamedTuple):
-    """What a controller sees at the end of an epoch of stage 1.
+    """What a controller sees at the end of an epoch of stage 1, and once before the first.
 
-    ``epoch`` counts from 0; ``diagnosis`` is the latest one (``None`` before the first) and
-    ``fresh`` says whether it was made in this epoch; ``last`` marks the last epoch that stage 1
-    may take: a controller that does not hand over then is overruled.
+    ``epoch`` counts from 0 and is -1 before the first, when ``validation`` is still empty and the
+    diagnosis is that of the untrained network. ``diagnosis`` is the latest one and ``fresh`` says
+    whether it was made in this epoch. ``last`` marks the last epoch that stage 1 may take: a
+    controller that does not hand over then is overruled.
     """
 
     epoch: int
@@ -150,7 +151,5 @@ class Controller(Protocol):
     def init(self, modalities: Sequence[str]) -> tuple[ControllerState, Decision]:
         """Return the state before training and the stage to begin with."""
 
-    def step(
-        self, state: ControllerState, seen: Observation
-    ) -> tuple[ControllerState, Decision]:
+    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
         """Return the next state and decision; ``state`` itself is left as it was."""

@@ -25,9 +25,7 @@ class Fixed:
         reason = f"every modality alone for {self.epochs} epochs"
         return {"modalities": list(modalities)}, Decision(unimodal(modalities), reason)
 
-    def step(
-        self, state: ControllerState, seen: Observation
-    ) -> tuple[ControllerState, Decision]:
+    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
         """Hand over after the last of the epochs."""
         done = seen.epoch + 1
         if done >= self.epochs:

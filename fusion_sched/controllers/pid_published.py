@@ -20,6 +20,8 @@ class PublishedPID:
     * The rules are applied after every epoch, with the last diagnosis however old.
     * U1 exactly 1 counts as "no diagnosis yet", and nothing is decided while U2 ≤ 0.
 
+    * The untrained state is not looked at.
+
     One difference: U1 = 0 divides by zero in the published code and ends the program; here the
     ratio is then infinitely in favour of the second modality.
     """
@@ -51,12 +53,10 @@ class PublishedPID:
         }  # fmt: skip
         return state, Decision(unimodal(modalities), "both modalities alone")
 
-    def step(
-        self, state: ControllerState, seen: Observation
-    ) -> tuple[ControllerState, Decision]:
+    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
         """Apply the published rules to the last diagnosis."""
         both = state["modalities"]
-        if seen.diagnosis is None or seen.diagnosis.synergy is None:
+        if seen.epoch < 0 or seen.diagnosis is None or seen.diagnosis.synergy is None:
             return state, Decision(self._stage(state), "no diagnosis yet")
         first, second = (seen.diagnosis.unique[m] for m in both)
         if first == 1.0 or second <= 0:
@@ -67,7 +67,9 @@ class PublishedPID:
         inverse = second / first if first != 0 else math.inf
         synergy = seen.diagnosis.synergy
         state = {**state, "best_synergy": max(state["best_synergy"], synergy)}
-        weaker = both[1] if ratio > self.threshold else both[0] if inverse > self.threshold else None
+        weaker = (
+            both[1] if ratio > self.threshold else both[0] if inverse > self.threshold else None
+        )
         if weaker is not None and weaker != state["solo"]:
             state = {**state, "solo": weaker, "switches": state["switches"] + 1}
         numbers = f"U1/U2 = {first:.4f}/{second:.4f} = {ratio:.3g}"

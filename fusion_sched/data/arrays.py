@@ -132,4 +132,5 @@ def standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     mean = values[train].mean(axis=axes, keepdims=True)
     deviation = values[train].std(axis=axes, keepdims=True)
     # A constant feature carries nothing: it becomes 0, not 0/0.
-    return (values - mean) / np.where(deviation > 0, deviation, 1.0)
+    scaled: np.ndarray = (values - mean) / np.where(deviation > 0, deviation, 1.0)
+    return scaled

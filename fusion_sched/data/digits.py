@@ -35,7 +35,8 @@ def jittered_colours(
 ) -> np.ndarray:
     """Return one colour ``(N, 3)`` per sample: the class colour plus Gaussian jitter, clipped."""
     noise = rng.normal(0.0, np.sqrt(variance), (len(colour_class), 3))
-    return np.clip(COLOURS[colour_class] + noise, 0.0, 1.0)
+    colours: np.ndarray = np.clip(COLOURS[colour_class] + noise, 0.0, 1.0)
+    return colours
 
 
 def check_variance(name: str, value: float) -> None:
@@ -134,6 +135,4 @@ class DigitParts:
         names = ("upper", "lower") if self.parts == 2 else ("upper", "middle", "lower")
         cuts = [4] if self.parts == 2 else [3, 5]
         bands = np.split(images, cuts, axis=2)
-        return splits_from_arrays(
-            dict(zip(names, bands, strict=True)), labels, index, CLASSES
-        )
+        return splits_from_arrays(dict(zip(names, bands, strict=True)), labels, index, CLASSES)

@@ -6,6 +6,7 @@ output features, and maps ``(B, *shape)`` to ``(B, embedding)``.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ class MLP(nn.Module):
         check_sizes(embedding, widths)
         sizes = [math.prod(shape), *widths]
         layers: list[nn.Module] = [nn.Flatten()]
-        for inside, outside in zip(sizes[:-1], sizes[1:], strict=True):
+        for inside, outside in pairwise(sizes):
             layers += [nn.Linear(inside, outside), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], embedding))
 
@@ -37,9 +38,7 @@ class SmallCNN(nn.Module):
     fastest of its size on a CPU.
     """
 
-    def __init__(
-        self, shape: Shape, embedding: int = 64, widths: Sequence[int] = (16, 32)
-    ) -> None:
+    def __init__(self, shape: Shape, embedding: int = 64, widths: Sequence[int] = (16, 32)) -> None:
         super().__init__()
         check_sizes(embedding, widths)
         channels, height, width = image_shape(shape, "SmallCNN")

@@ -20,7 +20,7 @@ from fusion_sched.pid.information import (
 from fusion_sched.pid.interior_point import InteriorPoint
 from fusion_sched.pid.problem import Duals, Found, Solution, Solver, Status, marginals_of
 
-CHUNK_BYTES = {"cpu": 2**26, "cuda": 2**31}  # working memory of the problems solved at one time
+CHUNK_BYTES = {"cpu": 2**24, "cuda": 2**31}  # working memory of the problems solved at one time
 PROBLEM_BYTES = 2**32  # one problem that needs more is refused
 CELLS_OF_MANY = 100_000  # n1 ... nM ny for three or more sources
 
@@ -199,7 +199,7 @@ def _solve_in_chunks(solver: Solver, marginals: Duals) -> Found:
             f"one joint of shape {sizes} needs {need / 2**30:.1f} GiB with {solver}; the limit is "
             f"{PROBLEM_BYTES / 2**30:.0f} GiB: merge symbols or use Scaling"
         )
-    chunk = max(1, CHUNK_BYTES.get(marginals[0].device.type, 2**26) // need)
+    chunk = max(1, CHUNK_BYTES.get(marginals[0].device.type, 2**24) // need)
     parts = [solver.solve(part) for part in zip(*(m.split(chunk) for m in marginals), strict=True)]
     return parts[0] if len(parts) == 1 else Found.concatenate(parts)
 

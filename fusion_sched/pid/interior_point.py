@@ -16,12 +16,13 @@ from torch import Tensor
 
 from fusion_sched.pid.certificate import Results, certify
 from fusion_sched.pid.pairs import PairPoint, Pairs
+from fusion_sched.pid.tuples import Tuples
 from fusion_sched.pid.problem import Duals, Found, solve_on_support
 
 LN2 = math.log(2.0)
 JITTER = 1e-14  # on unit diagonals, raised a hundredfold when a factorisation fails
 LONGEST = 20.0  # natural units: no dual variable moves further in one step
-READY = 20.0  # complementarity below this many tolerances is worth a certificate
+READY = 1.5  # complementarity below this many tolerances is worth a certificate
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ class InteriorPoint:
     def _solve(self, marginals: Duals) -> Found:
         """The reduced problems: finished ones leave the batch."""
         tol = self.tol * LN2
-        state = _start(marginals, self.warm_steps)
+        import os
+        from fusion_sched.pid.schur import Schur
+        from fusion_sched.pid.woodbury import Woodbury
+        newton={'s':Schur,'w':Woodbury}[os.environ.get('NEWTON','s')]
+        state = _start(marginals, self.warm_steps, newton)
         results = Results(marginals)
         for iteration in range(self.max_iterations + 1):
             point = state.system.at(state.duals)
@@ -64,6 +69,8 @@ class InteriorPoint:
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
         """The coupling block and the Schur complement, with room for the temporaries."""
+        if len(sizes)>3:
+            return 8*(6*math.prod(sizes)+2*(sum(sizes[:-1])*sizes[-1])**2)
         n1, n2, ny = sizes
         return 8 * (4 * n1 * n2 * ny * ny + 2 * (n2 * ny) ** 2)
 
@@ -94,11 +101,16 @@ class _State:
         )
 
 
-def _start(marginals: Duals, warm_steps: int) -> _State:
+def _start(marginals: Duals, warm_steps: int, newton) -> _State:
     batch = marginals[0].shape[0]
     position = torch.arange(batch, device=marginals[0].device)
-    system = Pairs(marginals)
-    duals, masses, level = system.warm_start(warm_steps)
+    if len(marginals)==2:
+        system = Pairs(marginals, newton)
+        duals, masses, level = system.warm_start(warm_steps)
+    else:
+        system = Tuples(marginals)
+        duals, masses, level = system.cold_start()
+        masses = .7*masses+.29/system.active.sum(1,keepdim=True)
     active = system.active > 0
     count = system.active.sum(1, keepdim=True)
     masses = torch.where(active, 0.99 * masses + 0.01 / count, 1.0)

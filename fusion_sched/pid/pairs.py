@@ -13,16 +13,17 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid.problem import Duals
-from fusion_sched.pid.schur import Schur
 from fusion_sched.pid.scaling import scale_steps
+from fusion_sched.pid.schur import Schur, TwoSourceFactors
+from fusion_sched.pid.woodbury import Woodbury
 
 
 class Pairs:
     """The constraints of a batch of two-source problems; T = n1 n2 pairs, flattened in row order."""
 
-    def __init__(self, marginals: Duals) -> None:
+    def __init__(self, marginals: Duals, newton: type[Schur] | type[Woodbury]) -> None:
         self.marginals = marginals
-        self.schur = Schur(*marginals)
+        self.newton = newton(*marginals)
         support = torch.bmm((marginals[0] > 0).double(), (marginals[1] > 0).double().mT)
         self.idle = (support == 0).double()  # pairs without a common y carry no mass and no constraint
         self.active = (1.0 - self.idle).flatten(1)
@@ -31,7 +32,7 @@ class Pairs:
         """The problems that go on."""
         chosen = Pairs.__new__(Pairs)
         chosen.marginals = tuple(m[index] for m in self.marginals)
-        chosen.schur = self.schur.select(index)
+        chosen.newton = self.newton.select(index)
         chosen.idle, chosen.active = self.idle[index], self.active[index]
         return chosen
 
@@ -75,8 +76,15 @@ class PairPoint:
         w = weights.reshape(self.s.shape) / self.s
         return w.unsqueeze(-1) * self.u.unsqueeze(2) * self.v.unsqueeze(1)
 
-    def factor(self, masses: Tensor, curvature: Tensor, jitter: Tensor):
+    def factor(self, masses: Tensor, curvature: Tensor, jitter: Tensor) -> TwoSourceFactors:
         """Factor K = M^T [diag(Q) + curvature pi pi^T] M."""
         rs = masses.reshape(self.s.shape) / self.s
         cs = curvature.reshape(self.s.shape) / (self.s * self.s)
-        return self.pairs.schur.factor(self.u, self.v, cs, rs, jitter)
+        return self.pairs.newton.factor(self.u, self.v, cs, rs, jitter)
+
+
+def cheaper_newton(n1: int, n2: int, ny: int) -> type[Schur] | type[Woodbury]:
+    """The path of fewer operations a step; they cross where ny is about n1 / 2."""
+    schur = 2 * n1 * ny * (n2 * ny) ** 2 + (n2 * ny) ** 3 / 3
+    woodbury = 4 * ny * (n1 * n2) ** 2 + (n1 * n2) ** 3 / 3 + 20 * n1 * ny * n1 * n2
+    return Schur if schur <= woodbury else Woodbury

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,9 +11,22 @@ from torch import Tensor
 FLOOR = 1e-300  # under a diagonal that rounding pushed to zero or below; the factorisation fails there
 
 
+class TwoSourceFactors(Protocol):
+    """A factored Newton matrix K."""
+
+    @property
+    def failed(self) -> Tensor:
+        """Where the factorisation broke down, (B,) bool: the solution is meaningless there."""
+        ...
+
+    def solve(self, g1: Tensor, g2: Tensor) -> tuple[Tensor, Tensor]:
+        """(da, db) with K (da, db) = (g1, g2)."""
+        ...
+
+
 @dataclass(frozen=True)
-class Factors:
-    """K factored: `half` = L1^-1 E1 with (half^T half) = D1^-1, `v` = half C, and S = chol chol^T."""
+class SchurFactors:
+    """`half` = L1^-1 E1 with half^T half = D1^-1, `v` = half C, and S = chol chol^T."""
 
     half: Tensor  # (B, n1, ny, ny)
     v: Tensor  # (B, n1 ny, n2 ny)
@@ -53,7 +67,7 @@ class Schur:
         chosen.empty1, chosen.empty2 = self.empty1[index], self.empty2[index]
         return chosen
 
-    def factor(self, u: Tensor, v: Tensor, cs: Tensor, rs: Tensor, jitter: Tensor) -> Factors:
+    def factor(self, u: Tensor, v: Tensor, cs: Tensor, rs: Tensor, jitter: Tensor) -> SchurFactors:
         """Factor K; `cs` = c / s^2 and `rs` = r / s are (B, n1, n2), `jitter` is (B,)."""
         batch, n1, ny = u.shape
         n2 = v.shape[1]
@@ -67,7 +81,7 @@ class Schur:
         w = torch.bmm(half.reshape(-1, ny, ny), coupling.reshape(batch * n1, ny, n2 * ny))
         w = w.reshape(batch, n1 * ny, n2 * ny)
         scale, chol, failed2 = self._complement(d2, w, jitter)
-        return Factors(half, w, scale, chol, failed1 | failed2)
+        return SchurFactors(half, w, scale, chol, failed1 | failed2)
 
     @staticmethod
     def _coupling(u: Tensor, v: Tensor, cs: Tensor, rs: Tensor) -> Tensor:

@@ -1,0 +1,124 @@
+"""The same Newton system for many classes: small blocks per class, one dense system per pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fusion_sched.pid.schur import FLOOR
+
+
+@dataclass(frozen=True)
+class NewtonMatrix:
+    """K as an operator, from the same small matrices as the gradient."""
+
+    u: Tensor
+    v: Tensor
+    cs: Tensor
+    rs: Tensor
+
+    def times(self, da: Tensor, db: Tensor) -> tuple[Tensor, Tensor]:
+        """K (da, db) without the gauge."""
+        ua, vb = self.u * da, self.v * db
+        w = self.cs * torch.bmm(ua, self.v.mT).baddbmm_(self.u, vb.mT)
+        first = torch.bmm(w, self.v).baddbmm_(self.rs, vb).addcmul_(da, torch.bmm(self.rs, self.v))
+        second = torch.bmm(w.mT, self.u).baddbmm_(self.rs.mT, ua)
+        second = second.addcmul_(db, torch.bmm(self.rs.mT, self.u))
+        return self.u * first, self.v * second
+
+
+@dataclass(frozen=True)
+class WoodburyFactors:
+    """K = N + E E^T: N^-1 per class, the `columns` of E = pi sqrt(c), and chol of I + E^T N^-1 E."""
+
+    inverse: Tensor  # (B, ny, n1 + n2, n1 + n2)
+    columns: Tensor  # (B, n1, n2, ny)
+    chol: Tensor  # (B, n1 n2, n1 n2)
+    failed: Tensor  # (B,) bool
+    matrix: NewtonMatrix
+
+    def solve(self, g1: Tensor, g2: Tensor) -> tuple[Tensor, Tensor]:
+        """(da, db) with K (da, db) = (g1, g2), refined once: sparse classes make N ill-conditioned."""
+        da, db = self._solve_once(g1, g2)
+        h1, h2 = self.matrix.times(da, db)
+        ea, eb = self._solve_once(g1 - h1, g2 - h2)
+        return da + ea, db + eb
+
+    def _solve_once(self, g1: Tensor, g2: Tensor) -> tuple[Tensor, Tensor]:
+        d1, d2 = self._blocks(g1, g2)
+        inner = (self.columns * (d1.unsqueeze(2) + d2.unsqueeze(1))).sum(3)
+        inner = torch.cholesky_solve(inner.reshape(len(inner), -1, 1), self.chol)
+        weighted = self.columns * inner.reshape(*self.columns.shape[:3], 1)
+        e1, e2 = self._blocks(weighted.sum(2), weighted.sum(1))
+        return d1 - e1, d2 - e2
+
+    def _blocks(self, g1: Tensor, g2: Tensor) -> tuple[Tensor, Tensor]:
+        """N^-1 (g1, g2)."""
+        x = self.inverse @ torch.cat((g1, g2), 1).mT.unsqueeze(-1)
+        return x[:, :, : g1.shape[1], 0].mT, x[:, :, g1.shape[1] :, 0].mT
+
+
+class Woodbury:
+    """N holds diag(Q) and the gauge, class by class; the pairs add E diag(c) E^T of rank n1 n2.
+
+    c = r (1 / t - 1) is taken as zero where it is negative (t > 1, far from the optimum), which
+    makes the step a little shorter and the small system positive definite.
+    """
+
+    def __init__(self, marginal1: Tensor, marginal2: Tensor) -> None:
+        self.marginals = (marginal1, marginal2)
+
+    def select(self, index: Tensor) -> Woodbury:
+        """The systems of the problems that go on."""
+        return Woodbury(*(m[index] for m in self.marginals))
+
+    def factor(self, u: Tensor, v: Tensor, cs: Tensor, rs: Tensor, jitter: Tensor) -> WoodburyFactors:
+        """Factor K; `cs` = c / s^2 and `rs` = r / s are (B, n1, n2), `jitter` is (B,)."""
+        product = u.unsqueeze(2) * v.unsqueeze(1)
+        inverse, failed1 = self._inverse(product * rs.unsqueeze(-1), jitter)
+        columns = product * cs.clamp(min=0.0).sqrt().unsqueeze(-1)
+        h = _gram(columns, inverse)
+        h.diagonal(0, 1, 2).add_(1.0)
+        chol, info = torch.linalg.cholesky_ex(h)
+        return WoodburyFactors(inverse, columns, chol, failed1 | (info > 0), NewtonMatrix(u, v, cs, rs))
+
+    def _inverse(self, q: Tensor, jitter: Tensor) -> tuple[Tensor, Tensor]:
+        """[[diag(QA), Q], [Q^T, diag(QB)]]^-1 per class, the gauge added to the second block."""
+        batch, n1, n2, ny = q.shape
+        a, b = self.marginals
+        n = q.new_zeros(batch, ny, n1 + n2, n1 + n2)
+        cross = q.permute(0, 3, 1, 2)
+        n[:, :, n1:, :n1] = cross.mT
+        second = b.mT
+        n[:, :, n1:, n1:] = (
+            second.unsqueeze(-1) * (second / second.sum(2, keepdim=True).clamp(min=FLOOR)).unsqueeze(-2)
+        )
+        n.diagonal(0, 2, 3).add_(torch.cat((cross.sum(3), cross.sum(2)), 2))
+        n.diagonal(0, 2, 3).add_((torch.cat((a, b), 1) == 0).mT.double())
+        scale = n.diagonal(0, 2, 3).clamp(min=FLOOR).rsqrt()
+        n = n * scale.unsqueeze(-1) * scale.unsqueeze(-2)
+        n.diagonal(0, 2, 3).add_(jitter[:, None, None])
+        chol, info = torch.linalg.cholesky_ex(n)
+        inverse = torch.cholesky_inverse(chol)
+        return inverse * scale.unsqueeze(-1) * scale.unsqueeze(-2), (info > 0).any(1)
+
+
+def _gram(columns: Tensor, inverse: Tensor) -> Tensor:
+    """E^T N^-1 E, (B, n1 n2, n1 n2), for E with `columns` (B, n1, n2, ny).
+
+    Entry (ij, kl) is sum_y e_ij (G11_ik + G12_il + G12_kj + G22_jl) e_kl = F + F^T, where F takes
+    half of G11 and of G22, and G12_il.
+    """
+    batch, n1, n2, ny = columns.shape
+    by_class = columns.permute(0, 3, 1, 2)  # (B, y, k, l)
+    first = 0.5 * inverse[:, :, :n1, :n1].unsqueeze(-1) + inverse[:, :, :n1, n1:].unsqueeze(-2)
+    right = (first * by_class.unsqueeze(2)).transpose(1, 2).reshape(batch * n1, ny, n1 * n2)
+    f = torch.bmm(columns.reshape(batch * n1, n2, ny), right).reshape(batch, n1, n2, n1 * n2)
+    second = 0.5 * inverse[:, :, n1:, n1:].unsqueeze(3) * by_class.unsqueeze(2)  # (B, y, j, k, l)
+    right = second.transpose(1, 2).reshape(batch * n2, ny, n1 * n2)
+    left = columns.transpose(1, 2).reshape(batch * n2, n1, ny)
+    f = f + torch.bmm(left, right).reshape(batch, n2, n1, n1 * n2).transpose(1, 2)
+    f = f.reshape(batch, n1 * n2, n1 * n2)
+    return f + f.mT
