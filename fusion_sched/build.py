@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
+from fusion_sched.run import Parts, StagePlan
 from fusion_sched.runtime import pick_device, seed_everything, seed_for
-from fusion_sched.train import Parts, StagePlan
 from fusion_sched.types import Controller, Dataset, Splits
 
 
@@ -34,6 +34,7 @@ def build(cfg: DictConfig) -> Parts:
     dataset: Dataset = make(cfg, "dataset")
     splits = dataset.load()
     check_names(splits.shapes)
+    controller.init(list(splits.shapes))  # one that cannot take these modalities says so now
     seed_everything(seed_for(cfg.seed, "weights"))
     return Parts(
         splits=splits,

@@ -22,8 +22,8 @@ from fusion_sched.display import Display
 from fusion_sched.replay import recorded_stages
 from fusion_sched.replay import replay as replay_trace
 from fusion_sched.report import PICTURE, draw_trace, optimism_line, result_table
+from fusion_sched.run import Parts
 from fusion_sched.trace import TRACE_FILE, read_trace
-from fusion_sched.train import Parts
 from fusion_sched.train import train as train_parts
 
 SAVED = ".hydra"
@@ -37,6 +37,7 @@ def train(arguments: list[str]) -> None:
     sys.argv = ["fusion-sched train", *arguments]
     # Hydra would print errors in its own way and leave; with this they reach the command line's
     # one place for errors instead.
+    before = os.environ.get(FULL_ERROR)
     os.environ[FULL_ERROR] = "1"
     failures: list[Exception] = []
 
@@ -51,7 +52,12 @@ def train(arguments: list[str]) -> None:
         except Exception as error:
             failures.append(error)
 
-    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(run)()
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(run)()
+    finally:
+        os.environ.pop(FULL_ERROR)
+        if before is not None:
+            os.environ[FULL_ERROR] = before
     if failures:
         raise failures[0]
 

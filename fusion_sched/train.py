@@ -1,148 +1,32 @@
 """The story of a run: stage 1, probe, decide, hand over, stage 2, one look at the test labels."""
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-import torch
-from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from typing import Any
 
 from fusion_sched import checkpoint
-from fusion_sched.engine import (
-    EpochLog,
-    EpochOrder,
-    Evaluation,
-    Loader,
-    embed,
-    evaluate,
-    make_loader,
-    train_epoch,
-)
-from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.pid.problem import Solver
+from fusion_sched.engine import EpochLog, Evaluation, embed, evaluate, train_epoch
 from fusion_sched.protocol import protocol_of
-from fusion_sched.runtime import describe_device, git_revision, seed_everything, seed_for, versions
-from fusion_sched.schedules import Schedule
-from fusion_sched.trace import TraceWriter, diagnosis_fields, read_trace, stage_fields
-from fusion_sched.types import (
-    FUSED,
-    Controller,
-    ControllerState,
-    Decision,
-    Diagnosis,
-    Observation,
-    Splits,
-    Stage,
+from fusion_sched.run import (
+    Parts,
+    Run,
+    Show,
+    State,
+    go_on,
+    keep_weights,
+    make_loaders,
+    make_optimizer,
+    save,
 )
+from fusion_sched.runtime import describe_device, git_revision, seed_everything, seed_for, versions
+from fusion_sched.trace import TraceWriter, diagnosis_fields, stage_fields
+from fusion_sched.types import FUSED, Decision, Observation, Stage
 
 BEFORE = -1
 """The epoch of what is seen and decided before the first one."""
 
 
-class Probe(Protocol):
-    """When to diagnose, on which samples, and how."""
-
-    every: int
-    samples: int
-    source: str
-
-    def diagnose(self, embeddings: dict[str, Tensor], y: Tensor, solver: Solver) -> Diagnosis:
-        """Estimate the information in embeddings ``(N, size)`` about labels ``(N,)``, in bits."""
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """How a stage trains: its longest length, its optimizer and its learning-rate schedule."""
-
-    epochs: int
-    optimizer: Callable[..., Optimizer]
-    schedule: Schedule
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Everything a run is made of."""
-
-    splits: Splits
-    model: MultimodalNetwork
-    probe: Probe
-    solver: Solver
-    controller: Controller
-    stage1: StagePlan
-    stage2: StagePlan
-    unimodal_weight: float
-    equal_budget: bool
-    batch_size: int
-    seed: int
-    device: torch.device
-    config: dict[str, Any]
-
-
-@dataclass
-class State:
-    """What changes while a run goes on, besides weights and optimizer: a checkpoint holds it all.
-
-    ``epoch`` and ``step`` are the next ones; ``peak`` and ``best`` name weights in the checkpoint
-    folder, by the number of epochs they have; ``test_predictions`` holds the fused predictions of
-    every joint epoch, not yet scored.
-    """
-
-    stage: Stage
-    controller: ControllerState
-    epoch: int = 0
-    step: int = 0
-    unimodal_epochs: int = 0
-    diagnosis: Diagnosis | None = None
-    peak: str | None = None
-    best: str | None = None
-    best_epoch: int = -1
-    best_validation: dict[str, float] = field(default_factory=dict)
-    test_predictions: list[Tensor] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
-
-
-@dataclass
-class Loaders:
-    """One loader per purpose; only ``train`` is shuffled."""
-
-    train: Loader
-    validation: Loader
-    test: Loader
-    probe: Loader
-    order: EpochOrder
-
-
-@dataclass
-class Run:
-    """A run under way."""
-
-    parts: Parts
-    folder: Path
-    state: State
-    loaders: Loaders
-    trace: TraceWriter
-    optimizer: Optimizer
-    scheduler: LRScheduler
-
-    @property
-    def last_epoch(self) -> int:
-        """Number of epochs over both stages, were stage 2 to start now."""
-        plan = self.parts
-        used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
-        return used + plan.stage2.epochs
-
-    @property
-    def weights(self) -> Path:
-        """Folder of the weights and of the last checkpoint."""
-        return self.folder / checkpoint.CHECKPOINT_DIR
-
-
-def train(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def train(parts: Parts, folder: Path, show: Show) -> dict[str, Any]:
     """Train in two stages, or go on with the run in ``folder``; return the result event.
 
     Every event goes to ``folder/trace.jsonl`` and to ``show``. Epochs are selected on validation;
@@ -169,7 +53,7 @@ def train(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) ->
     return finish(run)
 
 
-def begin(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) -> Run:
+def begin(parts: Parts, folder: Path, show: Show) -> Run:
     """Start a run: trace its setting, diagnose the untrained state, let the controller decide."""
     memory, decision = parts.controller.init(parts.model.modalities)
     trace = TraceWriter(folder, show)
@@ -206,50 +90,6 @@ def start_fields(parts: Parts, folder: Path) -> dict[str, Any]:
         "config": parts.config,
     }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def make_loaders(parts: Parts) -> Loaders:
-    """Return the loaders; the probe's samples are a fixed, class-stratified choice."""
-    splits, size = parts.splits, parts.batch_size
-    order = EpochOrder(len(splits.train), parts.seed)
-    source = splits.plain_train if parts.probe.source == "train" else splits.validation
-    chosen = stratified_choice(source.labels.numpy(), parts.probe.samples, parts.seed)
-    return Loaders(
-        train=make_loader(splits.train, size, order),
-        validation=make_loader(splits.validation, size),
-        test=make_loader(splits.test, size),
-        probe=make_loader(source, size, chosen),
-        order=order,
-    )
-
-
-def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:
-    """Return at most ``count`` sorted positions, each class in its share."""
-    if count >= len(labels):
-        return list(range(len(labels)))
-    rng = np.random.default_rng(seed_for(seed, "probe"))
-    shuffled = rng.permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    # Every k-th of the samples sorted by class: shares are right to within one sample.
-    picked = by_class[np.floor(np.arange(count) * len(labels) / count).astype(int)]
-    return sorted(picked.tolist())
-
-
-def make_optimizer(parts: Parts, state: State) -> tuple[Optimizer, LRScheduler]:
-    """Return the stage's own optimizer and schedule, over all parameters.
-
-    A frozen parameter has no gradient, and torch's optimizers leave such a parameter and its
-    state alone.
-    """
-    parts.model.requires_grad_(True)
-    if not state.stage.joint:
-        plan, epochs = parts.stage1, parts.stage1.epochs
-    else:
-        plan = parts.stage2
-        spare = parts.stage1.epochs - state.unimodal_epochs if parts.equal_budget else 0
-        epochs = plan.epochs + spare
-    optimizer = plan.optimizer(parts.model.parameters())
-    return optimizer, plan.schedule(optimizer, epochs)
 
 
 def train_one(run: Run) -> tuple[EpochLog, float]:
@@ -345,65 +185,6 @@ def follow_joint(run: Run, validation: Evaluation) -> None:
         state.best_validation = accuracy
     predicted = evaluate(run.parts.model, run.loaders.test).predictions[FUSED]
     state.test_predictions.append(predicted)
-
-
-def keep_weights(run: Run, purpose: str) -> str:
-    """Save the present weights under a name of their own; return it."""
-    name = f"{purpose}-{run.state.epoch + 1:04d}.pt"
-    checkpoint.save(run.weights / name, {"model": run.parts.model.state_dict()})
-    return name
-
-
-def save(run: Run) -> None:
-    """Write the checkpoint, then delete the weights that it no longer names."""
-    state = run.state
-    content = {
-        "state": {
-            **{name: getattr(state, name) for name in state.__dataclass_fields__},
-            "stage": asdict(state.stage),
-            "diagnosis": None if state.diagnosis is None else asdict(state.diagnosis),
-        },
-        "model": run.parts.model.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "scheduler": run.scheduler.state_dict(),
-        "trace_lines": run.trace.lines,
-        "elapsed": run.trace.elapsed,
-    }
-    checkpoint.save(run.weights / checkpoint.LAST, content)
-    checkpoint.remove_others(run.weights, {checkpoint.LAST, str(state.peak), str(state.best)})
-
-
-def go_on(parts: Parts, folder: Path, show: Callable[[dict[str, Any]], None]) -> Run | None:
-    """Return the run that ``folder`` holds, as it was after its last whole epoch, or ``None``."""
-    path = folder / checkpoint.CHECKPOINT_DIR / checkpoint.LAST
-    if not path.exists():
-        return None
-    content = checkpoint.load(path, parts.device)
-    check_same_data(parts, folder)
-    saved = content["state"]
-    stage = Stage(tuple(saved["stage"]["active"]), saved["stage"]["joint"])
-    diagnosis = None if saved["diagnosis"] is None else Diagnosis(**saved["diagnosis"])
-    state = State(**{**saved, "stage": stage, "diagnosis": diagnosis})
-    parts.model.load_state_dict(content["model"])
-    optimizer, scheduler = make_optimizer(parts, state)
-    optimizer.load_state_dict(content["optimizer"])
-    scheduler.load_state_dict(content["scheduler"])
-    trace = TraceWriter(folder, show, content["trace_lines"], content["elapsed"])
-    return Run(parts, folder, state, make_loaders(parts), trace, optimizer, scheduler)
-
-
-def check_same_data(parts: Parts, folder: Path) -> None:
-    """Raise where the data is no longer what the run began with."""
-    began = read_trace(folder).start["fingerprint"]
-    splits = parts.splits
-    now = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    for name, split in now.items():
-        if split.fingerprint() != began[name]:
-            raise ValueError(
-                f"the {name} split has fingerprint {split.fingerprint()}, but the run in {folder} "
-                f"began with {began[name]}: the data has changed, so it cannot go on; bring the "
-                "data back or start a new run"
-            )
 
 
 def finish(run: Run) -> dict[str, Any]:

@@ -172,8 +172,10 @@ def _union(joint: Tensor, solution: Solution, batch: torch.Size) -> UnionInforma
 
 def _union_of(joint: Tensor, solution: Solution) -> Tensor:
     """I_q(Y; sources) with the envelope's slope: dI*/dp = sum of the duals - log2 p(y)."""
+    value = mutual_information(solution.q.flatten(1, joint.dim() - 2))
+    if not joint.requires_grad:
+        return value
     with torch.no_grad():
-        value = mutual_information(solution.q.flatten(1, joint.dim() - 2))
         target = joint.flatten(1, joint.dim() - 2).sum(1)
         slope = -log_on_support(target) * BITS
         slope = slope.reshape(len(target), *[1] * (joint.dim() - 2), -1)

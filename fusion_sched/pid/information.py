@@ -43,25 +43,26 @@ def entropy(p: Tensor, axes: int = 1) -> Tensor:
     """
     p = torch.as_tensor(p).double()
     with torch.no_grad():
-        surprisal = -log_on_support(p) * BITS
-        value = _sum_last(p * surprisal, axes)
-        slope = surprisal.expand(p.shape)
-    return linearised(p, value, slope)
+        value = _entropy(p, axes)
+    if not p.requires_grad:
+        return value
+    return linearised(p, value, -log_on_support(p.detach()) * BITS)
 
 
 def mutual_information(p: Tensor) -> Tensor:
     """I(X;Y) in bits of a joint `p` (..., nx, ny) that sums to one; leading axes are a batch.
 
-    The derivative is the pointwise information log2 p(x,y)/(p(x)p(y)), and zero where p(x,y) = 0;
-    it is that of the normalised joint, so only its differences between cells mean anything.
+    The derivative is the pointwise information log2 p(x,y)/(p(x)p(y)), and zero where p(x,y) = 0.
     """
     p = torch.as_tensor(p).double()
     with torch.no_grad():
-        independent = log_on_support(p.sum(-1, keepdim=True)) + log_on_support(
-            p.sum(-2, keepdim=True)
-        )
-        pointwise = torch.where(p > 0, log_on_support(p) - independent, 0.0) * BITS
-        value = (p * pointwise).sum((-2, -1))
+        x, y = p.sum(-1), p.sum(-2)
+        value = _entropy(x, 1) + _entropy(y, 1) - _entropy(p, 2)
+    if not p.requires_grad:
+        return value
+    with torch.no_grad():
+        apart = log_on_support(x).unsqueeze(-1) + log_on_support(y).unsqueeze(-2)
+        pointwise = torch.where(p > 0, log_on_support(p) - apart, 0.0) * BITS
     return linearised(p, value, pointwise)
 
 
@@ -82,5 +83,5 @@ def log_on_support(x: Tensor) -> Tensor:
     return torch.where(x > 0, x, 1.0).log()
 
 
-def _sum_last(x: Tensor, axes: int) -> Tensor:
-    return x.sum(tuple(range(-axes, 0)))
+def _entropy(p: Tensor, axes: int) -> Tensor:
+    return torch.special.entr(p).sum(tuple(range(-axes, 0))) * BITS

@@ -3,92 +3,174 @@
     maximise <A, a> + <B, b>   subject to   L[i, j] = log sum_y exp(a[i, y] + b[j, y]) <= 0.
 
 The multiplier r of L <= 0 is the mass of the pair (i, j), and Q = r softmax_y(a + b). t is a free
-slack: t + L = 0 holds in the limit only (insisting on t = -L jams the line search).
+slack: t + L = 0 holds in the limit only (insisting on t = -L jams the line search). The same loop
+solves three or more sources, with tuples in the place of pairs.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
 from fusion_sched.pid.certificate import Results, certify
-from fusion_sched.pid.pairs import PairPoint, Pairs
+from fusion_sched.pid.pairs import Pairs, cheaper_newton
+from fusion_sched.pid.problem import Duals, Found, Status, solve_on_support
+from fusion_sched.pid.schur import Schur
 from fusion_sched.pid.tuples import Tuples
-from fusion_sched.pid.problem import Duals, Found, solve_on_support
 
 LN2 = math.log(2.0)
-JITTER = 1e-14  # on unit diagonals, raised a hundredfold when a factorisation fails
+JITTER = 1e-14  # relative, on diagonals; raised a hundredfold when a factorisation fails
 LONGEST = 20.0  # natural units: no dual variable moves further in one step
 READY = 1.5  # complementarity below this many tolerances is worth a certificate
+INTERIOR = 0.005  # how far inside the start is: share of uniform mass, least slack
+SPREAD = 10.0  # a corrector aims at products r t within this factor of their target (Gondzio)
+CENTRAL = 0.003  # no product r t falls below this share of the average: else the steps jam
+WOODBURY_STEPS = 25  # what the less robust path gets before the Schur path takes over
+
+
+class Factors(Protocol):
+    """A factored Newton matrix K = M^T [diag(Q) + c pi pi^T] M."""
+
+    @property
+    def failed(self) -> Tensor:
+        """Where the factorisation broke down, (B,) bool."""
+        ...
+
+    def solve(self, *residual: Tensor) -> Duals:
+        """d with K d = residual, one tensor per source."""
+        ...
+
+
+class Point(Protocol):
+    """L and its derivatives at one dual point."""
+
+    @property
+    def level(self) -> Tensor:
+        """L, (B, T)."""
+        ...
+
+    def slope(self, directions: Duals) -> Tensor:
+        """M d: how fast L grows along a direction, (B, T)."""
+        ...
+
+    def spread(self, weights: Tensor) -> Duals:
+        """M^T w: the source-target marginals of the coupling w pi."""
+        ...
+
+    def coupling(self, weights: Tensor) -> Tensor:
+        """w pi, (B, n1, ..., nM, ny)."""
+        ...
+
+    def factor(self, masses: Tensor, curvature: Tensor, jitter: Tensor) -> Factors:
+        """Factor K for Q = masses pi and c = curvature."""
+        ...
+
+
+class System(Protocol):
+    """The constraints of a batch of problems, T source tuples each."""
+
+    marginals: Duals
+    active: Tensor  # (B, T): 1.0 for tuples that share a class, 0.0 for the others
+    correctors: int  # more where a factorisation costs much more than a solve
+
+    def select(self, index: Tensor) -> Self:
+        """The problems that go on."""
+        ...
+
+    def start(self, steps: int) -> tuple[Duals, Tensor, Tensor]:
+        """Dual variables, masses (B, T) and L (B, T) to start from."""
+        ...
+
+    def at(self, duals: Duals) -> Point:
+        """Evaluate L at a dual point."""
+        ...
 
 
 @dataclass(frozen=True)
 class InteriorPoint:
-    """Mehrotra's predictor-corrector method. `tol` is the certified gap in bits.
+    """Primal-dual Newton steps on the dual, with centrality correctors.
 
-    `warm_steps` first-order steps come first; `max_iterations` bounds the Newton steps.
+    `tol` is the certified gap in bits, `max_iterations` bounds the Newton steps, and `warm_steps`
+    first-order steps come before them (two sources).
     """
 
     tol: float = 1e-6
     max_iterations: int = 60
-    warm_steps: int = 30
+    warm_steps: int = 50
 
     def __post_init__(self) -> None:
-        if not 1e-11 <= self.tol < 1:
-            raise ValueError(f"tol={self.tol!r} bits; expected 1e-11 <= tol < 1")
-        if self.max_iterations < 1:
-            raise ValueError(f"max_iterations={self.max_iterations!r}; expected at least 1")
-        if self.warm_steps < 1:
-            raise ValueError(f"warm_steps={self.warm_steps!r}; expected at least 1")
+        if not 1e-10 <= self.tol < 1:
+            raise ValueError(f"tol={self.tol!r} bits; expected 1e-10 <= tol < 1")
+        for name in ("max_iterations", "warm_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)!r}; expected at least 1")
 
     def solve(self, marginals: Duals) -> Found:
         """The coupling of least I(Y; sources), certified to `tol` bits."""
         return solve_on_support(marginals, self._solve)
 
+    def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
+        """The Newton matrix, its coupling block and room for the temporaries."""
+        *sources, ny = sizes
+        if len(sources) > 2:
+            return 8 * (6 * math.prod(sizes) + 3 * (sum(sources) * ny) ** 2)
+        n1, n2 = sorted(sources, reverse=True)
+        if cheaper_newton(n1, n2, ny) is Schur:
+            return 8 * (4 * n1 * n2 * ny * ny + 3 * (n2 * ny) ** 2)
+        return 8 * (6 * (n1 * n2) ** 2 + 4 * ny * (n1 + n2) ** 2)
+
     def _solve(self, marginals: Duals) -> Found:
-        """The reduced problems: finished ones leave the batch."""
+        """Choose the linear algebra; what the many-classes path misses goes to the Schur path."""
+        if len(marginals) > 2:
+            return self._iterate(Tuples(marginals), self.max_iterations)
+        newton = cheaper_newton(*(m.shape[1] for m in marginals), marginals[0].shape[2])
+        if newton is Schur:
+            return self._iterate(Pairs(marginals, Schur), self.max_iterations)
+        found = self._iterate(Pairs(marginals, newton), min(WOODBURY_STEPS, self.max_iterations))
+        missed = (found.status != Status.SOLVED).nonzero().squeeze(1)
+        left = self.max_iterations - WOODBURY_STEPS
+        for index in missed.split(1) if left > 0 and len(missed) else ():
+            one = Pairs(tuple(m[index] for m in marginals), Schur)
+            found.put(index, self._iterate(one, left), WOODBURY_STEPS)
+        return found
+
+    def _iterate(self, system: System, limit: int) -> Found:
+        """Newton steps on a batch that finished problems leave."""
         tol = self.tol * LN2
-        import os
-        from fusion_sched.pid.schur import Schur
-        from fusion_sched.pid.woodbury import Woodbury
-        newton={'s':Schur,'w':Woodbury}[os.environ.get('NEWTON','s')]
-        state = _start(marginals, self.warm_steps, newton)
-        results = Results(marginals)
-        for iteration in range(self.max_iterations + 1):
-            point = state.system.at(state.duals)
-            ready = (state.gap_estimate() < READY * tol) | (iteration == self.max_iterations)
-            if bool(ready.any()):  # the one synchronisation with the host
-                state, point = _retire(state, point, ready, results, tol, iteration, self.max_iterations)
+        results = Results(system.marginals)
+        state = _start(system, self.warm_steps)
+        for iteration in range(limit + 1):
+            last = iteration == limit
+            gap = state.gap_estimate()
+            ready = gap.isfinite() if last else gap < READY * tol
+            if last or bool(ready.any()):  # the one synchronisation with the host
+                chosen = torch.arange(len(gap)) if last else ready.nonzero().squeeze(1)
+                state = _retire(state, chosen, results, tol, iteration, last)
                 if not len(state.position):
                     break
-            state = _newton_step(state, point, tol)
+            state = _newton_step(state, tol)
         return results.found()
-
-    def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
-        """The coupling block and the Schur complement, with room for the temporaries."""
-        if len(sizes)>3:
-            return 8*(6*math.prod(sizes)+2*(sum(sizes[:-1])*sizes[-1])**2)
-        n1, n2, ny = sizes
-        return 8 * (4 * n1 * n2 * ny * ny + 2 * (n2 * ny) ** 2)
 
 
 @dataclass(frozen=True)
 class _State:
-    """The problems still being solved; T source tuples each."""
+    """The problems still being solved."""
 
     position: Tensor  # (B,) in the whole batch
-    system: Pairs
+    system: System
     duals: Duals
-    masses: Tensor  # r, (B, T)
+    masses: Tensor  # r, (B, T); negligible where no class is shared
     slack: Tensor  # t, (B, T)
     jitter: Tensor  # (B,)
+    reach: Tensor  # (B,) the length of the last step
 
     def gap_estimate(self) -> Tensor:
-        """<r, t> over the tuples at stake, in nats: the gap if all residuals were zero."""
-        return (self.masses * self.slack * self.system.active).sum(1)
+        """<r, t> in nats: the duality gap if every residual were zero."""
+        return (self.masses * self.slack).sum(1)
 
     def select(self, index: Tensor) -> _State:
         return _State(
@@ -98,92 +180,116 @@ class _State:
             self.masses[index],
             self.slack[index],
             self.jitter[index],
+            self.reach[index],
         )
 
 
-def _start(marginals: Duals, warm_steps: int, newton) -> _State:
-    batch = marginals[0].shape[0]
-    position = torch.arange(batch, device=marginals[0].device)
-    if len(marginals)==2:
-        system = Pairs(marginals, newton)
-        duals, masses, level = system.warm_start(warm_steps)
-    else:
-        system = Tuples(marginals)
-        duals, masses, level = system.cold_start()
-        masses = .7*masses+.29/system.active.sum(1,keepdim=True)
+IDLE = 1e-30  # the mass of a tuple without a common class, whose slack is 1 and whose level is -1
+
+
+def _start(system: System, steps: int) -> _State:
+    """Well inside: the masses mixed with uniform ones, the slacks kept off zero."""
+    duals, masses, level = system.start(steps)
     active = system.active > 0
     count = system.active.sum(1, keepdim=True)
-    masses = torch.where(active, 0.99 * masses + 0.01 / count, 1.0)
-    slack = torch.where(active, (-level).clamp(min=0.01), 1.0)
-    return _State(position, system, duals, masses, slack, torch.full_like(count[:, 0], JITTER))
+    masses = torch.where(active, (1.0 - INTERIOR) * masses + INTERIOR / count, IDLE)
+    slack = torch.where(active, (-level).clamp(min=INTERIOR), 1.0)
+    position = torch.arange(len(masses), device=masses.device)
+    jitter, reach = torch.full_like(count[:, 0], JITTER), torch.full_like(count[:, 0], 1.0)
+    return _State(position, system, duals, masses, slack, jitter, reach)
 
 
-def _newton_step(state: _State, point: PairPoint, tol: float) -> _State:
-    """One predictor-corrector step, the same length for primal and dual (Mehrotra 1992)."""
+@dataclass(frozen=True)
+class _Direction:
+    """A step in every variable and how far r and t stay positive along it, (B,)."""
+
+    duals: Duals
+    masses: Tensor
+    slack: Tensor
+    reach: Tensor
+
+    def or_better(self, other: _Direction) -> _Direction:
+        """Problem by problem, the direction that can be followed further."""
+        better = other.reach > self.reach
+        flat, cube = better[:, None], better[:, None, None]
+        return _Direction(
+            tuple(
+                torch.where(cube, o, d) for d, o in zip(self.duals, other.duals, strict=True)
+            ),
+            torch.where(flat, other.masses, self.masses),
+            torch.where(flat, other.slack, self.slack),
+            torch.maximum(self.reach, other.reach),
+        )
+
+
+def _newton_step(state: _State, tol: float) -> _State:
+    """One step with several centrality correctors (Gondzio 1996), all from one factorisation.
+
+    There is no predictor: how far the last step went says how much to centre now. Each corrector
+    asks the products r t of a full step to come back near their target. Primal and dual move by the
+    same length.
+    """
     active, r, t = state.system.active, state.masses, state.slack
-    count = active.sum(1)
-    gap = state.gap_estimate()
+    point = state.system.at(state.duals)
     factors = point.factor(r, r / t - r, state.jitter)
-    idle = 1.0 - active
-    _, dt, dr = _direction(state, point, factors, idle)
-    longest = _longest_step(r, t, dr, dt).clamp(max=1.0).unsqueeze(1)
-    gap_then = ((r + longest * dr) * (t + longest * dt) * active).sum(1)
-    centring = (gap_then / gap).pow(3).clamp(1e-6, 0.9)
-    target = torch.maximum(centring * gap, torch.full_like(gap, 0.02 * tol)) / count
-    target = target.unsqueeze(1) * active + idle - longest.square() * dt * dr
-    duals, dt, dr = _direction(state, point, factors, target)
-    reach = (1.0 - gap).clamp(0.9, 0.9999)
-    step = (reach * _longest_step(r, t, dr, dt)).clamp(max=1.0)
-    return _advance(state, step, duals, dr, dt, factors.failed)
+    gap = state.gap_estimate()
+    centring = (1.0 - state.reach).pow(3).clamp(0.01, 0.9)
+    mean = ((centring * gap).clamp(min=0.02 * tol) / active.sum(1)).unsqueeze(1)
+    target = mean * active
+    direction = _direction(state, point, factors, target)
+    for _ in range(state.system.correctors):
+        products = (r + direction.masses) * (t + direction.slack)
+        inside = products.maximum(mean / SPREAD).minimum(mean * SPREAD)
+        target = target + (inside - products).maximum(-SPREAD * mean) * active
+        direction = direction.or_better(_direction(state, point, factors, target))
+    return _advance(state, direction, gap, factors.failed)
 
 
-def _direction(state: _State, point: PairPoint, factors, target: Tensor) -> tuple[Duals, Tensor, Tensor]:
+def _direction(state: _State, point: Point, factors: Factors, target: Tensor) -> _Direction:
     """The Newton direction towards r t = target, t = -L and the marginals."""
     r, t = state.masses, state.slack
-    spread = point.spread(r + (target + r * point.level) / t)
-    residual = [m - s for m, s in zip(state.system.marginals, spread, strict=True)]
-    duals = factors.solve(*residual)
-    dt = -(t + point.level) - point.slope(duals)
-    dr = (target - r * (t + dt)) / t
-    return duals, dt, dr
-
-
-def _longest_step(r: Tensor, t: Tensor, dr: Tensor, dt: Tensor) -> Tensor:
-    """How far r and t stay positive along (dr, dt), (B,)."""
-    return 1.0 / torch.maximum(-dr / r, -dt / t).amax(1).clamp(min=1e-3)
-
-
-def _advance(state: _State, step: Tensor, duals: Duals, dr: Tensor, dt: Tensor, failed: Tensor) -> _State:
-    """Move by `step`; where the factorisation failed stay, and factor with a larger jitter next."""
-    good = ~failed[:, None]
-    step = step[:, None]
-    moved = tuple(
-        a + torch.where(good[..., None], step[..., None] * d, 0.0).clamp(-LONGEST, LONGEST)
-        for a, d in zip(state.duals, duals, strict=True)
+    spread = point.spread(r + torch.addcmul(target, r, point.level) / t)
+    duals = factors.solve(
+        *(m - s for m, s in zip(state.system.marginals, spread, strict=True))
     )
-    return replace(
-        state,
-        duals=moved,
-        masses=torch.where(good, state.masses + step * dr, state.masses),
-        slack=torch.where(good, state.slack + step * dt, state.slack),
-        jitter=torch.where(failed, state.jitter * 100.0, state.jitter),
+    dt = -(t + point.level + point.slope(duals))
+    dr = torch.addcmul(target, r, t + dt, value=-1.0) / t
+    shortest = torch.minimum(dr / r, dt / t).amin(1)
+    return _Direction(duals, dr, dt, 1.0 / (-shortest).clamp(min=1e-3))
+
+
+def _advance(state: _State, direction: _Direction, gap: Tensor, failed: Tensor) -> _State:
+    """Move; where the factorisation failed stay, and factor with a larger jitter next time."""
+    step = (1.0 - gap).clamp(0.9, 0.9999) * direction.reach
+    step = step.clamp(max=1.0).masked_fill(failed, 0.0).unsqueeze(1)
+    kept = failed[:, None]
+    duals = tuple(
+        a + (step[..., None] * d).masked_fill(kept[..., None], 0.0).clamp(-LONGEST, LONGEST)
+        for a, d in zip(state.duals, direction.duals, strict=True)
     )
+    masses = state.masses + (step * direction.masses).masked_fill(kept, 0.0)
+    slack = state.slack + (step * direction.slack).masked_fill(kept, 0.0)
+    products = masses * slack
+    active = state.system.active
+    least = CENTRAL * products.sum(1, keepdim=True) / active.sum(1, keepdim=True)
+    lift = (least * active / products).clamp(min=1.0).sqrt()
+    jitter = torch.where(failed, 100.0 * state.jitter, state.jitter)
+    masses, slack, reach = masses * lift, slack * lift, step.squeeze(1)
+    return _State(state.position, state.system, duals, masses, slack, jitter, reach)
 
 
 def _retire(
-    state: _State, point: PairPoint, ready: Tensor, results: Results, tol: float, iteration: int, limit: int
-) -> tuple[_State, PairPoint]:
-    """Certify the problems that look solved, store those that are, and go on with the others."""
-    chosen = ready.nonzero().squeeze(1)
-    part = state.select(chosen)
+    state: _State, chosen: Tensor, results: Results, tol: float, iteration: int, last: bool
+) -> _State:
+    """Certify the `chosen` problems, store those that are done, and go on with the others."""
+    part = state if len(chosen) == len(state.position) else state.select(chosen)
     q = part.system.at(part.duals).coupling(part.masses)
     certificate = certify(q, part.duals, part.system.marginals)
     solved = certificate.gap <= tol
-    done = solved | (iteration == limit)
+    done = solved | last
     results.store(part.position, certificate, done, solved, iteration)
-    going = torch.ones_like(ready)
+    going = torch.ones_like(state.position, dtype=torch.bool)
     going[chosen[done]] = False
     if bool(going.all()):
-        return state, point
-    state = state.select(going.nonzero().squeeze(1))
-    return state, state.system.at(state.duals)
+        return state
+    return state.select(going.nonzero().squeeze(1))

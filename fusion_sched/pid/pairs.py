@@ -24,6 +24,7 @@ class Pairs:
     def __init__(self, marginals: Duals, newton: type[Schur] | type[Woodbury]) -> None:
         self.marginals = marginals
         self.newton = newton(*marginals)
+        self.correctors = 2 if marginals[1][0].numel() < 256 else 3
         support = torch.bmm((marginals[0] > 0).double(), (marginals[1] > 0).double().mT)
         self.idle = (support == 0).double()  # pairs without a common y carry no mass and no constraint
         self.active = (1.0 - self.idle).flatten(1)
@@ -31,16 +32,17 @@ class Pairs:
     def select(self, index: Tensor) -> Pairs:
         """The problems that go on."""
         chosen = Pairs.__new__(Pairs)
+        chosen.correctors = self.correctors
         chosen.marginals = tuple(m[index] for m in self.marginals)
         chosen.newton = self.newton.select(index)
         chosen.idle, chosen.active = self.idle[index], self.active[index]
         return chosen
 
-    def warm_start(self, steps: int) -> tuple[Duals, Tensor, Tensor]:
-        """Dual variables and pair masses (B, T) after `steps` first-order steps; their L (B, T)."""
+    def start(self, steps: int) -> tuple[Duals, Tensor, Tensor]:
+        """Dual variables, masses (B, T) and L (B, T) after `steps` first-order steps."""
         a, b = self.marginals
         r = a.sum(2).unsqueeze(2) * b.sum(2).unsqueeze(1)
-        u, v, r, s = scale_steps(self.marginals, r, torch.ones_like(b), steps, relaxation=1.9)
+        u, v, r, s = scale_steps(self.marginals, r, torch.ones_like(b), steps)
         return (u.log(), v.log()), (r * s).flatten(1), s.log().flatten(1)
 
     def at(self, duals: Duals) -> PairPoint:
@@ -84,7 +86,5 @@ class PairPoint:
 
 
 def cheaper_newton(n1: int, n2: int, ny: int) -> type[Schur] | type[Woodbury]:
-    """The path of fewer operations a step; they cross where ny is about n1 / 2."""
-    schur = 2 * n1 * ny * (n2 * ny) ** 2 + (n2 * ny) ** 3 / 3
-    woodbury = 4 * ny * (n1 * n2) ** 2 + (n1 * n2) ** 3 / 3 + 20 * n1 * ny * n1 * n2
-    return Schur if schur <= woodbury else Woodbury
+    """The faster path, n1 >= n2: they cross where ny is about n1, by measurement."""
+    return Woodbury if ny > 1.2 * n1 and n2 * ny >= 120 else Schur

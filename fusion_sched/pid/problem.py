@@ -80,6 +80,13 @@ class Found:
         )
         return Found(q, duals, gap, iterations, status)
 
+    def put(self, index: Tensor, other: Found, spent: int) -> None:
+        """Replace the problems `index` by another answer, found after `spent` earlier iterations."""
+        for whole, part in zip((self.q, *self.duals), (other.q, *other.duals), strict=True):
+            whole[index] = part
+        self.gap[index], self.status[index] = other.gap, other.status
+        self.iterations[index] = other.iterations + spent
+
 
 class Solver(Protocol):
     """Knobs in the object, data in the call."""

@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-FLOOR = 1e-300  # under a diagonal that rounding pushed to zero or below; the factorisation fails there
+FLOOR = 1e-300  # keeps 0/0 at 0 where a class or a symbol is empty
+BLOCK = 128  # rows at a time of the Schur complement, of which only the lower triangle is needed
 
 
 class TwoSourceFactors(Protocol):
@@ -26,24 +27,26 @@ class TwoSourceFactors(Protocol):
 
 @dataclass(frozen=True)
 class SchurFactors:
-    """`half` = L1^-1 E1 with half^T half = D1^-1, `v` = half C, and S = chol chol^T."""
+    """`half` = L1^-1 with L1 L1^T = D1, `w` = half C, and S = D2 - w^T w = chol chol^T.
+
+    The columns of w and S run over (y, j), the class first: their broadcasts then have long rows.
+    """
 
     half: Tensor  # (B, n1, ny, ny)
-    v: Tensor  # (B, n1 ny, n2 ny)
-    scale: Tensor  # (B, n2 ny)
-    chol: Tensor  # (B, n2 ny, n2 ny)
+    w: Tensor  # (B, n1 ny, ny n2)
+    chol: Tensor  # (B, ny n2, ny n2)
     failed: Tensor  # (B,) bool
 
     def solve(self, g1: Tensor, g2: Tensor) -> tuple[Tensor, Tensor]:
         """(da, db) with K (da, db) = (g1, g2)."""
         batch, n1, ny = g1.shape
         z = (self.half @ g1.unsqueeze(-1)).reshape(batch, n1 * ny, 1)
-        h = torch.baddbmm(g2.reshape(batch, -1, 1), self.v.mT, z, alpha=-1)
-        scale = self.scale.unsqueeze(-1)
-        db = torch.cholesky_solve(h * scale, self.chol) * scale
-        z = torch.baddbmm(z, self.v, db, alpha=-1).reshape(batch, n1, ny, 1)
-        da = self.half.mT @ z
-        return da.reshape(g1.shape), db.reshape(g2.shape)
+        h = torch.baddbmm(g2.mT.reshape(batch, -1, 1), self.w.mT, z, alpha=-1)
+        db = torch.linalg.solve_triangular(self.chol, h, upper=False)
+        db = torch.linalg.solve_triangular(self.chol.mT, db, upper=True)
+        z = torch.baddbmm(z, self.w, db, alpha=-1).reshape(batch, n1, ny, 1)
+        da = (self.half.mT @ z).squeeze(-1)
+        return da, db.reshape(batch, ny, -1).mT
 
 
 class Schur:
@@ -55,8 +58,8 @@ class Schur:
     """
 
     def __init__(self, marginal1: Tensor, marginal2: Tensor) -> None:
-        mass = marginal2.sum(1).clamp(min=FLOOR)
-        self.gauge = marginal2.unsqueeze(2) * (marginal2 / mass.unsqueeze(1)).unsqueeze(1)
+        mass = marginal2.sum(1, keepdim=True).clamp(min=FLOOR)
+        self.gauge = marginal2.unsqueeze(2) * (marginal2 / mass).unsqueeze(1)  # (B, n2, n2, ny)
         self.empty1 = (marginal1 == 0).double()
         self.empty2 = (marginal2 == 0).double()
 
@@ -72,45 +75,41 @@ class Schur:
         batch, n1, ny = u.shape
         n2 = v.shape[1]
         uu, vv = u.unsqueeze(-1) * u.unsqueeze(-2), v.unsqueeze(-1) * v.unsqueeze(-2)
-        d1 = (cs @ vv.reshape(batch, n2, -1)).reshape(uu.shape) * uu
-        d1.diagonal(0, 2, 3).add_(u * (rs @ v) + self.empty1)
-        d2 = (cs.mT @ uu.reshape(batch, n1, -1)).reshape(vv.shape) * vv
-        d2.diagonal(0, 2, 3).add_(v * (rs.mT @ u) + self.empty2)
+        d1 = torch.bmm(cs, vv.reshape(batch, n2, -1)).reshape(uu.shape).mul_(uu)
+        d1.diagonal(0, 2, 3).addcmul_(u, torch.bmm(rs, v)).add_(self.empty1)
+        d2 = torch.bmm(cs.mT, uu.reshape(batch, n1, -1)).reshape(vv.shape).mul_(vv)
+        d2.diagonal(0, 2, 3).addcmul_(v, torch.bmm(rs.mT, u)).add_(self.empty2)
         half, failed1 = _inverse_factor(d1, jitter)
-        coupling = self._coupling(u, v, cs, rs)
-        w = torch.bmm(half.reshape(-1, ny, ny), coupling.reshape(batch * n1, ny, n2 * ny))
-        w = w.reshape(batch, n1 * ny, n2 * ny)
-        scale, chol, failed2 = self._complement(d2, w, jitter)
-        return SchurFactors(half, w, scale, chol, failed1 | failed2)
+        product = u.unsqueeze(3) * v.mT.unsqueeze(1)  # (B, i, y, j)
+        # C[i, y', y, j] = product[i, y', j] cs[i, j] product[i, y, j] + [y = y'] product rs, so
+        # half C needs no product with the large C itself.
+        left = half @ (product * cs.unsqueeze(2))
+        w = torch.addcmul(left.unsqueeze(3), half.unsqueeze(4), rs[:, :, None, None, :])
+        w = w.mul_(product.unsqueeze(2)).reshape(batch, n1 * ny, ny * n2)
+        chol, failed2 = self._complement(d2, w, jitter)
+        return SchurFactors(half, w, chol, failed1 | failed2)
 
-    @staticmethod
-    def _coupling(u: Tensor, v: Tensor, cs: Tensor, rs: Tensor) -> Tensor:
-        """C[i, y, j, y'] = c pi_y pi_y' + [y = y'] Q_y of the pair (i, j)."""
-        product = u.unsqueeze(2) * v.unsqueeze(1)  # (B, i, j, y)
-        left = product.mT * cs.unsqueeze(2)  # (B, i, y, j)
-        c = left.unsqueeze(-1) * product.unsqueeze(2)
-        c.diagonal(0, 2, 4).add_(product * rs.unsqueeze(-1))
-        return c
-
-    def _complement(self, d2: Tensor, w: Tensor, jitter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _complement(self, d2: Tensor, w: Tensor, jitter: Tensor) -> tuple[Tensor, Tensor]:
+        """The Cholesky factor of S, whose diagonal is raised by `jitter` relative to that of K."""
         batch, n2, ny, _ = d2.shape
-        s = d2.new_zeros(batch, n2, ny, n2, ny)
-        s.diagonal(0, 1, 3).add_(d2.permute(0, 2, 3, 1))
-        s.diagonal(0, 2, 4).add_(self.gauge)
-        s = s.reshape(batch, n2 * ny, n2 * ny).baddbmm_(w.mT, w, alpha=-1)
-        scale = s.diagonal(0, 1, 2).clamp(min=FLOOR).rsqrt()
-        s.mul_(scale.unsqueeze(1)).mul_(scale.unsqueeze(2))
-        s.diagonal(0, 1, 2).add_(jitter.unsqueeze(-1))
+        s = d2.new_zeros(batch, ny, n2, ny, n2)
+        s.diagonal(0, 2, 4).copy_(d2.permute(0, 2, 3, 1))
+        s.diagonal(0, 1, 3).add_(self.gauge)
+        s = s.reshape(batch, ny * n2, ny * n2)
+        diagonal = s.diagonal(0, 1, 2)
+        diagonal.mul_(1.0 + jitter.unsqueeze(1))
+        rows = len(s[0])
+        block = BLOCK if rows >= 2 * BLOCK else rows
+        for low in range(0, rows, block):
+            high = min(low + block, rows)
+            s[:, low:high, :high].baddbmm_(w[:, :, low:high].mT, w[:, :, :high], alpha=-1)
         chol, info = torch.linalg.cholesky_ex(s)
-        return scale, chol, info > 0
+        return chol, info > 0
 
 
 def _inverse_factor(d: Tensor, jitter: Tensor) -> tuple[Tensor, Tensor]:
-    """L^-1 E with E d E = L L^T of unit diagonal, for a batch of small blocks (B, n, ny, ny)."""
-    scale = d.diagonal(0, 2, 3).clamp(min=FLOOR).rsqrt()
-    scaled = d * scale.unsqueeze(-1) * scale.unsqueeze(-2)
-    scaled.diagonal(0, 2, 3).add_(jitter[:, None, None])
-    chol, info = torch.linalg.cholesky_ex(scaled)
-    return torch.linalg.solve_triangular(chol, torch.diag_embed(scale), upper=False), (
-        info > 0
-    ).any(1)
+    """L^-1 with d = L L^T for a batch of small blocks (B, n, ny, ny)."""
+    d.diagonal(0, 2, 3).mul_(1.0 + jitter[:, None, None])
+    chol, info = torch.linalg.cholesky_ex(d)
+    one = torch.eye(d.shape[-1], dtype=d.dtype, device=d.device)
+    return torch.linalg.solve_triangular(chol, one, upper=False), (info > 0).any(1)

@@ -18,6 +18,7 @@ class Tuples:
 
     def __init__(self, marginals: Duals) -> None:
         self.marginals = marginals
+        self.correctors = 3
         support = sum_of_duals(tuple((m > 0).log() for m in marginals)).amax(-1)
         self.idle = (support < 0).double()  # tuples without a common y
         self.active = (1.0 - self.idle).flatten(1)
@@ -25,14 +26,15 @@ class Tuples:
     def select(self, index: Tensor) -> Tuples:
         """The problems that go on."""
         chosen = Tuples.__new__(Tuples)
+        chosen.correctors = self.correctors
         chosen.marginals = tuple(m[index] for m in self.marginals)
         chosen.idle, chosen.active = self.idle[index], self.active[index]
         return chosen
 
-    def cold_start(self) -> tuple[Duals, Tensor, Tensor]:
-        """Dual variables log P(y | x_m) / M, independent masses (B, T) and their L (B, T).
+    def start(self, steps: int) -> tuple[Duals, Tensor, Tensor]:
+        """Dual variables log P(y | x_m) / M, nearly uniform masses (B, T) and L (B, T).
 
-        L <= 0 by Hoelder's inequality.
+        L <= 0 by Hoelder's inequality. No first-order steps: `steps` is for two sources.
         """
         masses = torch.ones_like(self.marginals[0][:, :1, 0])
         duals = []
@@ -40,6 +42,7 @@ class Tuples:
             own = marginal.sum(2)
             duals.append((marginal / own.unsqueeze(2).clamp(min=FLOOR)).log() / len(self.marginals))
             masses = (masses.unsqueeze(2) * own.unsqueeze(1)).flatten(1)
+        masses = 0.7 * masses + 0.3 / self.active.sum(1, keepdim=True)
         return tuple(duals), masses, self.at(tuple(duals)).level
 
     def at(self, duals: Duals) -> TuplePoint:

@@ -1,4 +1,4 @@
-"""The same Newton system for many classes: small blocks per class, one dense system per pair."""
+"""The same Newton system for many classes: small blocks per class, one dense system over the pairs."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class WoodburyFactors:
 
 
 class Woodbury:
-    """N holds diag(Q) and the gauge, class by class; the pairs add E diag(c) E^T of rank n1 n2.
+    """N holds diag(Q) and the gauge, class by class; the pairs add E E^T of rank n1 n2.
 
-    c = r (1 / t - 1) is taken as zero where it is negative (t > 1, far from the optimum), which
-    makes the step a little shorter and the small system positive definite.
+    c = r (1 / t - 1) is taken as zero where it is negative (t > 1, far from the optimum): the small
+    system stays positive definite, and the refinement makes most of the difference good.
     """
 
     def __init__(self, marginal1: Tensor, marginal2: Tensor) -> None:
@@ -74,51 +74,56 @@ class Woodbury:
         """The systems of the problems that go on."""
         return Woodbury(*(m[index] for m in self.marginals))
 
-    def factor(self, u: Tensor, v: Tensor, cs: Tensor, rs: Tensor, jitter: Tensor) -> WoodburyFactors:
+    def factor(
+        self, u: Tensor, v: Tensor, cs: Tensor, rs: Tensor, jitter: Tensor
+    ) -> WoodburyFactors:
         """Factor K; `cs` = c / s^2 and `rs` = r / s are (B, n1, n2), `jitter` is (B,)."""
         product = u.unsqueeze(2) * v.unsqueeze(1)
         inverse, failed1 = self._inverse(product * rs.unsqueeze(-1), jitter)
-        columns = product * cs.clamp(min=0.0).sqrt().unsqueeze(-1)
-        h = _gram(columns, inverse)
+        root = cs.clamp(min=0.0).sqrt()
+        h = _gram(u, v, root, inverse)
         h.diagonal(0, 1, 2).add_(1.0)
         chol, info = torch.linalg.cholesky_ex(h)
-        return WoodburyFactors(inverse, columns, chol, failed1 | (info > 0), NewtonMatrix(u, v, cs, rs))
+        columns = product.mul_(root.unsqueeze(-1))
+        failed = failed1 | (info > 0)
+        return WoodburyFactors(inverse, columns, chol, failed, NewtonMatrix(u, v, cs, rs))
 
     def _inverse(self, q: Tensor, jitter: Tensor) -> tuple[Tensor, Tensor]:
         """[[diag(QA), Q], [Q^T, diag(QB)]]^-1 per class, the gauge added to the second block."""
         batch, n1, n2, ny = q.shape
-        a, b = self.marginals
+        a, b = (m.mT for m in self.marginals)
         n = q.new_zeros(batch, ny, n1 + n2, n1 + n2)
         cross = q.permute(0, 3, 1, 2)
         n[:, :, n1:, :n1] = cross.mT
-        second = b.mT
-        n[:, :, n1:, n1:] = (
-            second.unsqueeze(-1) * (second / second.sum(2, keepdim=True).clamp(min=FLOOR)).unsqueeze(-2)
-        )
-        n.diagonal(0, 2, 3).add_(torch.cat((cross.sum(3), cross.sum(2)), 2))
-        n.diagonal(0, 2, 3).add_((torch.cat((a, b), 1) == 0).mT.double())
-        scale = n.diagonal(0, 2, 3).clamp(min=FLOOR).rsqrt()
-        n = n * scale.unsqueeze(-1) * scale.unsqueeze(-2)
-        n.diagonal(0, 2, 3).add_(jitter[:, None, None])
+        mass = b.sum(2, keepdim=True).clamp(min=FLOOR)
+        n[:, :, n1:, n1:] = b.unsqueeze(-1) * (b / mass).unsqueeze(-2)
+        diagonal = n.diagonal(0, 2, 3)
+        diagonal.add_(torch.cat((cross.sum(3), cross.sum(2)), 2))
+        diagonal.add_((torch.cat((a, b), 2) == 0).double())
+        diagonal.mul_(1.0 + jitter[:, None, None])
         chol, info = torch.linalg.cholesky_ex(n)
-        inverse = torch.cholesky_inverse(chol)
-        return inverse * scale.unsqueeze(-1) * scale.unsqueeze(-2), (info > 0).any(1)
+        return torch.cholesky_inverse(chol), (info > 0).any(1)
 
 
-def _gram(columns: Tensor, inverse: Tensor) -> Tensor:
-    """E^T N^-1 E, (B, n1 n2, n1 n2), for E with `columns` (B, n1, n2, ny).
+def _gram(u: Tensor, v: Tensor, root: Tensor, inverse: Tensor) -> Tensor:
+    """E^T N^-1 E, (B, n1 n2, n1 n2), for E with columns root_ij u_iy v_jy.
 
-    Entry (ij, kl) is sum_y e_ij (G11_ik + G12_il + G12_kj + G22_jl) e_kl = F + F^T, where F takes
-    half of G11 and of G22, and G12_il.
+    Entry (ij, kl) is root_ij root_kl sum_y u_iy v_jy (G11_ik + G12_il + G12_kj + G22_jl) u_ky v_ly.
+    The first and the last term are one product over (ik) x (jl), the other two one over (il) x (kj)
+    and its transpose; what remains is to reorder their axes.
     """
-    batch, n1, n2, ny = columns.shape
-    by_class = columns.permute(0, 3, 1, 2)  # (B, y, k, l)
-    first = 0.5 * inverse[:, :, :n1, :n1].unsqueeze(-1) + inverse[:, :, :n1, n1:].unsqueeze(-2)
-    right = (first * by_class.unsqueeze(2)).transpose(1, 2).reshape(batch * n1, ny, n1 * n2)
-    f = torch.bmm(columns.reshape(batch * n1, n2, ny), right).reshape(batch, n1, n2, n1 * n2)
-    second = 0.5 * inverse[:, :, n1:, n1:].unsqueeze(3) * by_class.unsqueeze(2)  # (B, y, j, k, l)
-    right = second.transpose(1, 2).reshape(batch * n2, ny, n1 * n2)
-    left = columns.transpose(1, 2).reshape(batch * n2, n1, ny)
-    f = f + torch.bmm(left, right).reshape(batch, n2, n1, n1 * n2).transpose(1, 2)
-    f = f.reshape(batch, n1 * n2, n1 * n2)
-    return f + f.mT
+    batch, n1, ny = u.shape
+    n2 = v.shape[1]
+    uu = (u.unsqueeze(2) * u.unsqueeze(1)).reshape(batch, n1 * n1, ny)
+    vv = (v.unsqueeze(2) * v.unsqueeze(1)).reshape(batch, n2 * n2, ny)
+    uv = (u.unsqueeze(2) * v.unsqueeze(1)).reshape(batch, n1 * n2, ny)
+    g11 = inverse[:, :, :n1, :n1].reshape(batch, ny, -1).mT
+    g12 = inverse[:, :, :n1, n1:].reshape(batch, ny, -1).mT
+    g22 = inverse[:, :, n1:, n1:].reshape(batch, ny, -1).mT
+    outer = torch.bmm(torch.cat((uu * g11, uu), 2), torch.cat((vv, vv * g22), 2).mT)
+    outer = outer.reshape(batch, n1, n1, n2, n2).transpose(2, 3)  # (i, k, j, l) -> (i, j, k, l)
+    crossed = torch.bmm(uv * g12, uv.mT)
+    crossed = (crossed + crossed.mT).reshape(batch, n1, n2, n1, n2)  # (i, l, k, j)
+    h = (outer + crossed.permute(0, 1, 4, 3, 2)).reshape(batch, n1 * n2, n1 * n2)
+    flat = root.reshape(batch, -1)
+    return h.mul_(flat.unsqueeze(1)).mul_(flat.unsqueeze(2))

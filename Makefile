@@ -1,0 +1,51 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# One thread per process: small models run fastest so, and so do several processes side by side.
+export OMP_NUM_THREADS ?= 1
+WORKERS ?= auto
+
+.PHONY: demo test check benchmark reproduce-paper clean help
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: $(VENV)/.installed  ## train with controller=joint and controller=pid on real digits, compare
+	@$(BIN)/python scripts/demo.py
+
+test: $(VENV)/.installed-dev  ## run the test suite
+	@$(BIN)/pytest -n $(WORKERS)
+
+check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/vulture
+
+benchmark: $(VENV)/.installed-dev  ## solver against its peers; writes benchmarks/pid/RESULTS.md
+	$(BIN)/python -m benchmarks.pid
+
+reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked so far; resumable
+	@$(BIN)/python scripts/reproduce_paper.py
+
+clean:  ## remove the environment and caches, keep outputs
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	@echo "creating $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing fusion-sched and what it needs (about a minute) …"
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing fusion-sched with what its tests need (about two minutes) …"
+	@$(PIP) install -c constraints.txt -e ".[dev,oracles]"
+	@touch $(VENV)/.installed $@

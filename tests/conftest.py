@@ -1,0 +1,84 @@
+"""What tests share: a composed configuration, a run in memory, and the command line in process."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from fusion_sched import cli
+from fusion_sched.build import build
+from fusion_sched.config import config_dir, register
+from fusion_sched.run import Parts
+from fusion_sched.train import train
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
+register()
+
+# Short stages, seldom probed: enough for every event of a run to occur.
+SHORT = ["stage1.epochs=2", "stage2.epochs=2"]
+
+
+def make_config(*overrides: str) -> Any:
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("train", overrides=list(overrides))
+
+
+def make_parts(*overrides: str) -> Parts:
+    return build(make_config(*overrides))
+
+
+def run_once(folder: Path, *overrides: str) -> list[dict[str, Any]]:
+    """Train in ``folder`` and return the events."""
+    folder.mkdir(parents=True, exist_ok=True)
+    events: list[dict[str, Any]] = []
+    train(make_parts(*overrides), folder, events.append)
+    return events
+
+
+def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["event"] == kind]
+
+
+def timeless(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event without what depends on the clock."""
+    return {
+        name: value
+        for name, value in event.items()
+        if name not in ("time", "seconds", "samples_per_second", "run")
+    }
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+class Answer:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Answer]:
+    """Call the command line in this process, in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+    def call(*arguments: str) -> Answer:
+        monkeypatch.setattr("sys.argv", ["fusion-sched", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as leaving:
+            cli.main()
+        out, err = capfd.readouterr()
+        code = leaving.value.code
+        return Answer(0 if code is None else int(code), out, err)
+
+    return call

@@ -1,0 +1,129 @@
+"""PID: tables of diagnoses → stages, reasons with their numbers, purity."""
+
+import copy
+from collections.abc import Sequence
+
+import pytest
+
+from fusion_sched.controllers.pid import PID
+from fusion_sched.types import Controller, Decision, Diagnosis, Observation
+
+from . import seen
+
+
+def play(
+    controller: Controller, diagnoses: Sequence[Diagnosis | None], modalities: Sequence[str] = "ab",
+    last: int = 99,
+) -> list[Decision]:  # fmt: skip
+    """Return one decision per diagnosis, the first made before the first epoch."""
+    state, _ = controller.init(modalities)
+    decisions = []
+    for epoch, diagnosis in enumerate(diagnoses, start=-1):
+        observation = Observation(epoch, diagnosis, diagnosis is not None, {}, epoch >= last)
+        untouched = copy.deepcopy(state)
+        following, decision = controller.step(state, observation)
+        assert state == untouched, "a controller must not change the state it is given"
+        assert controller.step(state, observation) == (following, decision), "nor depend on more"
+        decisions.append(decision)
+        state = following
+        if decision.stage.joint:
+            break
+    return decisions
+
+
+def active(decisions: Sequence[Decision]) -> list[str]:
+    return ["joint" if d.stage.joint else "".join(d.stage.active) for d in decisions]
+
+
+def test_who_runs_ahead_pauses_until_caught_up_with() -> None:
+    """A pause lasts until parity, not only until the ratio is back within the threshold."""
+    unique = [(0.5, 0.4), (0.9, 0.4), (0.9, 0.6), (0.9, 0.95), (0.9, 0.95)]
+    decisions = play(PID(threshold=2.0), [seen(u) for u in unique])
+    assert active(decisions) == ["ab", "b", "b", "ab", "ab"]
+    assert "pause a" in decisions[1].reason
+    assert "0.900" in decisions[1].reason
+    assert "0.400" in decisions[1].reason
+    assert "caught up" in decisions[3].reason
+
+
+def test_the_pause_may_turn_round() -> None:
+    unique = [(0.9, 0.3), (0.9, 2.0), (1.0, 1.5), (1.6, 1.5)]
+    assert active(play(PID(), [seen(u) for u in unique])) == ["b", "a", "a", "ab"]
+
+
+def test_differences_below_the_floor_do_not_count() -> None:
+    unique = [(0.015, 0.001), (0.015, -0.004)]
+    assert active(play(PID(floor_bits=0.02), [seen(u) for u in unique])) == ["ab", "ab"]
+    assert active(play(PID(floor_bits=0.002), [seen(u) for u in unique])) == ["b", "b"]
+
+
+def test_the_peak_is_kept_and_restored_after_patience() -> None:
+    synergy = [0.1, 0.2, 0.5, 0.3, 0.45, 0.3, 0.3]
+    decisions = play(PID(min_epochs=0, patience=2), [seen(synergy=s) for s in synergy])
+    assert [d.keep for d in decisions] == [True, True, True, False, False, False, False]
+    assert active(decisions)[-1] == "joint"
+    assert decisions[-1].restore
+    for number in ("0.300", "0.500", "after epoch 2"):
+        assert number in decisions[-1].reason
+
+
+def test_a_drop_must_last_for_the_patience() -> None:
+    synergy = [0.5, 0.3, 0.45, 0.3, 0.45]
+    assert "joint" not in active(play(PID(min_epochs=0), [seen(synergy=s) for s in synergy]))
+
+
+def test_early_states_are_no_peaks() -> None:
+    synergy = [0.9, 0.8, 0.3, 0.35, 0.2, 0.2]
+    decisions = play(PID(min_epochs=2), [seen(synergy=s) for s in synergy])
+    assert [d.keep for d in decisions] == [False, False, True, True, False, False]
+    assert decisions[-1].restore
+
+
+def test_catching_up_ends_the_waiting() -> None:
+    diagnoses = [seen((0.9, 0.3), 0.9), seen((0.9, 1.0), 0.5), seen((0.9, 1.0), 0.1),
+                 seen((0.9, 1.0), 0.1)]  # fmt: skip
+    decisions = play(PID(min_epochs=50), diagnoses)
+    assert active(decisions) == ["b", "ab", "ab", "joint"]
+    assert [d.keep for d in decisions] == [False, True, False, False]
+
+
+def test_an_unbalanced_state_is_no_peak() -> None:
+    diagnoses = [seen((0.9, 0.3), 0.9), seen((0.9, 0.5), 0.8)]
+    assert not any(d.keep for d in play(PID(min_epochs=0), diagnoses))
+
+
+def test_the_last_epoch_hands_over_from_where_it_is() -> None:
+    decisions = play(PID(min_epochs=0), [seen(synergy=0.5)] * 4, last=2)
+    assert active(decisions) == ["ab", "ab", "ab", "joint"]
+    assert not decisions[-1].restore
+    assert "0.500" in decisions[-1].reason
+
+
+def test_without_a_fresh_diagnosis_nothing_changes() -> None:
+    assert active(play(PID(), [seen((0.9, 0.1)), None, None, seen((0.9, 0.95))])) == [
+        "b", "b", "b", "ab",
+    ]  # fmt: skip
+
+
+def test_three_modalities_pause_all_who_run_ahead() -> None:
+    controller = PID()
+    state, _ = controller.init("abc")
+    diagnosis = seen((0.9, 0.2, 0.5), names="abc")
+    _, decision = controller.step(state, Observation(0, diagnosis, True, {}, False))
+    assert decision.stage.active == ("b",)
+
+
+def test_one_modality_trains_to_the_end() -> None:
+    diagnosis = seen((0.9,), None, names="a")
+    decisions = play(PID(min_epochs=0), [diagnosis] * 4, modalities="a", last=2)
+    assert active(decisions) == ["a", "a", "a", "joint"]
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"threshold": 1}, {"drop": 0}, {"drop": 1.1}, {"patience": 0}, {"min_epochs": -1},
+     {"floor_bits": 0}],
+)  # fmt: skip
+def test_impossible_knobs_are_named(knobs: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(knobs))):
+        PID(**knobs)  # type: ignore[arg-type]

@@ -1,0 +1,57 @@
+"""The trace: one event per line, nothing that is not a number, damage named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fusion_sched.trace import TraceWriter, diagnosis_fields, diagnosis_from, read_trace
+from fusion_sched.types import Diagnosis
+
+
+def test_events_come_back_in_order_and_are_shown(tmp_path: Path) -> None:
+    shown: list[dict[str, Any]] = []
+    trace = TraceWriter(tmp_path, shown.append)
+    trace.write("start", seed=1)
+    trace.write("epoch", epoch=0, loss={"gray": 0.5})
+    trace.close()
+    back = read_trace(tmp_path)
+    assert back.events == shown
+    assert [e["event"] for e in back.events] == ["start", "epoch"]
+    assert back.problems == []
+    assert back.result is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_none_stops_the_run(tmp_path: Path, value: float) -> None:
+    trace = TraceWriter(tmp_path, lambda event: None)
+    trace.write("start")
+    with pytest.raises(ValueError, match="not finite"):
+        trace.write("epoch", loss={"gray": value})
+    trace.close()
+    assert len(read_trace(tmp_path).events) == 1
+
+
+def test_damaged_lines_are_left_out_and_named(tmp_path: Path) -> None:
+    (tmp_path / "trace.jsonl").write_text('{"event": "start"}\nnonsense\n[1]\n{"event": "ep')
+    trace = read_trace(tmp_path)
+    assert [e["event"] for e in trace.events] == ["start"]
+    assert [f"line {n}" in p for n, p in zip((2, 3, 4), trace.problems, strict=True)] == [True] * 3
+
+
+def test_a_folder_without_a_trace_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"trace\.jsonl"):
+        read_trace(tmp_path)
+    (tmp_path / "trace.jsonl").write_text('{"event": "epoch"}\n')
+    with pytest.raises(ValueError, match="no start event"):
+        read_trace(tmp_path)
+
+
+def test_a_diagnosis_survives_the_trace() -> None:
+    diagnosis = Diagnosis(
+        unique={"a": 0.1}, mi={"a": 0.1}, ecs={"a": 0.05}, joint_mi=0.1, label_entropy=2.0,
+        samples=10, clusters={"a": 2}, gap=1e-9, seconds={"solve": 0.1},
+    )  # fmt: skip
+    fields = diagnosis_fields(diagnosis)
+    assert "synergy_bits" not in fields
+    assert diagnosis_from(fields) == diagnosis
