@@ -147,6 +147,8 @@ def check_embeddings(embeddings: Mapping[str, Tensor], y: Tensor) -> None:
 def reduced(values: np.ndarray, components: int) -> np.ndarray:
     """Return rows of unit length in their first principal components."""
     rows = normalize(values)
+    if np.ptp(rows, axis=0).max() == 0:  # constant: there is no component to find
+        return rows[:, :1]
     keep = min(components, *rows.shape)
     return np.asarray(PCA(keep, svd_solver="full").fit_transform(rows))
 

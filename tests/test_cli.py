@@ -27,7 +27,8 @@ def test_help_answers_within_a_second() -> None:
 
 
 def test_help_imports_neither_torch_nor_hydra() -> None:
-    code = "import sys, fusion_sched.cli; print(sorted({'torch', 'hydra', 'sklearn'} & set(sys.modules)))"
+    heavy = "{'torch', 'hydra', 'sklearn'}"
+    code = f"import sys, fusion_sched.cli; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
 
@@ -94,14 +95,14 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "words"), USAGE_ERRORS, ids=lambda a: " ".join(a))
+@pytest.mark.parametrize(("arguments", "words"), USAGE_ERRORS, ids=str)
 def test_wrong_usage_is_named_and_exits_with_2(
     command: Command, arguments: list[str], words: list[str]
 ) -> None:
     check_message(command("train", *arguments), 2, words)
 
 
-@pytest.mark.parametrize(("arguments", "words"), FAILURES, ids=lambda a: " ".join(a))
+@pytest.mark.parametrize(("arguments", "words"), FAILURES, ids=str)
 def test_impossible_values_are_named_and_exit_with_1(
     command: Command, arguments: list[str], words: list[str], tmp_path: Path
 ) -> None:
@@ -196,7 +197,9 @@ def test_a_truncated_checkpoint_is_named_and_kept(command: Command, tmp_path: Pa
     last = tmp_path / "run" / "checkpoint" / "last.pt"
     half = last.read_bytes()[: last.stat().st_size // 2]
     last.write_bytes(half)
-    check_message(command("train", "resume=run"), 1, ["last.pt", "truncated", "nothing was changed"])
+    check_message(
+        command("train", "resume=run"), 1, ["last.pt", "truncated", "nothing was changed"]
+    )
     assert last.read_bytes() == half
 
 
@@ -213,9 +216,7 @@ def test_a_sweep_ends_with_a_table_and_survives_a_bad_job(command: Command, tmp_
     assert "fused" in good.out
 
 
-def test_full_error_shows_the_traceback(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_error_shows_the_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(ValueError, match="batch_size is 0"):
         command("train", "batch_size=0")

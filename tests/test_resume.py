@@ -36,9 +36,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def final_weights(folder: Path) -> dict[str, torch.Tensor]:
     last = checkpoint.load(folder / "checkpoint" / "last.pt", torch.device("cpu"))
-    best = checkpoint.load(
-        folder / "checkpoint" / last["state"]["best"], torch.device("cpu")
-    )
+    best = checkpoint.load(folder / "checkpoint" / last["state"]["best"], torch.device("cpu"))
     state = last["optimizer"]["state"]
     momentum = {f"momentum {k}": v["momentum_buffer"] for k, v in state.items()}
     chosen = {f"best {k}": v for k, v in best["model"].items()}
@@ -49,9 +47,7 @@ def assert_same_run(folder: Path, whole: Path) -> None:
     mine, theirs = final_weights(folder), final_weights(whole)
     assert set(mine) == set(theirs)
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
-    assert [timeless(e) for e in read_events(folder)] == [
-        timeless(e) for e in read_events(whole)
-    ]
+    assert [timeless(e) for e in read_events(folder)] == [timeless(e) for e in read_events(whole)]
 
 
 def interrupted_after(folder: Path, count: int) -> bool:

@@ -144,9 +144,9 @@ def test_three_modalities_train(tmp_path: Path, dataset: list[str], modalities: 
 def test_one_modality_trains(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = np.arange(90) % 3
-    np.savez(tmp_path / "one.npz", sound=y[:, None] + 0.1 * rng.normal(size=(90, 4)), y=y)
+    np.savez(tmp_path / "one.npz", sound=np.eye(3)[y] + 0.1 * rng.normal(size=(90, 3)), y=y)
     root = f"dataset.root={tmp_path / 'one.npz'}"
-    rates = ("stage1.optimizer.lr=0.3", "stage2.optimizer.lr=0.3", "batch_size=8")
+    rates = ("stage1.optimizer.lr=0.05", "stage2.optimizer.lr=0.05", "batch_size=8")
     events = run_once(tmp_path / "run", "dataset=arrays", root, *rates, *QUICK)
     probe = of(events, "probe")[-1]
     assert "synergy_bits" not in probe

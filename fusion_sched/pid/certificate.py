@@ -1,4 +1,4 @@
-"""Error bars that hold whatever produced the iterate: an exactly feasible coupling, a feasible dual.
+"""Error bars that hold whatever produced the iterate.
 
 For any coupling Q of the marginals and any dual point with L <= 0,
     sum_m <A_m, a_m>  <=  f*  <=  f(Q) = sum Q log(Q / Q(sources)),
@@ -97,7 +97,7 @@ def round_to_marginals(q: Tensor, marginals: Duals) -> Tensor:
 
 
 def shift_to_feasible(duals: Duals) -> Duals:
-    """Subtract from each dual what its constraint L <= 0 is violated by (or add what is to spare)."""
+    """Subtract from each dual what L <= 0 is violated by, or add what is to spare."""
     slack = log_partition(duals)
     shifted = []
     for m, a in enumerate(duals):

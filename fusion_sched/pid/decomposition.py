@@ -98,8 +98,8 @@ def decompose(
     Parameters
     ----------
     p:
-        Joint distributions (..., n1, n2, ny), floating point; leading axes are a batch. Non-negative,
-        each joint sums to one. Any device; the work is done in float64 on that device.
+        Joint distributions (..., n1, n2, ny), floating point; leading axes are a batch. Each is
+        non-negative and sums to one. Any device; the work is done in float64 on that device.
     solver:
         An object with the knobs: `InteriorPoint`, `Scaling`, `Proxy` or `Published`.
     throw:
@@ -107,8 +107,8 @@ def decompose(
     normalise:
         Accept counts or other masses and divide each joint by its sum.
     sources:
-        The number M of sources: the last M + 1 axes of `p` are one joint. For M >= 3 the answer is a
-        `UnionInformation`, for at most 100,000 cells a joint.
+        The number M of sources: the last M + 1 axes of `p` are one joint. For M >= 3 the answer is
+        a `UnionInformation`, for at most 100,000 cells a joint.
 
     Returns
     -------
@@ -157,17 +157,19 @@ def _two_source_atoms(joint: Tensor, solution: Solution, batch: torch.Size) -> D
         seen1 = mi1 + (mutual_information(solution.q.sum(2)) - mi1).detach()
         seen2 = mi2 + (mutual_information(solution.q.sum(1)) - mi2).detach()
     atoms = (seen1 + seen2 - union, union - seen2, union - seen1, joint_mi - union)
-    values = [x.reshape(batch) for x in (*atoms, mi1, mi2, joint_mi)]
-    return Decomposition(*values, _in_batch(solution, batch))
+    redundancy, unique1, unique2, synergy = (x.reshape(batch) for x in atoms)
+    mi1, mi2, joint_mi = (x.reshape(batch) for x in (mi1, mi2, joint_mi))
+    shaped = _in_batch(solution, batch)
+    return Decomposition(redundancy, unique1, unique2, synergy, mi1, mi2, joint_mi, shaped)
 
 
 def _union(joint: Tensor, solution: Solution, batch: torch.Size) -> UnionInformation:
     sources = joint.dim() - 2
     mi = torch.stack([mutual_information(m) for m in marginals_of(joint, sources)], dim=-1)
     joint_mi, union = mutual_information(joint.flatten(1, sources)), _union_of(joint, solution)
-    values = [x.reshape(batch) for x in (union, joint_mi - union)]
+    union, joint_mi = union.reshape(batch), joint_mi.reshape(batch)
     mi = mi.reshape((*batch, sources))
-    return UnionInformation(*values, mi, joint_mi.reshape(batch), _in_batch(solution, batch))
+    return UnionInformation(union, joint_mi - union, mi, joint_mi, _in_batch(solution, batch))
 
 
 def _union_of(joint: Tensor, solution: Solution) -> Tensor:
@@ -202,7 +204,9 @@ def _solve_in_chunks(solver: Solver, marginals: Duals) -> Found:
             f"{PROBLEM_BYTES / 2**30:.0f} GiB: merge symbols or use Scaling"
         )
     chunk = max(1, CHUNK_BYTES.get(marginals[0].device.type, 2**24) // need)
-    parts = [solver.solve(part) for part in zip(*(m.split(chunk) for m in marginals), strict=True)]
+    parts = [
+        solver.solve(part) for part in zip(*(torch.split(m, chunk) for m in marginals), strict=True)
+    ]
     return parts[0] if len(parts) == 1 else Found.concatenate(parts)
 
 
@@ -232,7 +236,7 @@ def _raise_if_missed(found: Found, solver: Solver, batch: torch.Size) -> None:
     first = int(missed[0])
     more = f", and {len(missed) - 1} more of {len(found.gap)} problems" if len(missed) > 1 else ""
     raise NotConverged(
-        f"{name_in_batch(first, batch)}: certified gap {float(found.gap[first]) * BITS:.2g} bits after "
-        f"{int(found.iterations[first])} iterations of {solver}{more}; raise max_iterations or tol, or "
-        "pass throw=False and look at solution.status and solution.gap"
+        f"{name_in_batch(first, batch)}: certified gap {float(found.gap[first]) * BITS:.2g} bits "
+        f"after {int(found.iterations[first])} iterations of {solver}{more}; raise max_iterations "
+        "or tol, or pass throw=False and look at solution.status and solution.gap"
     )

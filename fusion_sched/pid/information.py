@@ -21,7 +21,7 @@ class _Linearised(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (slope,) = ctx.saved_tensors
         trailing = slope.dim() - grad.dim()
@@ -29,7 +29,7 @@ class _Linearised(torch.autograd.Function):
 
 
 def linearised(p: Tensor, value: Tensor, slope: Tensor) -> Tensor:
-    """`value` (...), differentiable in `p` (..., *cells) with the derivative `slope` (..., *cells)."""
+    """`value` (...), differentiable in `p` (..., *cells) with the derivative `slope`, p's shape."""
     result: Tensor = _Linearised.apply(p, value, slope)  # type: ignore[no-untyped-call]
     return result
 
@@ -67,10 +67,10 @@ def mutual_information(p: Tensor) -> Tensor:
 
 
 def conditional_mutual_information(p: Tensor, given: int = -2) -> Tensor:
-    """I(X;Y|Z) in bits of a joint `p` (..., a, b, c): the information between two axes given the third.
+    """I(X;Y|Z) in bits of a joint `p` (..., a, b, c): between two axes, given the third.
 
-    `given` names the conditioning axis among -3, -2 and -1. With `p` (..., n1, n2, ny) the default is
-    I(X1;Y|X2), and `given=-3` is I(X2;Y|X1).
+    `given` names the conditioning axis among -3, -2 and -1. With `p` (..., n1, n2, ny) the default
+    is I(X1;Y|X2), and `given=-3` is I(X2;Y|X1).
     """
     if given not in (-3, -2, -1):
         raise ValueError(f"given={given!r}; expected -3, -2 or -1, the axis to condition on")
@@ -84,4 +84,5 @@ def log_on_support(x: Tensor) -> Tensor:
 
 
 def _entropy(p: Tensor, axes: int) -> Tensor:
-    return torch.special.entr(p).sum(tuple(range(-axes, 0))) * BITS
+    bits: Tensor = torch.special.entr(p).sum(tuple(range(-axes, 0))) * BITS
+    return bits

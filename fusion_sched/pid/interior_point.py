@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
 from fusion_sched.pid.certificate import Results, certify
-from fusion_sched.pid.pairs import Pairs, cheaper_newton
+from fusion_sched.pid.pairs import PairPoint, Pairs, faster_newton, newton_bytes
 from fusion_sched.pid.problem import Duals, Found, Status, solve_on_support
-from fusion_sched.pid.schur import Schur
-from fusion_sched.pid.tuples import Tuples
+from fusion_sched.pid.schur import Schur, SchurFactors
+from fusion_sched.pid.tuples import DenseFactors, TuplePoint, Tuples, tuples_bytes
+from fusion_sched.pid.woodbury import Woodbury, WoodburyFactors
 
 LN2 = math.log(2.0)
 JITTER = 1e-14  # relative, on diagonals; raised a hundredfold when a factorisation fails
@@ -29,65 +29,15 @@ READY = 1.5  # complementarity below this many tolerances is worth a certificate
 INTERIOR = 0.005  # how far inside the start is: share of uniform mass, least slack
 SPREAD = 10.0  # a corrector aims at products r t within this factor of their target (Gondzio)
 CENTRAL = 0.003  # no product r t falls below this share of the average: else the steps jam
-WOODBURY_STEPS = 25  # what the less robust path gets before the Schur path takes over
+IDLE = 1e-30  # the mass of a tuple without a common class; its slack is 1 and its level -1
+WOODBURY_STEPS = 25  # what the less robust path gets before the Schur path takes over,
+FALLBACK_BYTES = 2**31  # where that fits into this much memory
 
 
-class Factors(Protocol):
-    """A factored Newton matrix K = M^T [diag(Q) + c pi pi^T] M."""
-
-    @property
-    def failed(self) -> Tensor:
-        """Where the factorisation broke down, (B,) bool."""
-        ...
-
-    def solve(self, *residual: Tensor) -> Duals:
-        """d with K d = residual, one tensor per source."""
-        ...
-
-
-class Point(Protocol):
-    """L and its derivatives at one dual point."""
-
-    @property
-    def level(self) -> Tensor:
-        """L, (B, T)."""
-        ...
-
-    def slope(self, directions: Duals) -> Tensor:
-        """M d: how fast L grows along a direction, (B, T)."""
-        ...
-
-    def spread(self, weights: Tensor) -> Duals:
-        """M^T w: the source-target marginals of the coupling w pi."""
-        ...
-
-    def coupling(self, weights: Tensor) -> Tensor:
-        """w pi, (B, n1, ..., nM, ny)."""
-        ...
-
-    def factor(self, masses: Tensor, curvature: Tensor, jitter: Tensor) -> Factors:
-        """Factor K for Q = masses pi and c = curvature."""
-        ...
-
-
-class System(Protocol):
-    """The constraints of a batch of problems, T source tuples each."""
-
-    marginals: Duals
-    active: Tensor  # (B, T): 1.0 for tuples that share a class, 0.0 for the others
-    correctors: int  # more where a factorisation costs much more than a solve
-
-    def select(self, index: Tensor) -> Self:
-        """The problems that go on."""
-        ...
-
-    def start(self, steps: int) -> tuple[Duals, Tensor, Tensor]:
-        """Dual variables, masses (B, T) and L (B, T) to start from."""
-        ...
-
-    def at(self, duals: Duals) -> Point:
-        """Evaluate L at a dual point."""
-        ...
+# What a batch of problems, L at one dual point, and a factored Newton matrix can be.
+System = Pairs | Tuples
+Point = PairPoint | TuplePoint
+Factors = SchurFactors | WoodburyFactors | DenseFactors
 
 
 @dataclass(frozen=True)
@@ -115,27 +65,23 @@ class InteriorPoint:
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
         """The Newton matrix, its coupling block and room for the temporaries."""
-        *sources, ny = sizes
-        if len(sources) > 2:
-            return 8 * (6 * math.prod(sizes) + 3 * (sum(sources) * ny) ** 2)
-        n1, n2 = sorted(sources, reverse=True)
-        if cheaper_newton(n1, n2, ny) is Schur:
-            return 8 * (4 * n1 * n2 * ny * ny + 3 * (n2 * ny) ** 2)
-        return 8 * (6 * (n1 * n2) ** 2 + 4 * ny * (n1 + n2) ** 2)
+        if len(sizes) > 3:
+            return tuples_bytes(sizes)
+        return newton_bytes(faster_newton(sizes), sizes)
 
     def _solve(self, marginals: Duals) -> Found:
         """Choose the linear algebra; what the many-classes path misses goes to the Schur path."""
         if len(marginals) > 2:
             return self._iterate(Tuples(marginals), self.max_iterations)
-        newton = cheaper_newton(*(m.shape[1] for m in marginals), marginals[0].shape[2])
-        if newton is Schur:
+        sizes = (marginals[0].shape[1], *marginals[1].shape[1:])
+        if faster_newton(sizes) is Schur:
             return self._iterate(Pairs(marginals, Schur), self.max_iterations)
-        found = self._iterate(Pairs(marginals, newton), min(WOODBURY_STEPS, self.max_iterations))
-        missed = (found.status != Status.SOLVED).nonzero().squeeze(1)
+        found = self._iterate(Pairs(marginals, Woodbury), min(WOODBURY_STEPS, self.max_iterations))
         left = self.max_iterations - WOODBURY_STEPS
-        for index in missed.split(1) if left > 0 and len(missed) else ():
-            one = Pairs(tuple(m[index] for m in marginals), Schur)
-            found.put(index, self._iterate(one, left), WOODBURY_STEPS)
+        if left > 0 and newton_bytes(Schur, sizes) <= FALLBACK_BYTES:
+            for problem in (found.status != Status.SOLVED).nonzero():
+                again = Pairs(tuple(m[problem] for m in marginals), Schur)
+                found.put(problem, self._iterate(again, left), WOODBURY_STEPS)
         return found
 
     def _iterate(self, system: System, limit: int) -> Found:
@@ -145,10 +91,9 @@ class InteriorPoint:
         state = _start(system, self.warm_steps)
         for iteration in range(limit + 1):
             last = iteration == limit
-            gap = state.gap_estimate()
-            ready = gap.isfinite() if last else gap < READY * tol
-            if last or bool(ready.any()):  # the one synchronisation with the host
-                chosen = torch.arange(len(gap)) if last else ready.nonzero().squeeze(1)
+            ready = (state.gap_estimate() < READY * tol) | last
+            if bool(ready.any()):  # the one synchronisation with the host
+                chosen = ready.nonzero().squeeze(1)
                 state = _retire(state, chosen, results, tol, iteration, last)
                 if not len(state.position):
                     break
@@ -184,9 +129,6 @@ class _State:
         )
 
 
-IDLE = 1e-30  # the mass of a tuple without a common class, whose slack is 1 and whose level is -1
-
-
 def _start(system: System, steps: int) -> _State:
     """Well inside: the masses mixed with uniform ones, the slacks kept off zero."""
     duals, masses, level = system.start(steps)
@@ -213,9 +155,7 @@ class _Direction:
         better = other.reach > self.reach
         flat, cube = better[:, None], better[:, None, None]
         return _Direction(
-            tuple(
-                torch.where(cube, o, d) for d, o in zip(self.duals, other.duals, strict=True)
-            ),
+            tuple(torch.where(cube, o, d) for d, o in zip(self.duals, other.duals, strict=True)),
             torch.where(flat, other.masses, self.masses),
             torch.where(flat, other.slack, self.slack),
             torch.maximum(self.reach, other.reach),
@@ -249,9 +189,8 @@ def _direction(state: _State, point: Point, factors: Factors, target: Tensor) ->
     """The Newton direction towards r t = target, t = -L and the marginals."""
     r, t = state.masses, state.slack
     spread = point.spread(r + torch.addcmul(target, r, point.level) / t)
-    duals = factors.solve(
-        *(m - s for m, s in zip(state.system.marginals, spread, strict=True))
-    )
+    residual = [m - s for m, s in zip(state.system.marginals, spread, strict=True)]
+    duals = factors.solve(tuple(residual))
     dt = -(t + point.level + point.slope(duals))
     dr = torch.addcmul(target, r, t + dt, value=-1.0) / t
     shortest = torch.minimum(dr / r, dt / t).amin(1)

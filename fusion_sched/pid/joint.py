@@ -34,7 +34,7 @@ def joint_from_labels(*labels: Labels, sizes: Sequence[int] | None = None) -> Te
     """
     columns = [_integers(values, position) for position, values in enumerate(labels)]
     if len(columns) < 2:
-        raise ValueError(f"got {len(columns)} label array; expected the sources and then the target")
+        raise ValueError(f"got {len(columns)} label array; expected the sources, then the target")
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1 or lengths[0] == 0:
         raise ValueError(f"label arrays have lengths {lengths}; expected one length, at least 1")
@@ -53,7 +53,9 @@ def joint_from_labels(*labels: Labels, sizes: Sequence[int] | None = None) -> Te
     return (counts.double() / lengths[0]).reshape(shape)
 
 
-def soft_joint(assignments1: Tensor, assignments2: Tensor, labels: Tensor, classes: int | None = None) -> Tensor:
+def soft_joint(
+    assignments1: Tensor, assignments2: Tensor, labels: Tensor, classes: int | None = None
+) -> Tensor:
     """The joint of two soft clusterings and hard labels, differentiable in the assignments.
 
     p[i, j, y] = mean over the samples with label y of assignments1[:, i] * assignments2[:, j].
@@ -77,10 +79,14 @@ def soft_joint(assignments1: Tensor, assignments2: Tensor, labels: Tensor, class
     rows = {len(assignments1), len(assignments2), len(labels)}
     if len(rows) > 1 or 0 in rows:
         raise ValueError(
-            f"assignments1, assignments2 and labels have {len(assignments1)}, {len(assignments2)} and "
-            f"{len(labels)} rows; expected one number, at least 1"
+            f"assignments1, assignments2 and labels have {len(assignments1)}, {len(assignments2)} "
+            f"and {len(labels)} rows; expected one number, at least 1"
         )
-    factors = (assignments1.double(), assignments2.double(), labels.to(assignments1.device).double())
+    factors = (
+        assignments1.double(),
+        assignments2.double(),
+        labels.to(assignments1.device).double(),
+    )
     for name, rows_of in zip(("assignments1", "assignments2", "labels"), factors, strict=True):
         worst = float((rows_of.detach().sum(1) - 1).abs().max())
         if worst > 1e-4:

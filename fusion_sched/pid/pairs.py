@@ -14,19 +14,19 @@ from torch import Tensor
 
 from fusion_sched.pid.problem import Duals
 from fusion_sched.pid.scaling import scale_steps
-from fusion_sched.pid.schur import Schur, TwoSourceFactors
-from fusion_sched.pid.woodbury import Woodbury
+from fusion_sched.pid.schur import Schur, SchurFactors
+from fusion_sched.pid.woodbury import Woodbury, WoodburyFactors
 
 
 class Pairs:
-    """The constraints of a batch of two-source problems; T = n1 n2 pairs, flattened in row order."""
+    """The constraints of a batch of two-source problems; T = n1 n2 pairs in row order."""
 
     def __init__(self, marginals: Duals, newton: type[Schur] | type[Woodbury]) -> None:
         self.marginals = marginals
         self.newton = newton(*marginals)
         self.correctors = 2 if marginals[1][0].numel() < 256 else 3
         support = torch.bmm((marginals[0] > 0).double(), (marginals[1] > 0).double().mT)
-        self.idle = (support == 0).double()  # pairs without a common y carry no mass and no constraint
+        self.idle = (support == 0).double()  # pairs without a common class
         self.active = (1.0 - self.idle).flatten(1)
 
     def select(self, index: Tensor) -> Pairs:
@@ -48,7 +48,8 @@ class Pairs:
     def at(self, duals: Duals) -> PairPoint:
         """Evaluate L and its derivatives at a dual point."""
         u, v = duals[0].exp(), duals[1].exp()
-        s = torch.baddbmm(self.idle, u, v.mT, beta=math.exp(-1.0))  # L = -1 where nothing is at stake
+        # An idle pair has neither mass nor constraint: it gets L = -1, and rests.
+        s = torch.baddbmm(self.idle, u, v.mT, beta=math.exp(-1.0))
         return PairPoint(self, u, v, s, s.log().flatten(1))
 
 
@@ -78,13 +79,24 @@ class PairPoint:
         w = weights.reshape(self.s.shape) / self.s
         return w.unsqueeze(-1) * self.u.unsqueeze(2) * self.v.unsqueeze(1)
 
-    def factor(self, masses: Tensor, curvature: Tensor, jitter: Tensor) -> TwoSourceFactors:
+    def factor(
+        self, masses: Tensor, curvature: Tensor, jitter: Tensor
+    ) -> SchurFactors | WoodburyFactors:
         """Factor K = M^T [diag(Q) + curvature pi pi^T] M."""
         rs = masses.reshape(self.s.shape) / self.s
         cs = curvature.reshape(self.s.shape) / (self.s * self.s)
         return self.pairs.newton.factor(self.u, self.v, cs, rs, jitter)
 
 
-def cheaper_newton(n1: int, n2: int, ny: int) -> type[Schur] | type[Woodbury]:
-    """The faster path, n1 >= n2: they cross where ny is about n1, by measurement."""
+def faster_newton(sizes: tuple[int, ...]) -> type[Schur] | type[Woodbury]:
+    """The faster path for (n1, n2, ny): they cross where ny is about n1, by measurement."""
+    n1, n2, ny = max(sizes[:2]), min(sizes[:2]), sizes[2]
     return Woodbury if ny > 1.2 * n1 and n2 * ny >= 120 else Schur
+
+
+def newton_bytes(newton: type[Schur] | type[Woodbury], sizes: tuple[int, ...]) -> int:
+    """Memory of one problem of shape (n1, n2, ny): the matrices and their temporaries."""
+    n1, n2, ny = max(sizes[:2]), min(sizes[:2]), sizes[2]
+    if newton is Schur:
+        return 8 * (4 * n1 * n2 * ny * ny + 3 * (n2 * ny) ** 2)
+    return 8 * (6 * (n1 * n2) ** 2 + 4 * ny * (n1 + n2) ** 2)

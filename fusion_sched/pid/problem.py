@@ -28,10 +28,10 @@ class Status(IntEnum):
 class Solution:
     """A coupling of the sources with the certificate of its optimality. B is the batch shape.
 
-    `q` (B, n1, ..., nM, ny) has the single-source marginals of `p`. `duals[m]` (B, nm, ny), in bits,
-    satisfy sum_y 2^(duals[0] + ... + duals[M-1]) <= 1 for every tuple of source symbols; they are
-    -inf where the marginal is zero. `gap` (bits) bounds the distance to the optimum; `marginal_error`
-    is the largest total deviation of a marginal of q; `status` holds values of `Status`.
+    `q` (B, n1, ..., nM, ny) has the single-source marginals of `p`. `duals[m]` (B, nm, ny), in
+    bits, satisfy sum_y 2^(duals[0] + ... + duals[M-1]) <= 1 for every tuple of source symbols; they
+    are -inf where the marginal is zero. `gap` (bits) bounds the distance to the optimum;
+    `marginal_error` is the largest total deviation of a marginal of q; `status` holds `Status`.
     """
 
     q: Tensor
@@ -81,7 +81,7 @@ class Found:
         return Found(q, duals, gap, iterations, status)
 
     def put(self, index: Tensor, other: Found, spent: int) -> None:
-        """Replace the problems `index` by another answer, found after `spent` earlier iterations."""
+        """Replace the problems `index` by another answer, after `spent` earlier iterations."""
         for whole, part in zip((self.q, *self.duals), (other.q, *other.duals), strict=True):
             whole[index] = part
         self.gap[index], self.status[index] = other.gap, other.status

@@ -15,7 +15,7 @@ from fusion_sched.pid.scaling import feasible_duals
 
 @dataclass(frozen=True)
 class Proxy:
-    """Q(x1, x2, y) = P(x1, y) P(x2, y) / P(y): a coupling of the marginals, of no promised accuracy.
+    """Q(x1, x2, y) = P(x1, y) P(x2, y) / P(y): a coupling of no promised accuracy.
 
     It never underestimates unique information and never overestimates redundancy or synergy; the
     attached gap bounds by how much it is off.

@@ -25,7 +25,7 @@ EPSILON = 1e-12  # inside its logarithms and quotients
 class Published:
     """The released solver with the released values; single precision, one problem at a time.
 
-    The atoms are read off its Q even where that is infeasible. `gap` bounds the error of every atom.
+    The atoms are read off its Q even where that is infeasible; `gap` bounds the error of each.
     """
 
     learning_rate: float = 0.1
@@ -66,7 +66,7 @@ class Published:
                 optimizer.zero_grad()
                 q = self._project(logits, a, b)
                 conditional = q / (q.sum(2, keepdim=True) + EPSILON)
-                (q * (conditional + EPSILON).log()).sum().backward()
+                (q * (conditional + EPSILON).log()).sum().backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 change = float((q.detach() - previous).abs().max())
                 previous = q.detach()

@@ -1,4 +1,4 @@
-"""Over-relaxed alternating scaling in factored form: the warm start, and a solver for loose tolerances."""
+"""Over-relaxed alternating scaling in factored form: warm start, and loose tolerances."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ TINY = 1e-300  # keeps 0/0 at 0 where a marginal is empty
 
 @dataclass(frozen=True)
 class Scaling:
-    """First-order solver: a few small matrix products a step; for `tol` >= 1e-4 and large alphabets.
+    """First-order solver of a few small matrix products a step, for loose tolerances.
 
-    Each step rescales a kernel r(x1, x2) to the marginals and multiplies r by the mass it received to
-    the power 1.5 (1 is the alternating minimisation of Csiszar and Tusnady; above 2 it diverges).
+    Each step rescales a kernel r(x1, x2) to the marginals and multiplies r by the mass it received
+    to the power 1.5 (1 is the alternating minimisation of Csiszar and Tusnady; 2 diverges).
     `tol` is the certified gap in bits, looked at every `check_every` steps.
     """
 
@@ -37,7 +37,6 @@ class Scaling:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)!r}; expected at least 1")
 
-
     def solve(self, marginals: Duals) -> Found:
         """The coupling of least I(Y; sources), certified to `tol` bits; two sources."""
         if len(marginals) != 2:
@@ -49,7 +48,9 @@ class Scaling:
         results = Results(marginals)
         position = torch.arange(len(a), device=a.device)
         r, v = a.sum(2).unsqueeze(2) * b.sum(2).unsqueeze(1), torch.ones_like(b)
-        for done in range(self.check_every, self.max_iterations + self.check_every, self.check_every):
+        for done in range(
+            self.check_every, self.max_iterations + self.check_every, self.check_every
+        ):
             u, v, r, s = scale_steps((a, b), r, v, self.check_every)
             q = r.unsqueeze(-1) * u.unsqueeze(2) * v.unsqueeze(1)
             certificate = certify(q, (u.log(), v.log()), (a, b))

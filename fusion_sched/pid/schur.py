@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from fusion_sched.pid.problem import Duals
+
 FLOOR = 1e-300  # keeps 0/0 at 0 where a class or a symbol is empty
 BLOCK = 128  # rows at a time of the Schur complement, of which only the lower triangle is needed
-
-
-class TwoSourceFactors(Protocol):
-    """A factored Newton matrix K."""
-
-    @property
-    def failed(self) -> Tensor:
-        """Where the factorisation broke down, (B,) bool: the solution is meaningless there."""
-        ...
-
-    def solve(self, g1: Tensor, g2: Tensor) -> tuple[Tensor, Tensor]:
-        """(da, db) with K (da, db) = (g1, g2)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -37,8 +25,9 @@ class SchurFactors:
     chol: Tensor  # (B, ny n2, ny n2)
     failed: Tensor  # (B,) bool
 
-    def solve(self, g1: Tensor, g2: Tensor) -> tuple[Tensor, Tensor]:
-        """(da, db) with K (da, db) = (g1, g2)."""
+    def solve(self, residual: Duals) -> Duals:
+        """(da, db) with K (da, db) = residual."""
+        g1, g2 = residual
         batch, n1, ny = g1.shape
         z = (self.half @ g1.unsqueeze(-1)).reshape(batch, n1 * ny, 1)
         h = torch.baddbmm(g2.mT.reshape(batch, -1, 1), self.w.mT, z, alpha=-1)

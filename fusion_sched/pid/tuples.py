@@ -115,12 +115,12 @@ class DenseFactors:
         chol, info = torch.linalg.cholesky_ex(k)
         return DenseFactors(scale, chol, sizes, info > 0)
 
-    def solve(self, *residual: Tensor) -> Duals:
+    def solve(self, residual: Duals) -> Duals:
         """d with K d = residual."""
         g = torch.cat(residual, 1)
         x = (g.flatten(1) * self.scale).unsqueeze(2)
         x = torch.cholesky_solve(x, self.chol).squeeze(2) * self.scale
-        return x.reshape(g.shape).split(self.sizes, 1)
+        return tuple(torch.split(x.reshape(g.shape), self.sizes, 1))
 
 
 def _own(pi: Tensor, q: Tensor, curved: Tensor, source: int) -> Tensor:
@@ -138,3 +138,9 @@ def _cross(pi: Tensor, q: Tensor, curved: Tensor, row: int, column: int) -> Tens
     block = first.mT @ second
     block.diagonal(0, 3, 4).add_(mass.sum(3))
     return block
+
+
+def tuples_bytes(sizes: tuple[int, ...]) -> int:
+    """Memory of one problem of shape (n1, ..., nM, ny): copies of the joint, and the matrix."""
+    *sources, ny = sizes
+    return 8 * (6 * math.prod(sizes) + 3 * (sum(sources) * ny) ** 2)

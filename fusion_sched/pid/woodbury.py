@@ -1,4 +1,4 @@
-"""The same Newton system for many classes: small blocks per class, one dense system over the pairs."""
+"""The same Newton system for many classes: small blocks per class, one system of pairs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fusion_sched.pid.problem import Duals
 from fusion_sched.pid.schur import FLOOR
 
 
@@ -31,7 +32,7 @@ class NewtonMatrix:
 
 @dataclass(frozen=True)
 class WoodburyFactors:
-    """K = N + E E^T: N^-1 per class, the `columns` of E = pi sqrt(c), and chol of I + E^T N^-1 E."""
+    """K = N + E E^T: N^-1 per class, `columns` of E = pi sqrt(c), and chol of I + E^T N^-1 E."""
 
     inverse: Tensor  # (B, ny, n1 + n2, n1 + n2)
     columns: Tensor  # (B, n1, n2, ny)
@@ -39,8 +40,9 @@ class WoodburyFactors:
     failed: Tensor  # (B,) bool
     matrix: NewtonMatrix
 
-    def solve(self, g1: Tensor, g2: Tensor) -> tuple[Tensor, Tensor]:
-        """(da, db) with K (da, db) = (g1, g2), refined once: sparse classes make N ill-conditioned."""
+    def solve(self, residual: Duals) -> Duals:
+        """(da, db) with K (da, db) = residual, refined once: sparse classes condition N badly."""
+        g1, g2 = residual
         da, db = self._solve_once(g1, g2)
         h1, h2 = self.matrix.times(da, db)
         ea, eb = self._solve_once(g1 - h1, g2 - h2)
