@@ -87,7 +87,8 @@ def test_top_level_keys_are_frozen() -> None:
 @pytest.mark.parametrize(
     ("value", "hint", "expected"),
     [(1, float, True), (True, float, False), (1.5, int, False), (True, int, False),
-     ("a", str, True), (1, int | str, True), (None, int | None, True), (None, int, False), ([1], list[int], True)],
+     ("a", str, True), (1, int | str, True), (None, int | None, True), (None, int, False),
+     ([1], list[int], True)],
 )  # fmt: skip
 def test_fits(value: object, hint: object, expected: bool) -> None:
     assert fits(value, hint) is expected

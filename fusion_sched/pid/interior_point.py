@@ -24,15 +24,16 @@ from fusion_sched.pid.woodbury import Woodbury, WoodburyFactors
 
 LN2 = math.log(2.0)
 JITTER = 1e-14  # relative, on diagonals; raised a hundredfold when a factorisation fails
-LONGEST = 20.0  # natural units: no dual variable moves further in one step
+LONGEST = 1.0  # natural units: no dual variable moves further in one step
 READY = 1.5  # complementarity below this many tolerances is worth a certificate
 INTERIOR = 0.005  # how far inside the start is: share of uniform mass, least slack
 SPREAD = 10.0  # a corrector aims at products r t within this factor of their target (Gondzio)
 CENTRAL = 0.003  # no product r t falls below this share of the average: else the steps jam
 IDLE = 1e-30  # the mass of a tuple without a common class; its slack is 1 and its level -1
-WOODBURY_STEPS = 25  # what the less robust path gets before the Schur path takes over,
-FALLBACK_BYTES = 2**31  # where that fits into this much memory
-
+WARM_STEPS = 50  # first-order steps before the Newton steps (two sources)
+FIRST_RUN = 25  # Newton steps after which a problem starts again on the Schur path,
+SECOND_WARM_STEPS = 500  # from a better start,
+SECOND_RUN_BYTES = 2**31  # where that path fits into this much memory
 
 # What a batch of problems, L at one dual point, and a factored Newton matrix can be.
 System = Pairs | Tuples
@@ -44,20 +45,17 @@ Factors = SchurFactors | WoodburyFactors | DenseFactors
 class InteriorPoint:
     """Primal-dual Newton steps on the dual, with centrality correctors.
 
-    `tol` is the certified gap in bits, `max_iterations` bounds the Newton steps, and `warm_steps`
-    first-order steps come before them (two sources).
+    `tol` is the certified gap in bits; `max_iterations` bounds the Newton steps.
     """
 
     tol: float = 1e-6
     max_iterations: int = 60
-    warm_steps: int = 50
 
     def __post_init__(self) -> None:
         if not 1e-10 <= self.tol < 1:
             raise ValueError(f"tol={self.tol!r} bits; expected 1e-10 <= tol < 1")
-        for name in ("max_iterations", "warm_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r}; expected at least 1")
+        if self.max_iterations < 1:
+            raise ValueError(f"max_iterations={self.max_iterations!r}; expected at least 1")
 
     def solve(self, marginals: Duals) -> Found:
         """The coupling of least I(Y; sources), certified to `tol` bits."""
@@ -70,25 +68,24 @@ class InteriorPoint:
         return newton_bytes(faster_newton(sizes), sizes)
 
     def _solve(self, marginals: Duals) -> Found:
-        """Choose the linear algebra; what the many-classes path misses goes to the Schur path."""
+        """Choose the linear algebra; what a first run misses starts again, better prepared."""
         if len(marginals) > 2:
-            return self._iterate(Tuples(marginals), self.max_iterations)
+            return self._iterate(Tuples(marginals), WARM_STEPS, self.max_iterations)
         sizes = (marginals[0].shape[1], *marginals[1].shape[1:])
-        if faster_newton(sizes) is Schur:
-            return self._iterate(Pairs(marginals, Schur), self.max_iterations)
-        found = self._iterate(Pairs(marginals, Woodbury), min(WOODBURY_STEPS, self.max_iterations))
-        left = self.max_iterations - WOODBURY_STEPS
-        if left > 0 and newton_bytes(Schur, sizes) <= FALLBACK_BYTES:
+        first = Pairs(marginals, faster_newton(sizes))
+        found = self._iterate(first, WARM_STEPS, min(FIRST_RUN, self.max_iterations))
+        left = self.max_iterations - FIRST_RUN
+        if left > 0 and newton_bytes(Schur, sizes) <= SECOND_RUN_BYTES:
             for problem in (found.status != Status.SOLVED).nonzero():
-                again = Pairs(tuple(m[problem] for m in marginals), Schur)
-                found.put(problem, self._iterate(again, left), WOODBURY_STEPS)
+                second = Pairs(tuple(m[problem] for m in marginals), Schur)
+                found.put(problem, self._iterate(second, SECOND_WARM_STEPS, left), FIRST_RUN)
         return found
 
-    def _iterate(self, system: System, limit: int) -> Found:
+    def _iterate(self, system: System, warm_steps: int, limit: int) -> Found:
         """Newton steps on a batch that finished problems leave."""
         tol = self.tol * LN2
         results = Results(system.marginals)
-        state = _start(system, self.warm_steps)
+        state = _start(system, warm_steps)
         for iteration in range(limit + 1):
             last = iteration == limit
             ready = (state.gap_estimate() < READY * tol) | last
@@ -199,11 +196,12 @@ def _direction(state: _State, point: Point, factors: Factors, target: Tensor) ->
 
 def _advance(state: _State, direction: _Direction, gap: Tensor, failed: Tensor) -> _State:
     """Move; where the factorisation failed stay, and factor with a larger jitter next time."""
+    furthest = torch.stack([d.abs().amax((1, 2)) for d in direction.duals]).amax(0)
     step = (1.0 - gap).clamp(0.9, 0.9999) * direction.reach
-    step = step.clamp(max=1.0).masked_fill(failed, 0.0).unsqueeze(1)
+    step = step.minimum(LONGEST / furthest).clamp(max=1.0).masked_fill(failed, 0.0).unsqueeze(1)
     kept = failed[:, None]
     duals = tuple(
-        a + (step[..., None] * d).masked_fill(kept[..., None], 0.0).clamp(-LONGEST, LONGEST)
+        a + (step[..., None] * d).masked_fill(kept[..., None], 0.0)
         for a, d in zip(state.duals, direction.duals, strict=True)
     )
     masses = state.masses + (step * direction.masses).masked_fill(kept, 0.0)
