@@ -36,8 +36,8 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
     except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(
-            f"{path} ({path.stat().st_size} bytes) is truncated or not a checkpoint: {reason}; nothing was changed: restore the file from a copy, or "
-            "start a new run"
+            f"{path} ({path.stat().st_size} bytes) is truncated or not a checkpoint: {reason}; "
+            "nothing was changed: restore the file from a copy, or start a new run"
         ) from error
     return cast(dict[str, Any], content)
 

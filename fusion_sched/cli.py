@@ -125,5 +125,38 @@ def compare(
         errors.print(f"[yellow]note:[/] {escape(note)}")
 
 
+@app.command()
+def pid(
+    file: Annotated[Path, typer.Argument(help="FILE.npz or FILE.csv")],
+    target: Annotated[str, typer.Option(help="Array or column that holds the label.")] = "y",
+    columns: Annotated[
+        str, typer.Option(help="Modalities, separated by commas; all others by default.")
+    ] = "",
+    clusters: Annotated[str, typer.Option(help="Per modality of embeddings: auto or N.")] = "auto",
+    bias: Annotated[
+        str, typer.Option(help="Correction: grassberger, miller_madow, shuffle or none.")
+    ] = "grassberger",
+    resamples: Annotated[int, typer.Option(help="Draws behind the intervals.")] = 100,
+    shuffles: Annotated[int, typer.Option(help="Label permutations behind the p-values.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of k-means and of all draws.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Decompose the information in your own arrays, with error bars.
+
+    An .npz holds a joint distribution p (n1, n2, ny), decomposed exactly, or one array per
+    modality (integer labels, or float embeddings that are clustered here) and the label y. A .csv
+    has a header; every distinct value of a column is one symbol.
+    """
+    from fusion_sched import inspection
+
+    found = inspection.inspect_file(
+        file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
+        clusters=int(clusters) if clusters.isdigit() else clusters, bias=bias,
+        resamples=resamples, shuffles=shuffles, seed=seed,
+    )  # fmt: skip
+    for part in found:
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
+
+
 if __name__ == "__main__":
     main()

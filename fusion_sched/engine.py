@@ -1,6 +1,6 @@
 """Plain functions over a model and a loader: train an epoch, evaluate, embed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,23 +11,24 @@ from torch.utils.data import DataLoader, Sampler
 
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import seed_for
-from fusion_sched.types import FUSED, Batch, Samples, Stage
+from fusion_sched.types import FUSED, Batch, Embedded, Samples, Stage
 
 Loader = DataLoader[Batch]
 
 
 class EpochOrder(Sampler[int]):
-    """A permutation that depends on (seed, epoch) alone."""
+    """These positions in an order that depends on (seed, epoch) alone."""
 
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed, self.epoch = size, seed, 0
+    def __init__(self, positions: Sequence[int], seed: int) -> None:
+        self.positions, self.seed, self.epoch = positions, seed, 0
 
     def __len__(self) -> int:
-        return self.size
+        return len(self.positions)
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(seed_for(self.seed, "order", self.epoch))
-        yield from torch.randperm(self.size, generator=generator).tolist()
+        for place in torch.randperm(len(self.positions), generator=generator).tolist():
+            yield self.positions[place]
 
 
 def make_loader(samples: Samples, batch_size: int, order: Iterable[int] | None = None) -> Loader:
@@ -168,15 +169,21 @@ def evaluate(model: nn.Module, loader: Loader) -> Evaluation:
 
 
 @torch.no_grad()
-def embed(model: nn.Module, loader: Loader) -> tuple[dict[str, Tensor], Tensor]:
-    """Return all embeddings ``(N, size)`` by modality and labels ``(N,)``, on the CPU."""
+def embed(model: nn.Module, loader: Loader) -> Embedded:
+    """Return every sample's embeddings and unimodal predictions, in evaluation mode."""
     device = next(model.parameters()).device
     model.eval()
     embeddings: dict[str, list[Tensor]] = {}
+    predictions: dict[str, list[Tensor]] = {}
     labels = []
     for batch in loader:
         outputs = model(to_device(batch, device).inputs)
         for name, values in outputs.embeddings.items():
             embeddings.setdefault(name, []).append(values.cpu())
+            predictions.setdefault(name, []).append(outputs.unimodal[name].argmax(dim=1).cpu())
         labels.append(batch.y)
-    return {m: torch.cat(parts) for m, parts in embeddings.items()}, torch.cat(labels)
+    return Embedded(
+        {m: torch.cat(parts) for m, parts in embeddings.items()},
+        {m: torch.cat(parts) for m, parts in predictions.items()},
+        torch.cat(labels),
+    )

@@ -1,42 +1,42 @@
-"""Embeddings → cluster labels → joint distribution → Diagnosis. Never sees a model."""
+"""Embeddings → cluster labels → information with error bars → Diagnosis. Never sees a model."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from fusion_sched.pid import Decomposition, decompose, entropy, joint_from_labels
-from fusion_sched.pid.problem import Solver
-from fusion_sched.types import Diagnosis
+from fusion_sched.clustering import (
+    Clustered,
+    Memory,
+    cluster_all,
+    pick_clusters,
+    renumbered,
+    together,
+    zeros_like,
+)
+from fusion_sched.diagnosis import assemble
+from fusion_sched.estimation import Settings, estimate_pairs
+from fusion_sched.pid import InteriorPoint, Solver
+from fusion_sched.types import Diagnosis, Embedded
 
-SAMPLES_PER_CELL = 3.0
-"""Fewer samples per cell of the joint histogram bias its information by more than 0.03 bit."""
+SOURCES = ("train", "held_out", "validation")
 
 
 @dataclass(frozen=True)
 class KMeansProbe:
-    """Clusters each modality's embeddings and decomposes the histogram of clusters and label.
+    """Clusters each modality's embeddings by k-means and estimates the information they carry.
 
-    Rows are scaled to unit length, reduced to ``components`` principal components and clustered by
-    k-means (the recipe of Liang et al. 2023 and arXiv 2509.20840). ``clusters`` is the number of
-    clusters per modality, or ``auto``: as many as leave about three samples per cell, and no
-    fewer than there are classes, up to ``max_clusters``. The histogram is taken as it is: with few
-    samples per cell its information, above all its synergy, is too high (plug-in bias).
-
-    With three or more modalities each one is held against all others clustered together: its
-    uniqueness comes from that pair, while redundancy, synergy and joint information are the means
-    over the pairs. With two modalities that is the bivariate decomposition itself; with one,
-    uniqueness is its information, and there is no redundancy or synergy.
-
-    ``every``: epochs between two diagnoses. ``samples``: at most that many samples, a fixed
-    class-stratified choice. ``source``: ``train`` (without augmentation) or ``validation``.
+    ``every``: epochs between two diagnoses. ``samples``: at most that many, a fixed
+    class-stratified choice. ``source``: ``train`` (without augmentation), ``held_out`` (a slice of
+    train that is not trained on) or ``validation``. ``clusters``: a number, or ``auto``
+    (``clustering.pick_clusters``), at most ``max_clusters``. ``components``: principal components
+    before k-means. ``bias``, ``resamples``, ``shuffles``: see ``estimation.Settings``.
     """
 
     every: int = 1
@@ -44,99 +44,226 @@ class KMeansProbe:
     source: str = "train"
     clusters: int | str = "auto"
     max_clusters: int = 20
-    components: int = 5
+    components: int | str = "auto"
+    bias: str = Settings.bias
+    resamples: int = 100
+    shuffles: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.samples < 2:
+        check_schedule(self.every, self.samples, self.source)
+        check_clusters(self.clusters, self.max_clusters)
+        if self.components != "auto" and not (isinstance(self.components, int) and
+                                              self.components >= 1):  # fmt: skip
             raise ValueError(
-                f"every={self.every}, samples={self.samples}: expected a diagnosis every 1 or more "
-                "epochs from at least 2 samples"
+                f"components is {self.components!r}, expected 'auto' or a number of at least 1"
             )
-        if self.source not in ("train", "validation"):
-            raise ValueError(f"source is {self.source!r}, expected 'train' or 'validation'")
-        if self.clusters != "auto" and not (isinstance(self.clusters, int) and self.clusters >= 2):
-            raise ValueError(
-                f"clusters is {self.clusters!r}, expected 'auto' or a number of at least 2: one "
-                "cluster carries no information"
-            )
-        if self.max_clusters < 2 or self.components < 1:
-            raise ValueError(
-                f"max_clusters={self.max_clusters}, components={self.components}: expected at "
-                "least 2 clusters and 1 component"
-            )
+        Settings(self.bias, self.resamples, self.shuffles)
 
-    def diagnose(self, embeddings: Mapping[str, Tensor], y: Tensor, solver: Solver) -> Diagnosis:
-        """Estimate the information, in bits, that embeddings ``(N, size)`` carry about ``y`` (N,).
+    def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
+        """Estimate, in bits, what the embeddings say of the label; remember centres and errors.
 
         Raises:
             ValueError: arrays of different length, NaN, or fewer samples than clusters.
         """
-        check_embeddings(embeddings, y)
+        check_embeddings(seen.embeddings, seen.y)
         # Two OpenMP threads that contend for cores make k-means and PCA twenty times slower.
         with threadpool_limits(1):
-            return self._diagnose(embeddings, y, solver)
+            started = time.perf_counter()
+            labels = renumbered(seen.y.numpy())
+            classes = int(labels.max()) + 1
+            count = pick_clusters(self.clusters, len(labels), classes, self.max_clusters)
+            arrays = {m: e.numpy() for m, e in seen.embeddings.items()}
+            clustered, centres = cluster_all(arrays, count, self.components, self.seed, memory)
+            settings = Settings(self.bias, self.resamples, self.shuffles)
+            return measured(clustered, seen, settings, solver, self.seed, memory, centres, started)
 
-    def _diagnose(self, embeddings: Mapping[str, Tensor], y: Tensor, solver: Solver) -> Diagnosis:
+
+@dataclass(frozen=True)
+class PredictionsProbe:
+    """Takes as a modality's cluster the class that its own head predicts.
+
+    As many clusters as classes, and nothing to choose; it sees only what the head has learned, so
+    nothing of an untrained head. The other knobs are those of ``KMeansProbe``.
+    """
+
+    every: int = 1
+    samples: int = 1280
+    source: str = "train"
+    bias: str = Settings.bias
+    resamples: int = 100
+    shuffles: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_schedule(self.every, self.samples, self.source)
+        Settings(self.bias, self.resamples, self.shuffles)
+
+    def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
+        """Estimate, in bits, what the heads' predictions say of the label."""
         started = time.perf_counter()
-        labels = np.unique(y.numpy(), return_inverse=True)[1]
-        count = self.pick_clusters(len(y), int(labels.max()) + 1)
-        views = {m: reduced(e.double().numpy(), self.components) for m, e in embeddings.items()}
-        clusters = {m: self.cluster(v, count) for m, v in views.items()}
-        rest = {m: self.cluster_rest(m, views, clusters, count) for m in embeddings}
-        clustered = time.perf_counter()
-        pairs = pair_decompositions(clusters, rest, labels, count, solver)
-        solved = time.perf_counter()
-        return diagnosis_from_pairs(
-            pairs, labels, {m: int(c.max()) + 1 for m, c in clusters.items()},
-            {"cluster": clustered - started, "solve": solved - clustered},
-        )  # fmt: skip
+        own = {m: renumbered(p.numpy()) for m, p in seen.predictions.items()}
+        rest = {}
+        for m in own:
+            others = [own[o] for o in own if o != m]
+            rest[m] = together(others) if others else zeros_like(own[m])
+        settings = Settings(self.bias, self.resamples, self.shuffles)
+        clustered = Clustered(own, rest)
+        return measured(clustered, seen, settings, solver, self.seed, memory, {}, started)
 
-    def pick_clusters(self, samples: int, classes: int) -> int:
-        """Return the number of clusters per modality for this many samples and classes."""
-        if isinstance(self.clusters, int):
-            count = self.clusters
-        else:
-            affordable = int(np.sqrt(samples / (SAMPLES_PER_CELL * classes)))
-            count = min(max(affordable, classes), self.max_clusters)
-        if samples < count:
-            raise ValueError(
-                f"{samples} samples cannot form {count} clusters; lower probe.clusters or raise "
-                "probe.samples"
-            )
-        return count
 
-    def cluster(self, view: np.ndarray, count: int) -> np.ndarray:
-        """Return cluster ids ``(N,)`` of a view ``(N, components)``."""
-        distinct = len(np.unique(view, axis=0))
-        ids = KMeans(min(count, distinct), random_state=self.seed, n_init=1).fit_predict(view)
-        return np.unique(ids, return_inverse=True)[1]
+@dataclass(frozen=True)
+class PublishedProbe:
+    """The published probe (METHOD: arXiv 2509.20840's code), kept as a peer.
 
-    def cluster_rest(
-        self,
-        modality: str,
-        views: Mapping[str, np.ndarray],
-        clusters: Mapping[str, np.ndarray],
-        count: int,
-    ) -> np.ndarray:
-        """Return one clustering of all modalities but this one."""
-        others = [m for m in views if m != modality]
-        if not others:
-            return np.zeros(len(views[modality]), dtype=np.int64)
-        if len(others) == 1:
-            return clusters[others[0]]
-        return self.cluster(np.concatenate([views[m] for m in others], axis=1), count)
+    The first ``samples`` of the train split in its own order, with its augmentation; rows scaled
+    to unit length, 5 principal components, k-means with 20 clusters fitted anew at each probe
+    (seed 42, one start); the histogram as it is, without any correction. Labels are renumbered,
+    where the published code fails on a class that is absent. The intervals are ours.
+    """
+
+    every: int = 5
+    samples: int = 1280
+    source: str = "prefix"
+    resamples: int = 20
+    shuffles: int = 1
+
+    def __post_init__(self) -> None:
+        if self.source != "prefix":
+            raise ValueError(f"source is {self.source!r}, expected 'prefix': it is what this is")
+        check_schedule(self.every, self.samples, "train")
+        Settings("none", self.resamples, self.shuffles)
+
+    def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
+        """Take the histogram of 20 × 20 clusters and the label at its word."""
+        check_embeddings(seen.embeddings, seen.y)
+        with threadpool_limits(1):
+            started = time.perf_counter()
+            arrays = {m: e.numpy() for m, e in seen.embeddings.items()}
+            clustered, _ = cluster_all(arrays, 20, 5, 42, {}, starts=1)
+            settings = Settings("none", self.resamples, self.shuffles)
+            return measured(clustered, seen, settings, solver, 42, memory, {}, started)
+
+
+def measured(
+    clustered: Clustered,
+    seen: Embedded,
+    settings: Settings,
+    solver: Solver,
+    seed: int,
+    memory: Memory,
+    centres: Memory,
+    started: float,
+) -> tuple[Diagnosis, Memory]:
+    """Estimate all pairs as one batch and gather them into a diagnosis."""
+    clustered_at = time.perf_counter()
+    names = list(clustered.own)
+    labels = renumbered(seen.y.numpy())
+    # Two modalities are each other's rest: one pair tells all.
+    against_rest = names if len(names) != 2 else names[:1]
+    sources = {m: (clustered.own[m], clustered.rest[m]) for m in against_rest}
+    if len(names) > 2:
+        sources |= {
+            f"{a}/{b}": (clustered.own[a], clustered.own[b]) for a, b in combinations(names, 2)
+        }
+    found = dict(
+        zip(sources, estimate_pairs(list(sources.values()), labels, settings, solver, seed),
+            strict=True)
+    )  # fmt: skip
+    seconds = {
+        "cluster": clustered_at - started,
+        "solve": time.perf_counter() - clustered_at,
+    }
+    diagnosis, errors = assemble(found, clustered.own, labels, seen, memory, seconds)
+    return diagnosis, centres | errors
+
+
+def diagnose(
+    modalities: Mapping[str, Any],
+    y: Any,
+    *,
+    clusters: int | str = "auto",
+    bias: str = Settings.bias,
+    resamples: int = 100,
+    shuffles: int = 20,
+    solver: Solver | None = None,
+    seed: int = 0,
+) -> Diagnosis:
+    """Diagnose your own arrays: what does each modality say of the label, in bits?
+
+    Args:
+        modalities: name → float embeddings ``(N, features)``, clustered here, or integer labels
+            ``(N,)``, taken as they are. Any number of modalities.
+        y: integer labels ``(N,)``.
+        clusters: number of clusters per modality of embeddings, or ``"auto"``.
+        bias: correction, see ``estimation.Settings``.
+        resamples: draws behind the intervals.
+        shuffles: label permutations behind the null levels and p-values.
+        solver: solver of the decomposition; ``InteriorPoint()`` by default.
+        seed: of k-means and of all draws.
+
+    Raises:
+        ValueError: arrays of different length, NaN, negative or non-integer labels.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> a, b = rng.integers(0, 2, (2, 2000))
+        >>> found = diagnose({"a": a, "b": b}, a ^ b)
+        >>> round(found.synergy.value, 1), round(found.unique["a"].value, 1)
+        (1.0, 0.0)
+    """
+    if not modalities:
+        raise ValueError("no modality was given, expected at least one array besides y")
+    target = checked_labels("y", y)
+    arrays = {m: checked_array(m, v, len(target)) for m, v in modalities.items()}
+    probe = KMeansProbe(
+        clusters=clusters, bias=bias, resamples=resamples, shuffles=shuffles, seed=seed
+    )
+    seen = Embedded({m: torch.as_tensor(v) for m, v in arrays.items()}, {}, torch.as_tensor(target))
+    return probe.diagnose(seen, solver or InteriorPoint(), {})[0]
+
+
+def checked_labels(name: str, values: Any) -> np.ndarray:
+    """Return integer labels ``(N,)`` or say what came instead."""
+    labels = np.asarray(values)
+    if labels.ndim != 1 or len(labels) < 2 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"{name} has shape {labels.shape} and dtype {labels.dtype}, expected at least two "
+            "integer labels in one dimension; number the classes"
+        )
+    if labels.min() < 0:
+        raise ValueError(
+            f"{name}[{int(labels.argmin())}] is {labels.min()}, expected 0 or more; number the "
+            "classes from 0, and drop samples without a label"
+        )
+    return labels.astype(np.int64)
+
+
+def checked_array(name: str, values: Any, samples: int) -> np.ndarray:
+    """Return labels ``(N,)`` or embeddings ``(N, features)``, one row per sample."""
+    array = np.asarray(values)
+    if array.ndim == 1:
+        array = checked_labels(name, array)
+    elif array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}, expected integer labels (N,) "
+            "or float embeddings (N, features)"
+        )
+    if len(array) != samples:
+        raise ValueError(f"{name} has {len(array)} rows but y has {samples} labels")
+    return array
 
 
 def check_embeddings(embeddings: Mapping[str, Tensor], y: Tensor) -> None:
     """Raise where the arrays do not fit together."""
     for name, values in embeddings.items():
-        if values.ndim != 2 or len(values) != len(y):
+        if values.ndim not in (1, 2) or len(values) != len(y):
             raise ValueError(
                 f"embeddings of {name!r} have shape {tuple(values.shape)}, expected "
                 f"({len(y)}, features): one row per label"
             )
-        broken = ~torch.isfinite(values).all(dim=1)
+        broken = ~torch.isfinite(values.reshape(len(values), -1)).all(dim=1)
         if broken.any():
             raise ValueError(
                 f"embeddings of {name!r} hold NaN or infinity in {int(broken.sum())} row(s), first "
@@ -144,68 +271,23 @@ def check_embeddings(embeddings: Mapping[str, Tensor], y: Tensor) -> None:
             )
 
 
-def reduced(values: np.ndarray, components: int) -> np.ndarray:
-    """Return rows of unit length in their first principal components."""
-    rows = normalize(values)
-    if np.ptp(rows, axis=0).max() == 0:  # constant: there is no component to find
-        return rows[:, :1]
-    keep = min(components, *rows.shape)
-    return np.asarray(PCA(keep, svd_solver="full").fit_transform(rows))
+def check_schedule(every: int, samples: int, source: str) -> None:
+    """Raise where a probe's schedule or samples are impossible."""
+    if every < 1 or samples < 2:
+        raise ValueError(
+            f"every={every}, samples={samples}: expected a diagnosis every 1 or more epochs from "
+            "at least 2 samples"
+        )
+    if source not in SOURCES:
+        raise ValueError(f"source is {source!r}, expected one of {list(SOURCES)}")
 
 
-def pair_decompositions(
-    clusters: Mapping[str, np.ndarray],
-    rest: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    count: int,
-    solver: Solver,
-) -> Decomposition:
-    """Decompose each modality against the rest, as one batch ``(modalities,)``.
-
-    Two modalities are each other's rest: one pair ``(1,)`` tells all.
-    """
-    sizes = (count, count, int(labels.max()) + 1)
-    names = list(clusters)
-    wanted = names if len(names) != 2 else names[:1]
-    joints = [joint_from_labels(clusters[m], rest[m], labels, sizes=sizes) for m in wanted]
-    return decompose(torch.stack(joints), solver)
-
-
-def diagnosis_from_pairs(
-    pairs: Decomposition,
-    labels: np.ndarray,
-    clusters: Mapping[str, int],
-    seconds: Mapping[str, float],
-) -> Diagnosis:
-    """Gather the pairs' atoms into one diagnosis."""
-    unique, mi = pairs.unique1.tolist(), pairs.mi1.tolist()
-    if len(clusters) == 2:
-        unique, mi = unique + pairs.unique2.tolist(), mi + pairs.mi2.tolist()
-    mi_bits = dict(zip(clusters, mi, strict=True))
-    label_entropy = float(entropy(torch.as_tensor(np.bincount(labels) / len(labels))))
-    several = len(clusters) > 1
-    return Diagnosis(
-        unique=dict(zip(clusters, unique, strict=True)),
-        mi=mi_bits,
-        ecs=competitive_strength(mi_bits, label_entropy),
-        joint_mi=float(pairs.joint_mi.mean()),
-        label_entropy=label_entropy,
-        samples=len(labels),
-        clusters=clusters,
-        redundancy=float(pairs.redundancy.mean()) if several else None,
-        synergy=float(pairs.synergy.mean()) if several else None,
-        gap=float(pairs.solution.gap.max()),
-        seconds=dict(seconds),
-    )
-
-
-def competitive_strength(mi: Mapping[str, float], label_entropy: float) -> dict[str, float]:
-    """Return the proxy of each modality's effective competitive strength (ECS), between 0 and 1.
-
-    arXiv 2509.20840 proves mutual information a proxy for ECS, which cannot be computed in deep
-    networks. Dividing I(X_m; Y) by H(Y) is our choice, so that tasks with different numbers of
-    classes can be compared; it changes no order and no ratio.
-    """
-    if label_entropy == 0:
-        return dict.fromkeys(mi, 0.0)
-    return {m: value / label_entropy for m, value in mi.items()}
+def check_clusters(clusters: int | str, most: int) -> None:
+    """Raise where a number of clusters carries no information."""
+    if clusters != "auto" and not (isinstance(clusters, int) and clusters >= 2):
+        raise ValueError(
+            f"clusters is {clusters!r}, expected 'auto' or a number of at least 2: one cluster "
+            "carries no information"
+        )
+    if most < 2:
+        raise ValueError(f"max_clusters is {most}, expected at least 2")

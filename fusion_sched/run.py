@@ -17,8 +17,16 @@ from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.pid.problem import Solver
 from fusion_sched.runtime import seed_for
 from fusion_sched.schedules import Schedule
-from fusion_sched.trace import TraceWriter, read_trace
-from fusion_sched.types import Controller, ControllerState, Diagnosis, Splits, Stage
+from fusion_sched.trace import TraceWriter, diagnosis_fields, diagnosis_from, read_trace
+from fusion_sched.types import (
+    Controller,
+    ControllerState,
+    Diagnosis,
+    Embedded,
+    Samples,
+    Splits,
+    Stage,
+)
 
 Show = Callable[[dict[str, Any]], None]
 
@@ -30,8 +38,10 @@ class Probe(Protocol):
     samples: int
     source: str
 
-    def diagnose(self, embeddings: dict[str, Tensor], y: Tensor, solver: Solver) -> Diagnosis:
-        """Estimate the information in embeddings ``(N, size)`` about labels ``(N,)``, in bits."""
+    def diagnose(
+        self, seen: Embedded, solver: Solver, memory: dict[str, Tensor]
+    ) -> tuple[Diagnosis, dict[str, Tensor]]:
+        """Estimate what the embeddings say of the label; take and return its memory."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +76,9 @@ class Parts:
 class State:
     """What changes while a run goes on, besides weights and optimizer: a checkpoint holds it all.
 
-    ``epoch`` and ``step`` are the next ones; ``peak`` and ``best`` name weights in the checkpoint
-    folder, by the number of epochs they have; ``test_predictions`` holds the fused predictions of
-    every joint epoch, not yet scored.
+    ``epoch`` and ``step`` are the next ones; ``memory`` is the probe's; ``peak`` and ``best`` name
+    weights in the checkpoint folder, by the number of epochs they have; ``test_predictions`` holds
+    the fused predictions of every joint epoch, not yet scored.
     """
 
     stage: Stage
@@ -77,6 +87,7 @@ class State:
     step: int = 0
     unimodal_epochs: int = 0
     diagnosis: Diagnosis | None = None
+    memory: dict[str, Tensor] = field(default_factory=dict)
     peak: str | None = None
     best: str | None = None
     best_epoch: int = -1
@@ -124,9 +135,9 @@ class Run:
 def make_loaders(parts: Parts) -> Loaders:
     """Return the loaders; the probe's samples are a fixed, class-stratified choice."""
     splits, size = parts.splits, parts.batch_size
-    order = EpochOrder(len(splits.train), parts.seed)
-    source = splits.plain_train if parts.probe.source == "train" else splits.validation
-    chosen = stratified_choice(source.labels.numpy(), parts.probe.samples, parts.seed)
+    source, chosen = probe_samples(parts)
+    held_out = set(chosen) if parts.probe.source == "held_out" else set()
+    order = EpochOrder([i for i in range(len(splits.train)) if i not in held_out], parts.seed)
     return Loaders(
         train=make_loader(splits.train, size, order),
         validation=make_loader(splits.validation, size),
@@ -134,6 +145,24 @@ def make_loaders(parts: Parts) -> Loaders:
         probe=make_loader(source, size, chosen),
         order=order,
     )
+
+
+def probe_samples(parts: Parts) -> tuple[Samples, list[int]]:
+    """Return the split that the probe looks at, and which of its samples.
+
+    Raises:
+        ValueError: a held-out slice that leaves too little to train on.
+    """
+    splits, probe = parts.splits, parts.probe
+    if probe.source == "prefix":
+        return splits.train, list(range(min(probe.samples, len(splits.train))))
+    source = splits.validation if probe.source == "validation" else splits.plain_train
+    if probe.source == "held_out" and probe.samples > len(source) // 2:
+        raise ValueError(
+            f"probe.source=held_out takes probe.samples={probe.samples} of {len(source)} training "
+            "samples away, expected at most half of them; lower probe.samples"
+        )
+    return source, stratified_choice(source.labels.numpy(), probe.samples, parts.seed)
 
 
 def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:
@@ -179,7 +208,7 @@ def save(run: Run) -> None:
         "state": {
             **{name: getattr(state, name) for name in state.__dataclass_fields__},
             "stage": asdict(state.stage),
-            "diagnosis": None if state.diagnosis is None else asdict(state.diagnosis),
+            "diagnosis": state.diagnosis and diagnosis_fields(state.diagnosis),
         },
         "model": run.parts.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
@@ -200,7 +229,7 @@ def go_on(parts: Parts, folder: Path, show: Show) -> Run | None:
     check_same_data(parts, folder)
     saved = content["state"]
     stage = Stage(tuple(saved["stage"]["active"]), saved["stage"]["joint"])
-    diagnosis = None if saved["diagnosis"] is None else Diagnosis(**saved["diagnosis"])
+    diagnosis = saved["diagnosis"] and diagnosis_from(saved["diagnosis"])
     state = State(**{**saved, "stage": stage, "diagnosis": diagnosis})
     parts.model.load_state_dict(content["model"])
     optimizer, scheduler = make_optimizer(parts, state)

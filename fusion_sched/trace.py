@@ -3,12 +3,12 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusion_sched.types import Diagnosis, Stage
+from fusion_sched.types import Diagnosis, Measure, Stage
 
 TRACE_FILE = "trace.jsonl"
 
@@ -130,36 +130,90 @@ def stage_fields(stage: Stage) -> dict[str, Any]:
     return {"stage": stage.name, "active": list(stage.active)}
 
 
+PER_MODALITY = {"unique_bits": "unique", "mi_bits": "mi", "ecs": "ecs", "log_ratio": "log_ratio"}
+SINGLE = {"redundancy_bits": "redundancy", "synergy_bits": "synergy", "joint_mi_bits": "joint_mi"}
+PLAIN = {
+    "label_entropy_bits": "label_entropy", "gap_bits": "gap", "samples": "samples",
+    "clusters": "clusters", "samples_per_cell": "samples_per_cell", "union_mi_bits": "union_mi",
+    "quadrants": "quadrants", "class_unique_bits": "class_unique", "winner": "winner",
+    "seconds": "seconds",
+}  # fmt: skip
+ASPECTS: dict[str, Callable[[Measure], Any]] = {
+    "interval": lambda m: [m.low, m.high],
+    "error": lambda m: m.error,
+    "null": lambda m: m.null,
+    "p_value": lambda m: m.p_value,
+}
+
+
 def diagnosis_fields(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Return a diagnosis as a probe event writes it; what does not apply is absent."""
-    fields = {
-        "unique_bits": dict(diagnosis.unique),
-        "redundancy_bits": diagnosis.redundancy,
-        "synergy_bits": diagnosis.synergy,
-        "mi_bits": dict(diagnosis.mi),
-        "joint_mi_bits": diagnosis.joint_mi,
-        "label_entropy_bits": diagnosis.label_entropy,
-        "ecs": dict(diagnosis.ecs),
-        "gap_bits": diagnosis.gap,
-        "samples": diagnosis.samples,
-        "clusters": dict(diagnosis.clusters),
-        "seconds": dict(diagnosis.seconds),
+    """Return a diagnosis as a probe event writes it; what does not apply is absent.
+
+    ``interval`` (95 %), ``error`` (standard), ``null`` (level under shuffled labels) and
+    ``p_value`` have the same keys as the values they belong to.
+    """
+    groups = {key: dict(getattr(diagnosis, name)) for key, name in PER_MODALITY.items()}
+    singles = {key: getattr(diagnosis, name) for key, name in SINGLE.items()}
+    measures = {**groups, **{key: m for key, m in singles.items() if m is not None}}
+    fields = {key: picked(m, lambda one: one.value) for key, m in measures.items()}
+    fields |= {key: getattr(diagnosis, name) for key, name in PLAIN.items()}
+    for aspect, of in ASPECTS.items():
+        fields[aspect] = {key: picked(m, of) for key, m in measures.items()}
+        fields[aspect] = {key: value for key, value in fields[aspect].items() if value is not None}
+    fields["change"] = {name: measure_fields(m) for name, m in diagnosis.change.items()}
+    fields["pairs"] = {
+        pair: {name: measure_fields(m) for name, m in atoms.items()}
+        for pair, atoms in diagnosis.pairs.items()
     }
+    fields["warnings"] = list(diagnosis.warnings)
+    return {name: value for name, value in fields.items() if value not in (None, {}, [])}
+
+
+def picked(measures: Any, of: Callable[[Measure], Any]) -> Any:
+    """Return one aspect of a measure, or of each in a dict; ``None`` where none has it."""
+    if isinstance(measures, Measure):
+        return of(measures)
+    values = {name: of(m) for name, m in measures.items()}
+    return {name: value for name, value in values.items() if value is not None} or None
+
+
+def measure_fields(m: Measure) -> dict[str, Any]:
+    """Return a measure as an object of its own."""
+    fields = {"value": m.value, **{aspect: of(m) for aspect, of in ASPECTS.items()}}
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def diagnosis_from(record: dict[str, Any]) -> Diagnosis:
+def diagnosis_from(record: Mapping[str, Any]) -> Diagnosis:
     """Return the diagnosis that a probe event holds."""
+
+    def one(key: str, *inside: str) -> Measure:
+        def aspect(name: str) -> Any:
+            found = record.get(name, {}).get(key)
+            return found.get(inside[0]) if inside and found is not None else found
+
+        value = record[key][inside[0]] if inside else record[key]
+        low, high = aspect("interval")
+        return Measure(value, low, high, aspect("error"), aspect("null"), aspect("p_value"))
+
+    fields: dict[str, Any] = {
+        name: {m: one(key, m) for m in record.get(key, {})} for key, name in PER_MODALITY.items()
+    }
+    fields |= {name: one(key) for key, name in SINGLE.items() if key in record}
+    fields |= {name: record[key] for key, name in PLAIN.items() if key in record}
     return Diagnosis(
-        unique=record["unique_bits"],
-        mi=record["mi_bits"],
-        ecs=record["ecs"],
-        joint_mi=record["joint_mi_bits"],
-        label_entropy=record["label_entropy_bits"],
-        samples=record["samples"],
-        clusters=record["clusters"],
-        redundancy=record.get("redundancy_bits"),
-        synergy=record.get("synergy_bits"),
-        gap=record.get("gap_bits"),
-        seconds=record["seconds"],
+        **fields,
+        change={name: measure_from(m) for name, m in record.get("change", {}).items()},
+        pairs={
+            pair: {name: measure_from(m) for name, m in atoms.items()}
+            for pair, atoms in record.get("pairs", {}).items()
+        },
+        warnings=tuple(record.get("warnings", ())),
+    )
+
+
+def measure_from(fields: Mapping[str, Any]) -> Measure:
+    """Return the measure that ``measure_fields`` has written."""
+    low, high = fields["interval"]
+    return Measure(
+        fields["value"], low, high, fields["error"], fields.get("null"), fields.get("p_value")
     )

@@ -128,19 +128,18 @@ def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float
 
 
 def diagnose(run: Run) -> None:
-    """Embed the probe's samples, decompose, and trace the diagnosis."""
-    started = time.perf_counter()
-    embeddings, y = embed(run.parts.model, run.loaders.probe)
+    """Embed the probe's samples, estimate their information, and trace the diagnosis."""
+    state, started = run.state, time.perf_counter()
+    seen = embed(run.parts.model, run.loaders.probe)
     embedded = time.perf_counter() - started
-    diagnosis = run.parts.probe.diagnose(embeddings, y, run.parts.solver)
-    run.state.diagnosis = diagnosis
-    run.state.seconds["probe"] += time.perf_counter() - started
+    diagnosis, state.memory = run.parts.probe.diagnose(seen, run.parts.solver, state.memory)
+    state.diagnosis = diagnosis
+    state.seconds["probe"] += time.perf_counter() - started
     fields = diagnosis_fields(diagnosis)
     fields["seconds"] = {"embed": embedded, **fields["seconds"]}
     run.trace.write(
-        "probe",
-        epoch=run.state.epoch, step=run.state.step, **stage_fields(run.state.stage), **fields,
-    )  # fmt: skip
+        "probe", epoch=state.epoch, step=state.step, **stage_fields(state.stage), **fields
+    )
 
 
 def decide(run: Run, validation: dict[str, float], fresh: bool) -> None:

@@ -90,25 +90,73 @@ class Dataset(Protocol):
         """Read or generate the data; raise ``ValueError`` or ``OSError`` where it is unusable."""
 
 
+class Embedded(NamedTuple):
+    """What a probe looks at, for N samples and on the CPU.
+
+    ``embeddings``: modality → ``(N, size)``; ``predictions``: modality → class ids ``(N,)`` that
+    its own head predicts; ``y``: class ids ``(N,)``.
+    """
+
+    embeddings: dict[str, Tensor]
+    predictions: dict[str, Tensor]
+    y: Tensor
+
+
+class Measure(NamedTuple):
+    """An estimate from samples: value, 95 % interval, standard error, level and p-value under
+    shuffled labels (``None`` where there is no such level).
+    """
+
+    value: float
+    low: float
+    high: float
+    error: float
+    null: float | None = None
+    p_value: float | None = None
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """Information, in bits, that the modalities' embeddings carry about the label.
 
-    ``unique``, ``mi`` and ``ecs`` hold one value per modality. ``synergy`` and ``redundancy`` are
-    ``None`` with a single modality. ``gap`` is the solver's certified error.
+    Per modality m, held against all others together: ``unique``, ``mi`` = I(X_m; Y), and ``ecs``,
+    its share of H(Y). ``redundancy``, ``synergy`` and ``joint_mi`` are means over the modalities
+    (with two they are one number each); the first two are ``None`` with a single modality.
+    ``log_ratio["a/b"]`` is ln(U_a / U_b), for every pair. ``change`` holds what differs from the
+    last probe. ``pairs["a/b"]`` and ``union_mi`` (three or more modalities): the decomposition of
+    each pair, and the least information any coupling of the modalities has. ``quadrants``: shares
+    of samples by whose head is right; ``class_unique``: modality → class → bits. ``winner``: the
+    modality that the ratio of ECS predicts to win joint training, ``None`` while undecided.
+    ``gap`` is the solver's largest certified error.
     """
 
-    unique: Mapping[str, float]
-    mi: Mapping[str, float]
-    ecs: Mapping[str, float]
-    joint_mi: float
+    unique: Mapping[str, Measure]
+    mi: Mapping[str, Measure]
+    ecs: Mapping[str, Measure]
+    joint_mi: Measure
     label_entropy: float
     samples: int
     clusters: Mapping[str, int]
-    redundancy: float | None = None
-    synergy: float | None = None
-    gap: float | None = None
+    samples_per_cell: float
+    gap: float
+    redundancy: Measure | None = None
+    synergy: Measure | None = None
+    log_ratio: Mapping[str, Measure] = field(default_factory=dict)
+    change: Mapping[str, Measure] = field(default_factory=dict)
+    pairs: Mapping[str, Mapping[str, Measure]] = field(default_factory=dict)
+    union_mi: float | None = None
+    quadrants: Mapping[str, float] = field(default_factory=dict)
+    class_unique: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    winner: str | None = None
+    warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def log_ratio_of(self, first: str, second: str) -> Measure:
+        """Return ln(U_first / U_second), whichever way round it was estimated."""
+        if f"{first}/{second}" in self.log_ratio:
+            return self.log_ratio[f"{first}/{second}"]
+        found = self.log_ratio[f"{second}/{first}"]
+        return found._replace(value=-found.value, low=-found.high, high=-found.low)
 
 
 class Observation(NamedTuple):

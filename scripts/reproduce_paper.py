@@ -3,7 +3,7 @@
     make reproduce-paper            (PROFILE=quick, the default: 3 seeds; PROFILE=full: 10 seeds)
 
 Trains every controller on every built-in dataset, compares them, and measures the solver against
-its peers. Runs lie in outputs/reproduce/PROFILE; finished ones are kept, an interrupted one goes on.
+its peers. Runs lie in outputs/reproduce/PROFILE: finished ones are kept, others go on.
 """
 
 import os

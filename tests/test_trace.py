@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.trace import TraceWriter, diagnosis_fields, diagnosis_from, read_trace
-from fusion_sched.types import Diagnosis
+from fusion_sched.trace import TraceWriter, read_trace
 
 
 def test_events_come_back_in_order_and_are_shown(tmp_path: Path) -> None:
@@ -45,13 +44,3 @@ def test_a_folder_without_a_trace_is_named(tmp_path: Path) -> None:
     (tmp_path / "trace.jsonl").write_text('{"event": "epoch"}\n')
     with pytest.raises(ValueError, match="no start event"):
         read_trace(tmp_path)
-
-
-def test_a_diagnosis_survives_the_trace() -> None:
-    diagnosis = Diagnosis(
-        unique={"a": 0.1}, mi={"a": 0.1}, ecs={"a": 0.05}, joint_mi=0.1, label_entropy=2.0,
-        samples=10, clusters={"a": 2}, gap=1e-9, seconds={"solve": 0.1},
-    )  # fmt: skip
-    fields = diagnosis_fields(diagnosis)
-    assert "synergy_bits" not in fields
-    assert diagnosis_from(fields) == diagnosis

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fusion_sched.engine import EpochOrder, macro_f1, make_loader, train_epoch
-from fusion_sched.run import stratified_choice
+from fusion_sched.run import make_loaders, stratified_choice
 from fusion_sched.train import train
 from fusion_sched.types import Stage
 
@@ -29,7 +29,7 @@ def differing(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -
 def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
     """No parameter, BatchNorm statistic or optimizer state of it moves; the active one's do."""
     parts = make_parts(f"optimizer@stage1.optimizer={optimizer}", "encoder=small_cnn")
-    order = EpochOrder(len(parts.splits.train), 0)
+    order = EpochOrder(range(len(parts.splits.train)), 0)
     loader = make_loader(parts.splits.train, 64, order)
     stepper = parts.stage1.optimizer(parts.model.parameters())
     train_epoch(parts.model, loader, stepper, Stage(("gray", "colored")), 0.6)
@@ -50,7 +50,7 @@ def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
 
 def test_stage_2_trains_fusion_and_everything_else() -> None:
     parts = make_parts()
-    loader = make_loader(parts.splits.train, 64, EpochOrder(len(parts.splits.train), 0))
+    loader = make_loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
     before = snapshot(parts.model)
     stepper = parts.stage2.optimizer(parts.model.parameters())
     log = train_epoch(parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), 0.6)
@@ -61,7 +61,7 @@ def test_stage_2_trains_fusion_and_everything_else() -> None:
 def test_the_joint_loss_weighs_the_unimodal_losses() -> None:
     """With weight 0 the heads, which only the unimodal losses reach, do not move."""
     parts = make_parts("stage2.unimodal_weight=0", "stage2.optimizer.weight_decay=0")
-    loader = make_loader(parts.splits.train, 64, EpochOrder(len(parts.splits.train), 0))
+    loader = make_loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
     before = snapshot(parts.model)
     stepper = parts.stage2.optimizer(parts.model.parameters())
     train_epoch(parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), 0.0)
@@ -151,6 +151,7 @@ def test_one_modality_trains(tmp_path: Path) -> None:
     probe = of(events, "probe")[-1]
     assert "synergy_bits" not in probe
     assert probe["unique_bits"] == pytest.approx(probe["mi_bits"])
+    assert probe["seconds"].keys() == {"embed", "cluster", "solve"}
     assert of(events, "result")[0]["test"]["fused"]["accuracy"] > 0.9
 
 
@@ -187,3 +188,19 @@ def test_macro_f1_by_hand() -> None:
     predicted, y = torch.tensor([0, 0, 1, 1, 2]), torch.tensor([0, 1, 1, 1, 0])
     # class 0: 2·1/(2+2); class 1: 2·2/(2+3); class 2 is predicted, never right
     assert macro_f1(predicted, y) == pytest.approx((0.5 + 0.8 + 0.0) / 3)
+
+
+@pytest.mark.parametrize("probe", ["predictions", "published"])
+def test_other_probes_train(tmp_path: Path, probe: str) -> None:
+    events = run_once(tmp_path, f"probe={probe}", "probe.every=1", *QUICK[:2], "probe.resamples=5")
+    assert len(of(events, "probe")) == 1 + len(of(events, "epoch"))
+
+
+def test_a_held_out_slice_is_not_trained_on(tmp_path: Path) -> None:
+    loaders = make_loaders(make_parts("probe.source=held_out", "probe.samples=200"))
+    trained = {int(i) for batch in loaders.train for i in batch.index}
+    probed = {int(i) for batch in loaders.probe for i in batch.index}
+    assert (len(trained), len(probed)) == (877, 200)
+    assert not trained & probed
+    with pytest.raises(ValueError, match="held_out takes"):
+        make_loaders(make_parts("probe.source=held_out", "probe.samples=900"))

@@ -1,8 +1,12 @@
 """Policies that decide, epoch by epoch, which modalities train and when joint training starts."""
 
 from collections.abc import Sequence
+from math import hypot
 
-from fusion_sched.types import Stage
+from fusion_sched.types import Measure, Stage
+
+NORMAL_95 = 1.96
+"""Half the width of a 95 % interval, in standard errors."""
 
 
 def unimodal(modalities: Sequence[str]) -> Stage:
@@ -13,3 +17,11 @@ def unimodal(modalities: Sequence[str]) -> Stage:
 def jointly(modalities: Sequence[str]) -> Stage:
     """Return the joint stage."""
     return Stage(tuple(modalities), joint=True)
+
+
+def clear_difference(now: Measure, before: float, before_error: float) -> bool:
+    """Say whether the 95 % interval of ``now`` - ``before`` leaves out 0.
+
+    The errors are taken as independent, which is cautious where both rest on the same samples.
+    """
+    return abs(now.value - before) > NORMAL_95 * hypot(before_error, now.error)

@@ -1,10 +1,10 @@
 """The schedule that reads the decomposition: balance by uniqueness, start at peak synergy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fusion_sched.controllers import jointly, unimodal
-from fusion_sched.types import ControllerState, Decision, Diagnosis, Observation, Stage
+from fusion_sched.controllers import clear_difference, jointly, unimodal
+from fusion_sched.types import ControllerState, Decision, Diagnosis, Measure, Observation, Stage
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class PID:
     * Hand-over. Once synergy has been below ``drop`` times that peak for ``patience`` diagnoses in
       a row, the kept state is restored and joint training starts. Where it never falls that far,
       the last epoch of stage 1 hands over from where it is.
+
+    With ``evidence`` a ratio counts only where the interval of ln(U_a / U_b) leaves out 0, and a
+    new peak or a drop only where that of the difference from the peak does: of states that cannot
+    be told apart the earliest is kept. Without, point estimates decide.
     """
 
     threshold: float = 2.0
@@ -32,6 +36,7 @@ class PID:
     patience: int = 2
     min_epochs: int = 5
     floor_bits: float = 0.02
+    evidence: bool = True
 
     def __post_init__(self) -> None:
         if self.threshold <= 1:
@@ -52,7 +57,7 @@ class PID:
         """Begin with every modality alone."""
         state = {
             "modalities": list(modalities), "active": list(modalities), "caught_up": False,
-            "peak": None, "peak_epoch": None, "below": 0,
+            "peak": None, "peak_error": None, "peak_epoch": None, "below": 0,
         }  # fmt: skip
         return state, Decision(unimodal(modalities), "every modality alone")
 
@@ -60,58 +65,79 @@ class PID:
         """Follow the rules above; without a fresh diagnosis nothing changes."""
         if seen.diagnosis is None or not seen.fresh:
             return state, self._stay_or_end(state, seen, "no new diagnosis")
-        state, reason = self._balance(state, seen.diagnosis.unique)
-        state, keep = self._track_peak(state, seen.diagnosis, seen.epoch)
+        state, reason = self._balance(state, seen.diagnosis)
+        state, keep = self._track_peak(state, seen.diagnosis.synergy, seen.epoch)
         if state["below"] >= self.patience:
-            return state, Decision(
-                jointly(state["modalities"]), self._past_peak(state, seen.diagnosis), restore=True
-            )
+            reason = self._past_peak(state, seen.diagnosis.synergy)
+            return state, Decision(jointly(state["modalities"]), reason, restore=True)
         decision = self._stay_or_end(state, seen, reason)
         return state, Decision(decision.stage, decision.reason, keep=keep)
 
-    def _balance(
-        self, state: ControllerState, unique: Mapping[str, float]
-    ) -> tuple[ControllerState, str]:
+    def _balance(self, state: ControllerState, diagnosis: Diagnosis) -> tuple[ControllerState, str]:
         """Pause who is ahead by the threshold, wake whom another has caught up with."""
         names = state["modalities"]
-        level = {m: max(unique[m], self.floor_bits) for m in names}
+        level = {m: max(diagnosis.unique[m].value, self.floor_bits) for m in names}
         weakest = min(names, key=level.__getitem__)
         paused = set(names) - set(state["active"])
-        ahead = {m for m in names if level[m] > self.threshold * level[weakest]}
+        ahead = {
+            m for m in names
+            if level[m] > self.threshold * level[weakest] and self._sure(diagnosis, m, weakest)
+        }  # fmt: skip
         still = {m for m in paused if level[m] > max(level[o] for o in names if o != m)}
         woken = paused - still - ahead
         active = [m for m in names if m not in ahead | still]
-        numbers = ", ".join(f"{m} {unique[m]:.3f}" for m in names)
-        reason = f"uniquenesses within a ratio of {self.threshold:g} (bits: {numbers})"
-        if ahead - paused:
-            reason = (
-                f"pause {', '.join(sorted(ahead - paused))}: uniqueness more than "
-                f"{self.threshold:g} × that of {weakest} (bits: {numbers})"
-            )
-        elif woken:
-            reason = f"{', '.join(sorted(woken))} has been caught up with (bits: {numbers})"
+        reason = self._why(diagnosis, sorted(ahead - paused), sorted(woken), weakest)
         caught_up = state["caught_up"] or bool(woken)
         return {**state, "active": active, "caught_up": caught_up}, reason
 
+    def _sure(self, diagnosis: Diagnosis, ahead: str, behind: str) -> bool:
+        return not self.evidence or diagnosis.log_ratio_of(ahead, behind).low > 0
+
+    def _why(
+        self, diagnosis: Diagnosis, ahead: Sequence[str], woken: Sequence[str], weakest: str
+    ) -> str:
+        numbers = ", ".join(f"{m} {u.value:.3f}" for m, u in diagnosis.unique.items())
+        parts = []
+        for m in ahead:
+            ratio = diagnosis.log_ratio_of(m, weakest)
+            parts.append(
+                f"pause {m}: uniqueness more than {self.threshold:g} × that of {weakest}, log "
+                f"ratio {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
+            )
+        if woken:
+            parts.append(f"{', '.join(woken)} has been caught up with")
+        what = "; ".join(parts) or f"uniquenesses within a ratio of {self.threshold:g}"
+        return f"{what} (unique bits: {numbers})"
+
     def _track_peak(
-        self, state: ControllerState, diagnosis: Diagnosis, epoch: int
+        self, state: ControllerState, synergy: Measure | None, epoch: int
     ) -> tuple[ControllerState, bool]:
-        synergy, peak = diagnosis.synergy, state["peak"]
         balanced = len(state["active"]) == len(state["modalities"])
         early = epoch + 1 < self.min_epochs and not state["caught_up"]
         if synergy is None or not balanced or early:
             return state, False
-        if peak is None or synergy > peak:
-            return {**state, "peak": synergy, "peak_epoch": epoch, "below": 0}, True
-        below = state["below"] + 1 if synergy < self.drop * peak else 0
-        return {**state, "below": below}, False
+        peak = state["peak"]
+        if peak is None or self._higher(synergy, peak, state["peak_error"]):
+            found = {"peak": synergy.value, "peak_error": synergy.error, "peak_epoch": epoch}
+            return {**state, **found, "below": 0}, True
+        fallen = synergy.value < self.drop * peak and (
+            not self.evidence or clear_difference(synergy, peak, state["peak_error"])
+        )
+        return {**state, "below": state["below"] + 1 if fallen else 0}, False
 
-    def _past_peak(self, state: ControllerState, diagnosis: Diagnosis) -> str:
-        done = state["peak_epoch"] + 1
+    def _higher(self, synergy: Measure, peak: float, error: float) -> bool:
+        return synergy.value > peak and (
+            not self.evidence or clear_difference(synergy, peak, error)
+        )
+
+    def _past_peak(self, state: ControllerState, synergy: Measure | None) -> str:
+        now = "" if synergy is None else (
+            f"{synergy.value:.3f} [{synergy.low:.3f}, {synergy.high:.3f}] bit "
+        )  # fmt: skip
         return (
-            f"synergy {diagnosis.synergy:.3f} bit is below {self.drop:g} × its peak of "
-            f"{state['peak']:.3f} bit for {state['below']} diagnoses in a row: joint training "
-            f"starts from the weights of that peak, after epoch {done}"
+            f"synergy {now}is below {self.drop:g} × its peak of {state['peak']:.3f} ± "
+            f"{1.96 * state['peak_error']:.3f} bit for {state['below']} diagnoses in a row: joint "
+            f"training starts from the weights of that peak, after epoch {state['peak_epoch'] + 1}"
         )
 
     def _stay_or_end(self, state: ControllerState, seen: Observation, reason: str) -> Decision:

@@ -58,14 +58,14 @@ class PublishedPID:
         both = state["modalities"]
         if seen.epoch < 0 or seen.diagnosis is None or seen.diagnosis.synergy is None:
             return state, Decision(self._stage(state), "no diagnosis yet")
-        first, second = (seen.diagnosis.unique[m] for m in both)
+        first, second = (seen.diagnosis.unique[m].value for m in both)
         if first == 1.0 or second <= 0:
             return state, Decision(
                 self._stage(state), f"published rule: no action at uniquenesses {first}, {second}"
             )
         ratio = first / second
         inverse = second / first if first != 0 else math.inf
-        synergy = seen.diagnosis.synergy
+        synergy = seen.diagnosis.synergy.value
         state = {**state, "best_synergy": max(state["best_synergy"], synergy)}
         weaker = (
             both[1] if ratio > self.threshold else both[0] if inverse > self.threshold else None

@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from fusion_sched.estimation.entropies import Array
 from fusion_sched.estimation.estimate import Estimate, atoms_of
 
+
 @dataclass(frozen=True)
 class Change:
     """After minus before, with its interval; in the unit of the quantity."""
@@ -23,9 +24,9 @@ class Change:
 def change(before: Estimate, after: Estimate, name: str, level: float = 0.95) -> Change:
     """The change of one quantity, by the name of its field in `Estimate`.
 
-    Where both estimates rest on the same samples in the same order, their errors go together and the
-    change is known better than either value: the correlation is that of the samples' pointwise parts.
-    With other samples (another number of them) the errors are taken as independent.
+    Where both estimates rest on the same samples in the same order, their errors go together and
+    the change is known better than either value: the correlation is that of the samples' pointwise
+    parts. With another number of samples the errors are taken as independent.
     """
     if not 0.5 <= level < 1:
         raise ValueError(f"level={level!r}; expected a confidence 0.5 <= level < 1")

@@ -20,8 +20,8 @@ def clusters_for(samples: int, classes: int, most: int = 20) -> int:
     """
     if samples < 2 or classes < 1 or most < 2:
         raise ValueError(
-            f"samples={samples}, classes={classes}, most={most}; expected at least 2 samples, 1 class "
-            "and 2 clusters"
+            f"samples={samples}, classes={classes}, most={most}; expected at least 2 samples, "
+            "1 class and 2 clusters"
         )
     affordable = math.isqrt(int(samples / (SAMPLES_PER_CELL * classes)))
     return max(2, min(affordable, most))
@@ -35,6 +35,7 @@ def scarcity_warning(samples: int, clusters1: int, clusters2: int, classes: int)
     needed = math.ceil(SAMPLES_PER_CELL * clusters1 * clusters2 * classes)
     return (
         f"{samples} samples in {clusters1} x {clusters2} clusters x {classes} classes leave "
-        f"{per_cell:.2g} samples per cell; below {SCARCE:g} a corrected atom may be off by more than "
-        f"0.05 bit: use {clusters_for(samples, classes)} clusters per source, or {needed:,} samples"
+        f"{per_cell:.2g} samples per cell; below {SCARCE:g} a corrected atom may be off by more "
+        f"than 0.05 bit: use {clusters_for(samples, classes)} clusters per source, or {needed:,} "
+        "samples"
     )

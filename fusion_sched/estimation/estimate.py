@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from fusion_sched.estimation.clusters import scarcity_warning
@@ -16,8 +15,12 @@ from fusion_sched.estimation.informations import JOINT, MI1, MI2, UNION
 from fusion_sched.estimation.measurement import Measurement, correct, solve_pairs
 from fusion_sched.estimation.ratio import log_ratio_interval, log_ratio_of
 from fusion_sched.estimation.settings import Settings
+from fusion_sched.estimation.solver import ScalingFirst
 from fusion_sched.estimation.tables import Pair, pair_from_labels
-from fusion_sched.pid import Scaling, Solver
+from fusion_sched.pid import Solver
+from fusion_sched.pid.joint import Labels
+
+UNIQUES = ("unique1", "unique2")
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class Quantity:
     """One number with its error bar, in bits (the log ratio: natural logarithm of a ratio).
 
     `low` to `high` covers the truth with the settings' level; for information, which is never
-    negative, it ends at zero, while `value` is left as measured and may lie below. `null` is the mean
-    under shuffled labels and `p_value` the share of shuffles (this one counted) that reach `value`.
+    negative, it ends at zero, while `value` is left as measured and may lie below. `null` is the
+    mean under shuffled labels, `p_value` the share of shuffles (the value counted) that reach it.
     """
 
     value: float
@@ -39,12 +42,14 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What two sources tell of the target: redundancy + unique1 = mi1, redundancy + unique2 = mi2 and
-    redundancy + unique1 + unique2 + synergy = joint_mi, exactly, after correction too.
+    """What two sources tell of the target, and how sure that is.
 
-    `pointwise` (n, 4) holds each sample's part of I(X1;Y), I(X2;Y), I(X1,X2;Y) and I*, which `change`
-    needs. `unique_difference` = unique1 - unique2 = mi1 - mi2. `log_ratio` = ln(unique1 / unique2), each
-    taken as 0.001 bit where it is less; its interval leaves out 0 where that of the difference does.
+    redundancy + unique1 = mi1, redundancy + unique2 = mi2 and redundancy + unique1 + unique2 +
+    synergy = joint_mi hold exactly, after correction too. `unique_difference` = unique1 - unique2 =
+    mi1 - mi2. `log_ratio` = ln(unique1 / unique2), each taken as 0.001 bit where it is less.
+    `shape` counts the symbols of x1, x2 and y that occur; `gap` (bits) is the solver's largest
+    certified error; `warning` says what to do where samples are too few. `pointwise` (samples, 4)
+    holds each sample's part of I(X1;Y), I(X2;Y), I(X1,X2;Y) and I*, for `change`.
     """
 
     redundancy: Quantity
@@ -69,25 +74,57 @@ class Estimate:
 
 
 def estimate(
-    x1: ArrayLike,
-    x2: ArrayLike,
-    y: ArrayLike,
+    x1: Labels,
+    x2: Labels,
+    y: Labels,
     settings: Settings = Settings(),  # noqa: B008 - frozen
-    solver: Solver = Scaling(tol=1e-3),  # noqa: B008 - frozen
+    solver: Solver = ScalingFirst(tol=1e-3),  # noqa: B008 - frozen
     seed: int = 0,
 ) -> Estimate:
-    """Partial information of one pair of sources about a target, from samples."""
+    """What two sources tell of a target, from samples: corrected, with error bars and null levels.
+
+    Parameters
+    ----------
+    x1, x2, y:
+        Integer labels (n,), 0 or more: the cluster of each sample in either source, and its class.
+        Their names do not matter, and symbols that do not occur neither. For three or more
+        modalities hold each against the others, clustered jointly: `estimate_pairs`.
+    settings:
+        The correction, and how much is drawn.
+    solver:
+        How I* = min over Q of I_Q is found; its tolerance (bits) is small against sampling errors.
+    seed:
+        The same seed gives the same estimate, whatever the labels are called and in whichever order
+        the sources come.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For labels of different lengths, fewer than 2, negative, not finite or not integers. One
+        class or one cluster is no error: the information is zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> coin = np.random.default_rng(0).integers(0, 2, (2, 1000))
+    >>> found = estimate(coin[0], coin[1], coin[0] ^ coin[1])
+    >>> found.synergy.low < 1 < found.synergy.high
+    True
+    """
     return estimate_pairs([(x1, x2)], y, settings, solver, seed)[0]
 
 
 def estimate_pairs(
-    sources: Sequence[tuple[ArrayLike, ArrayLike]],
-    y: ArrayLike,
+    sources: Sequence[tuple[Labels, Labels]],
+    y: Labels,
     settings: Settings = Settings(),  # noqa: B008 - frozen
-    solver: Solver = Scaling(tol=1e-3),  # noqa: B008 - frozen
+    solver: Solver = ScalingFirst(tol=1e-3),  # noqa: B008 - frozen
     seed: int = 0,
 ) -> list[Estimate]:
-    """Estimate several pairs of sources about one target; all tables are solved as one batch."""
+    """`estimate` for several pairs of sources about one target; all tables are solved as one batch.
+
+    Each pair's estimate is the one that `estimate` gives it alone.
+    """
     if not sources:
         raise ValueError("got no pair of sources; expected at least one (x1, x2)")
     pairs = [pair_from_labels(x1, x2, y) for x1, x2 in sources]
@@ -101,32 +138,27 @@ def estimate_pairs(
 
 def estimate_from(pair: Pair, measured: Measurement, settings: Settings) -> Estimate:
     """The atoms of one pair and their error bars."""
-    atoms, draws, shuffled = (
-        atoms_of(x) for x in (measured.value, measured.draws, measured.shuffled)
-    )
-    errors = {name: float(d.std(ddof=1)) for name, d in draws.items()}
     reach = float(stdtrit(settings.resamples - 1, (1 + settings.level) / 2))
-    known = {
-        name: _information(float(value), errors[name], reach, shuffled[name])
-        for name, value in atoms.items()
-    }
+    values, draws, null = (atoms_of(x) for x in (measured.value, measured.draws, measured.shuffled))
+    known = {name: _bounded(float(values[name]), draws[name], null[name], reach) for name in values}
+    known["unique_difference"] = _difference(known, draws, null, reach)
+    spare = _spare(known, measured.belief)
+    known["log_ratio"] = _log_ratio(known, draws, null, (reach, spare))
+    known |= _with_boundary(known, spare, measured.belief)
     n1, n2, ny = pair.shape
-    if pair.swapped:
-        n1, n2 = n2, n1
+    shape = (n2, n1, ny) if pair.swapped else (n1, n2, ny)
     return Estimate(
         **known,
-        unique_difference=_difference(atoms, draws, shuffled, reach),
-        log_ratio=_log_ratio(atoms, draws, shuffled, reach),
         samples=len(pair.y),
-        shape=(n1, n2, ny),
+        shape=shape,
         gap=measured.gap,
-        warning=scarcity_warning(len(pair.y), n1, n2, ny),
+        warning=scarcity_warning(len(pair.y), *shape),
         pointwise=measured.pointwise,
     )
 
 
 def atoms_of(x: Array) -> dict[str, Array]:
-    """The atoms and informations of (..., 4)."""
+    """The atoms and informations of I(X1;Y), I(X2;Y), I(X1,X2;Y) and I*, (..., 4)."""
     mi1, mi2, joint, union = (x[..., k] for k in (MI1, MI2, JOINT, UNION))
     return {
         "redundancy": mi1 + mi2 - union,
@@ -139,32 +171,66 @@ def atoms_of(x: Array) -> dict[str, Array]:
     }
 
 
-def _information(value: float, error: float, reach: float, shuffled: Array) -> Quantity:
+def _bounded(value: float, draws: Array, null: Array, reach: float) -> Quantity:
+    """A quantity that is never negative: its interval ends at zero, its value is as measured."""
+    error = float(draws.std(ddof=1))
     low, high = max(0.0, value - reach * error), max(0.0, value + reach * error)
-    return Quantity(value, low, high, error, float(shuffled.mean()), _p_value(shuffled, value))
+    return Quantity(value, low, high, error, float(null.mean()), _p_value(null, value))
+
+
+def _with_boundary(known: dict[str, Quantity], spare: float, belief: Array) -> dict[str, Quantity]:
+    """Intervals that reach the boundary where the samples do not exclude it.
+
+    Near it the correction leaves some of the bias, all of it in I*: a uniqueness may be as low as
+    unique1 - unique2 allows, and redundancy and synergy higher by what the smaller one can spare.
+    """
+    wider = {n: replace(known[n], high=known[n].high + spare) for n in ("redundancy", "synergy")}
+    ahead = known["unique_difference"]
+    for name, least, believed in zip(UNIQUES, (ahead.low, -ahead.high), belief, strict=True):
+        if believed > 0.5:
+            wider[name] = replace(known[name], low=min(known[name].low, max(0.0, least)))
+    return wider
+
+
+def _spare(known: dict[str, Quantity], belief: Array) -> float:
+    """By how much I* may be too high: the smaller uniqueness, if that may be zero."""
+    values = [known[name].value for name in UNIQUES]
+    smaller = int(np.argmin(values))
+    return max(0.0, values[smaller]) if belief[smaller] > 0.5 else 0.0
 
 
 def _difference(
-    atoms: dict[str, Array], draws: dict[str, Array], shuffled: dict[str, Array], reach: float
+    known: dict[str, Quantity], draws: dict[str, Array], null: dict[str, Array], reach: float
 ) -> Quantity:
-    value, scatter, null = (float(a["mi1"] - a["mi2"]) if a is atoms else a["mi1"] - a["mi2"] for a in (atoms, draws, shuffled))
-    error = float(np.std(scatter, ddof=1))
-    p_value = _p_value(np.abs(null), abs(value))
-    return Quantity(value, value - reach * error, value + reach * error, error, float(np.mean(null)), p_value)
+    value = known["unique1"].value - known["unique2"].value
+    error = float((draws["mi1"] - draws["mi2"]).std(ddof=1))
+    level = null["mi1"] - null["mi2"]
+    p_value = _p_value(np.abs(level), abs(value))
+    low, high = value - reach * error, value + reach * error
+    return Quantity(value, low, high, error, float(level.mean()), p_value)
 
 
 def _log_ratio(
-    atoms: dict[str, Array], draws: dict[str, Array], shuffled: dict[str, Array], reach: float
+    known: dict[str, Quantity],
+    draws: dict[str, Array],
+    null: dict[str, Array],
+    limits: tuple[float, float],
 ) -> Quantity:
-    covariance = np.cov(draws["unique1"], draws["unique2"])
-    first, second = float(atoms["unique1"]), float(atoms["unique2"])
+    """The ratio of the uniquenesses as they are, or both lower by up to what they can spare."""
+    reach, spare = limits
+    first, second = known["unique1"].value, known["unique2"].value
     value = float(log_ratio_of(first, second))
-    low, high = log_ratio_interval(first, second, covariance, reach)
-    null = log_ratio_of(shuffled["unique1"], shuffled["unique2"])
-    error = float(np.std(log_ratio_of(draws["unique1"], draws["unique2"]), ddof=1))
-    return Quantity(value, low, high, error, float(null.mean()), _p_value(np.abs(null), abs(value)))
+    covariance = np.cov(draws["unique1"], draws["unique2"])
+    ends = [
+        log_ratio_interval(first - less, second - less, covariance, reach) for less in (0.0, spare)
+    ]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    level = log_ratio_of(null["unique1"], null["unique2"])
+    error = float(log_ratio_of(draws["unique1"], draws["unique2"]).std(ddof=1))
+    p_value = _p_value(np.abs(level), abs(value))
+    return Quantity(value, low, high, error, float(level.mean()), p_value)
 
 
-def _p_value(shuffled: Array, value: float) -> float:
-    """The share of the shuffles, the value itself counted as one, that are at least the value."""
-    return float((1 + (shuffled >= value - 1e-12).sum()) / (1 + len(shuffled)))
+def _p_value(null: Array, value: float) -> float:
+    """The share of the shuffles, the value itself counted as one, that reach the value."""
+    return float((1 + (null >= value - 1e-12).sum()) / (1 + len(null)))

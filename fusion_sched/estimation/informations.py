@@ -41,7 +41,7 @@ def union_of(decomposition: Decomposition) -> Array:
 
 
 def pointwise(found: Decomposition, place: int, pair: Pair, counts: Array) -> Array:
-    """Each sample's part of the four plug-in informations in bits, (n, 4); their means are the sums.
+    """Each sample's part of the four plug-in informations in bits, (n, 4): their means are these.
 
     log2 P(y | .) / P(y) given x1, x2 and both, and for I* the dual variables a(x1, y) + b(x2, y) -
     log2 P(y). Up to a constant these are the estimates' first-order reactions to one sample more.
@@ -51,12 +51,12 @@ def pointwise(found: Decomposition, place: int, pair: Pair, counts: Array) -> Ar
 
     def given(joint: Array, at: tuple[Codes, ...]) -> Array:
         mass = joint.sum(-1, keepdims=True)[(*at, np.zeros_like(y))]
-        return np.log2(joint[(*at, y)] / mass) - target
+        return np.asarray(np.log2(joint[(*at, y)] / mass) - target)
 
     dual1, dual2 = (d[place, 0].numpy() for d in found.solution.duals)
     union = dual1[x1, y] + dual2[x2, y] - target
-    parts = [given(counts.sum(1), (x1,)), given(counts.sum(0), (x2,)), given(counts, (x1, x2)), union]
-    return np.stack(parts, axis=-1)
+    mi1, mi2 = given(counts.sum(1), (x1,)), given(counts.sum(0), (x2,))
+    return np.stack([mi1, mi2, given(counts, (x1, x2)), union], axis=-1)
 
 
 def _cells(table: Array, axes: int) -> Array:

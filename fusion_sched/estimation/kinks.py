@@ -1,9 +1,12 @@
-"""Pairwise marginals nearer to the boundary where a source has nothing of its own.
+"""Worlds nearer to the boundary where a source has nothing of its own.
 
-min over Q of I_Q is not smooth where a uniqueness is zero, and there the histogram's uniqueness is
-too high by much more than a smooth function's: chance differences between P(y | x1) and P(y | x2) all
-count. A bootstrap from the histogram repairs half of it, because in its world the chance
-differences are real. So, where the data do not contradict it, the world drawn from has none.
+min over Q of I_Q is not smooth where a uniqueness is zero: there all chance differences between
+P(y | x1) and P(y | x2) count, and the histogram's uniqueness is too high by far more than
+elsewhere. A bootstrap from the histogram repairs half of it, because in its world the differences
+are real. So, where the data do not contradict it, the world that is drawn from has (almost) none.
+
+X1 has nothing of its own exactly if P(x1, y) = sum_x2 T(x1 | x2) P(x2, y) for some channel T
+(Blackwell order; Bertschinger et al. 2014, section 4).
 """
 
 from __future__ import annotations
@@ -12,45 +15,100 @@ import numpy as np
 
 from fusion_sched.estimation.entropies import Array
 
-PLAUSIBLE = 3.0  # chi-square per degree of freedom at which a uniqueness is half believed
-SHARPNESS = 4.0
+PLAUSIBLE = 4.0  # chi-square per degree of freedom at which a uniqueness of zero is half believed
+AHEAD = 2.5  # standard errors of I(X1;Y) - I(X2;Y) at which X1 owning nothing is half believed
+SHARPNESS = 6.0  # how fast belief falls there
+ROUNDS = 3  # of moving the marginals; each about halves the uniqueness that is left
+STEPS = 30  # of expectation-maximisation for the channel, each round
+BLUR = 0.1  # of uniform mass in the first channel, so that no entry starts at zero
 SWEEPS = 20  # of scaling to the new marginals; what they miss is far below the sampling error
 
 
-def towards_boundary(p: Array, marginal1: Array, marginal2: Array, coupling: Array, samples: int) -> Array:
-    """Scale p (b, n1, n2, ny) to the marginals (b, n, ny), each moved towards its boundary.
+def beliefs(counts: Array, coupling: Array) -> tuple[Array, Array]:
+    """How far the samples allow that source 1, source 2 has nothing of its own: 0 to 1, (b,) each.
 
-    `coupling` (b, n1, n2) is Q*(x1, x2) of the optimum. If x2 were passed through Q*(x1 | x2), the
-    result would have the marginal sum_x2 Q*(x1 | x2) P(x2, y) and no information of its own; x1's
-    marginal moves there as far as a chi-square test does not tell the two apart. Where neither source
-    is distinguishable they meet half-way.
+    `counts` are (b, n1, n2, ny), and `coupling` (b, n1, n2) is Q*(x1, x2) of the optimum. Passing
+    x2 through Q*(x1 | x2) gives a source without anything of its own; a chi-square statistic says
+    how far x1 is from it, and likewise for x2. Besides, unique1 >= I(X1;Y) - I(X2;Y): a source that
+    clearly knows more than the other has something of its own.
     """
-    from2 = _garbled(coupling, marginal2)
-    from1 = _garbled(coupling.swapaxes(1, 2), marginal1)
-    belief1 = _plausibility(marginal1, from2, samples)
-    belief2 = _plausibility(marginal2, from1, samples)
-    step1, step2 = belief1 * (1 - belief2 / 2), belief2 * (1 - belief1 / 2)
-    moved1 = marginal1 + step1 * (from2 - marginal1)
-    moved2 = marginal2 + step2 * (from1 - marginal2)
-    return _scaled(p, moved1, moved2)
+    samples = counts.sum((1, 2, 3))[:, None, None]
+    first, second = counts.sum(2) / samples, counts.sum(1) / samples
+    from2 = _channel_of(coupling) @ second
+    from1 = _channel_of(coupling.swapaxes(1, 2)) @ first
+    lead = _lead(counts, first, second)
+    belief1 = _indistinct(first, from2, samples) * _not_ahead(lead)
+    belief2 = _indistinct(second, from1, samples) * _not_ahead(-lead)
+    return belief1, belief2
 
 
-def _garbled(coupling: Array, other: Array) -> Array:
-    """sum_j Q(i | j) P(j, y)."""
-    given_other = coupling / np.maximum(coupling.sum(1, keepdims=True), 1e-300)
-    return np.asarray(given_other @ other)
+def towards_boundary(
+    p: Array, counts: Array, coupling: Array, belief: tuple[Array, Array]
+) -> Array:
+    """Scale p (b, n1, n2, ny) to the marginals of the counts, moved as far as is believed.
+
+    Each goes towards what the best channel makes of the other; where both uniquenesses may be zero
+    they meet half-way.
+    """
+    samples = counts.sum((1, 2, 3))[:, None, None]
+    one, two = counts.sum(2) / samples, counts.sum(1) / samples
+    channel1, channel2 = (_blurred(_channel_of(c)) for c in (coupling, coupling.swapaxes(1, 2)))
+    believed1, believed2 = (b[:, None, None] for b in belief)
+    for _ in range(ROUNDS):
+        channel1 = _fitted(channel1, one, two)
+        channel2 = _fitted(channel2, two, one)
+        toward1, toward2 = channel1 @ two - one, channel2 @ one - two
+        one = one + believed1 * (1 - believed2 / 2) * toward1
+        two = two + believed2 * (1 - believed1 / 2) * toward2
+    return _scaled(p, one, two)
 
 
-def _plausibility(marginal: Array, model: Array, samples: int) -> Array:
-    """Near 1 where the counts could come from the model and near 0 where not, (b, 1, 1)."""
-    chi_square = (samples * (marginal - model) ** 2 / np.maximum(model, 0.1 / samples)).sum((1, 2))
+def _channel_of(coupling: Array) -> Array:
+    """Q(i | j) from Q(i, j), (b, n1, n2)."""
+    return np.asarray(coupling / np.maximum(coupling.sum(1, keepdims=True), 1e-300))
+
+
+def _blurred(channel: Array) -> Array:
+    occurs = channel.sum(2, keepdims=True) > 0
+    return np.asarray((1 - BLUR) * channel + BLUR * occurs / occurs.sum(1, keepdims=True))
+
+
+def _fitted(channel: Array, target: Array, source: Array) -> Array:
+    """The channel of greatest likelihood, sum target log(channel @ source), by its EM algorithm."""
+    mass = np.maximum(source.sum(2), 1e-300)[:, None, :]
+    for _ in range(STEPS):
+        ratio = target / np.maximum(channel @ source, 1e-300)
+        channel = channel * (ratio @ source.swapaxes(1, 2)) / mass
+    return channel
+
+
+def _indistinct(marginal: Array, model: Array, samples: Array) -> Array:
+    off = samples * (marginal - model) ** 2 / np.maximum(model, 0.1 / samples)
     symbols, classes = (marginal.sum(2) > 0).sum(1), (marginal.sum(1) > 0).sum(1)
     freedom = np.maximum((symbols - 1) * (classes - 1), 1)
-    return (1 / (1 + (chi_square / (PLAUSIBLE * freedom)) ** SHARPNESS))[:, None, None]
+    return np.asarray(1 / (1 + (off.sum((1, 2)) / (PLAUSIBLE * freedom)) ** SHARPNESS))
+
+
+def _lead(counts: Array, first: Array, second: Array) -> Array:
+    """I(X1;Y) - I(X2;Y) in its standard errors, (b,)."""
+    known1, known2 = (
+        np.log(np.maximum(m, 1e-300) / np.maximum(m.sum(2, keepdims=True), 1e-300))
+        for m in (first, second)
+    )
+    ahead = np.where(counts > 0, known1[:, :, None] - known2[:, None], 0.0)
+    samples = counts.sum((1, 2, 3))
+    mean = (counts * ahead).sum((1, 2, 3)) / samples
+    square = (counts * ahead**2).sum((1, 2, 3)) / samples
+    error = np.sqrt(np.maximum(square - mean**2, 1e-30) / samples)
+    return np.asarray(mean / error)
+
+
+def _not_ahead(lead: Array) -> Array:
+    return np.asarray(1 / (1 + (np.maximum(lead, 0.0) / AHEAD) ** SHARPNESS))
 
 
 def _scaled(p: Array, marginal1: Array, marginal2: Array) -> Array:
     for _ in range(SWEEPS):
         p = p * (marginal1 / np.maximum(p.sum(2), 1e-300))[:, :, None, :]
         p = p * (marginal2 / np.maximum(p.sum(1), 1e-300))[:, None, :, :]
-    return p / p.sum((1, 2, 3), keepdims=True)
+    return np.asarray(p / p.sum((1, 2, 3), keepdims=True))

@@ -9,13 +9,14 @@ import numpy as np
 
 from fusion_sched.estimation.entropies import ENTROPIES, Array, plug_in
 from fusion_sched.estimation.informations import informations, pointwise, solved, union_of
-from fusion_sched.estimation.kinks import towards_boundary
+from fusion_sched.estimation.kinks import beliefs, towards_boundary
 from fusion_sched.estimation.settings import Settings
 from fusion_sched.estimation.smoothing import smoothed
 from fusion_sched.estimation.tables import Pair, drawn_tables, shuffled_tables, stacked_tables
 from fusion_sched.pid import Solver
 
 SWAP = [1, 0, 2, 3]  # the informations with the sources exchanged
+STRETCH = 1.1  # draws from a smooth world scatter a little less than estimates do
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Solved:
 
     `tables` (1 + shuffles, n1, n2, ny) are counts: the samples, then with shuffled labels. `worlds`
     are smooth joints that could have produced them, and `draws` (resamples + shuffles, ...) counts
-    drawn from these: `resamples` from the first, then one from each shuffle's. `pointwise` (n, 4) is
-    each sample's part of the plug-in informations, `gap` the solver's largest certified error.
+    drawn from these: `resamples` from the first, then one from each shuffle's. `pointwise` (n, 4)
+    is each sample's part of the plug-in informations, `belief` (2,) says how far the samples allow
+    that a uniqueness is zero, `gap` is the solver's largest certified error.
     """
 
     tables: Array
@@ -35,6 +37,7 @@ class Solved:
     draws: Array
     draws_union: Array
     pointwise: Array
+    belief: Array
     gap: float
 
 
@@ -43,14 +46,14 @@ class Measurement:
     """I(X1;Y), I(X2;Y), I(X1,X2;Y) and I* in bits (last axis) of one pair.
 
     `value` (4,) and `shuffled` (shuffles, 4) are corrected; `draws` (resamples, 4) scatter as the
-    value would if the samples were drawn again; `pointwise` (n, 4) is each sample's part; `gap` is the
-    largest certified error of the solver.
+    value would if the samples were drawn again. The rest is as in `Solved`.
     """
 
     value: Array
     draws: Array
     shuffled: Array
     pointwise: Array
+    belief: Array
     gap: float
 
 
@@ -61,7 +64,6 @@ def solve_pairs(
     generators: Sequence[np.random.Generator],
 ) -> list[Solved]:
     """Draw and solve everything for pairs with the same number of samples, in two batches."""
-    samples = len(pairs[0].y)
     counts = stacked_tables(pairs)
     shuffled = [
         shuffled_tables(pair, settings.shuffles, counts.shape[1:], rng)
@@ -70,19 +72,19 @@ def solve_pairs(
     tables = np.concatenate([counts[:, None], np.stack(shuffled)], axis=1)
     first = solved(tables, solver)
     coupling = first.solution.q.sum(-1).numpy()
-    worlds = _worlds(tables, coupling)
+    worlds, belief = _worlds(tables, coupling)
     draws = np.stack(
         [
-            _draws(world, samples, settings.resamples, rng)
-            for world, rng in zip(worlds, generators, strict=True)
+            _draws(world, pair, settings.resamples, rng)
+            for world, pair, rng in zip(worlds, pairs, generators, strict=True)
         ]
     )
     second = solved(np.concatenate([worlds, draws], axis=1), solver)
     worlds_union, draws_union = np.split(union_of(second), [worlds.shape[1]], axis=1)
     gaps = np.maximum(*(d.solution.gap.numpy().max(1) for d in (first, second)))
     parts = [pointwise(first, k, pair, tables[k, 0]) for k, pair in enumerate(pairs)]
-    columns = (tables, union_of(first), worlds, worlds_union, draws, draws_union, parts, gaps)
-    return [Solved(*row) for row in zip(*columns, strict=True)]
+    joints = (tables, union_of(first), worlds, worlds_union, draws, draws_union)
+    return [Solved(*row) for row in zip(*joints, parts, belief, gaps, strict=True)]
 
 
 def correct(found: Solved, bias: str, swapped: bool = False) -> Measurement:
@@ -100,24 +102,40 @@ def correct(found: Solved, bias: str, swapped: bool = False) -> Measurement:
     else:
         excess = draws.mean(0) - truth[0]
         null_excess = (null_draws - truth[1:]).mean(0)
-    columns = [raw[0] - excess, draws - excess, raw[1:] - null_excess, found.pointwise]
-    if swapped:
-        columns = [x[..., SWAP] for x in columns]
-    return Measurement(*columns, gap=float(found.gap))
-
-
-def _worlds(tables: Array, coupling: Array) -> Array:
-    """A smooth joint for every table (pairs, tables, n1, n2, ny)."""
-    flat = tables.reshape(-1, *tables.shape[2:])
-    samples = int(flat[0].sum())
-    p = flat / samples
-    near = towards_boundary(
-        smoothed(flat), p.sum(2), p.sum(1), coupling.reshape(flat.shape[:3]), samples
+    order = SWAP if swapped else slice(None)
+    return Measurement(
+        value=(raw[0] - excess)[order],
+        draws=_stretched(draws - excess)[:, order],
+        shuffled=(raw[1:] - null_excess)[:, order],
+        pointwise=found.pointwise[:, order],
+        belief=found.belief[::-1] if swapped else found.belief,
+        gap=float(found.gap),
     )
-    return near.reshape(tables.shape)
 
 
-def _draws(worlds: Array, samples: int, resamples: int, rng: np.random.Generator) -> Array:
-    """Tables drawn from the joints of one pair: many from the first, one from each shuffle's."""
-    own = drawn_tables(worlds[0], samples, resamples, rng)
-    return np.concatenate([own, *(drawn_tables(w, samples, 1, rng) for w in worlds[1:])])
+def _stretched(draws: Array) -> Array:
+    middle = draws.mean(0)
+    return np.asarray(middle + STRETCH * (draws - middle))
+
+
+def _worlds(tables: Array, coupling: Array) -> tuple[Array, Array]:
+    """A smooth joint per table (pairs, tables, n1, n2, ny); the first ones' beliefs (pairs, 2)."""
+    flat = tables.reshape(-1, *tables.shape[2:])
+    coupling = coupling.reshape(flat.shape[:3])
+    belief = beliefs(flat, coupling)
+    worlds = towards_boundary(smoothed(flat), flat, coupling, belief)
+    return worlds.reshape(tables.shape), np.stack(belief, -1).reshape(*tables.shape[:2], 2)[:, 0]
+
+
+def _draws(worlds: Array, pair: Pair, resamples: int, rng: np.random.Generator) -> Array:
+    """Tables drawn from the joints of one pair: many from the first, one from each shuffle's.
+
+    They are drawn on the symbols that occur, so that a pair's draws do not depend on the padding.
+    """
+    n1, n2, ny = pair.shape
+    own = worlds[:, :n1, :n2, :ny]
+    draws = np.zeros((resamples + len(worlds) - 1, *worlds.shape[1:]))
+    draws[:resamples, :n1, :n2, :ny] = drawn_tables(own[0], len(pair.y), resamples, rng)
+    for place, world in enumerate(own[1:], start=resamples):
+        draws[place, :n1, :n2, :ny] = drawn_tables(world, len(pair.y), 1, rng)[0]
+    return draws

@@ -20,7 +20,7 @@ PRIOR = 1.0  # samples: how much a source's P(y | x) leans on P(y) where its sym
 def smoothed(counts: Array) -> Array:
     """A joint (b, n1, n2, ny) for each table of counts (b, n1, n2, ny); zero where a symbol is."""
     p = _smoothed_pairs(counts.sum(3))[..., None] * _smoothed_target(counts)
-    return p / p.sum((1, 2, 3), keepdims=True)
+    return np.asarray(p / p.sum((1, 2, 3), keepdims=True))
 
 
 def _smoothed_pairs(counts: Array) -> Array:
@@ -33,15 +33,16 @@ def _smoothed_pairs(counts: Array) -> Array:
         for s in PAIR_STRENGTHS
     ]
     best = np.array(PAIR_STRENGTHS)[np.argmax(scores, axis=0)][:, None, None]
-    return (counts + best * rows * columns / samples**2) / (samples + best)
+    return np.asarray((counts + best * rows * columns / samples**2) / (samples + best))
 
 
 def _smoothed_target(counts: Array) -> Array:
-    """P(y | x1, x2) = (counts + s m) / (counts of the pair + s), with s and m by held-out likelihood."""
+    """P(y | x1, x2) = (counts + s m) / (pair's counts + s), with s and m by held-out likelihood."""
     pair = counts.sum(3, keepdims=True)
     strength, weights = _held_out_choice(counts)
+    strength = strength[:, None, None, None]
     model = (_models(counts, left_out=False) * weights[:, None, None, None, :]).sum(-1)
-    return (counts + strength[:, None, None, None] * model) / (pair + strength[:, None, None, None])
+    return np.asarray((counts + strength * model) / (pair + strength))
 
 
 def _held_out_choice(counts: Array) -> tuple[Array, Array]:
@@ -74,22 +75,21 @@ def _models(counts: Array, left_out: bool) -> Array:
     With `left_out` each cell is judged as if one of its samples had not been seen.
     """
     one = 1.0 if left_out else 0.0
-    n1, n2, ny = counts.shape[1:]
     samples = counts.sum((1, 2, 3), keepdims=True)
     target = counts.sum((1, 2), keepdims=True)
     first, second = counts.sum(2, keepdims=True), counts.sum(1, keepdims=True)
-    base = (target - one + 0.5 * (target > 0)) / (samples - one + 0.5 * (target > 0).sum(3, keepdims=True))
-    base = np.maximum(base, 0.0)
+    n1, n2 = ((m.sum(3, keepdims=True) > 0).sum((1, 2), keepdims=True) for m in (first, second))
+    half = 0.5 * (target > 0)
+    base = np.maximum(target - one + half, 0.0) / (samples - one + half.sum(3, keepdims=True))
 
     def given(joint: Array) -> Array:
-        return (np.maximum(joint - one, 0) + PRIOR * base) / np.maximum(
-            joint.sum(3, keepdims=True) - one + PRIOR, 1e-9
-        )
+        mass = np.maximum(joint.sum(3, keepdims=True) - one + PRIOR, 1e-9)
+        return np.asarray((np.maximum(joint - one, 0) + PRIOR * base) / mass)
 
     def class_product(less: float) -> Array:
         a = np.maximum(first - less, 0) + PRIOR * base / n1
         b = np.maximum(second - less, 0) + PRIOR * base / n2
-        return a * b / np.maximum(target - less + PRIOR, 1e-9)
+        return np.asarray(a * b / np.maximum(target - less + PRIOR, 1e-9))
 
     whole = class_product(0.0)
     deleted = class_product(one)

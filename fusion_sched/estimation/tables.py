@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from fusion_sched.estimation.entropies import Array
+from fusion_sched.pid.joint import Labels
 
 Codes = NDArray[np.int64]
 
@@ -33,7 +34,7 @@ class Pair:
         return tuple(int(c.max()) + 1 for c in (self.x1, self.x2, self.y))  # type: ignore[return-value]
 
 
-def pair_from_labels(x1: ArrayLike, x2: ArrayLike, y: ArrayLike) -> Pair:
+def pair_from_labels(x1: Labels, x2: Labels, y: Labels) -> Pair:
     """Check three label arrays (n,) and forget the names of their symbols."""
     columns = [_integers(v, name) for v, name in ((x1, "x1"), (x2, "x2"), (y, "y"))]
     lengths = [len(c) for c in columns]
@@ -64,12 +65,11 @@ def shuffled_tables(
     return count_labels(pair.x1, pair.x2, y, shape)
 
 
-def drawn_tables(
-    p: Array, samples: int, draws: int, rng: np.random.Generator
-) -> Array:
+def drawn_tables(p: Array, samples: int, draws: int, rng: np.random.Generator) -> Array:
     """The counts (draws, n1, n2, ny) of `samples` samples from a joint p (n1, n2, ny)."""
     flat = p.reshape(-1)
-    return rng.multinomial(samples, flat / flat.sum(), size=draws).astype(float).reshape(draws, *p.shape)
+    counts = rng.multinomial(samples, flat / flat.sum(), size=draws)
+    return counts.reshape(draws, *p.shape).astype(float)
 
 
 def count_labels(x1: Codes, x2: Codes, y: Codes, shape: tuple[int, ...]) -> Array:
@@ -88,14 +88,20 @@ def _in_order_of_occurrence(labels: Codes) -> Codes:
     return rank[inverse]
 
 
-def _integers(values: ArrayLike, name: str) -> Codes:
-    labels = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+def _integers(values: Labels, name: str) -> Codes:
+    values = values.detach().cpu() if isinstance(values, torch.Tensor) else values
+    labels = np.asarray(values)
     if labels.ndim != 1:
         raise ValueError(f"{name} has shape {labels.shape}; expected (samples,), one label each")
-    if labels.dtype.kind == "f":
-        raise TypeError(_complaint_about_floats(labels, name))
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        place = int(np.argmin(np.isfinite(labels)))
+        raise ValueError(
+            f"{name}[{place}] is {labels[place]}; expected integers: drop samples without a label"
+        )
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"{name} has dtype {labels.dtype}; expected integers: number the labels")
+        raise TypeError(
+            f"{name} has dtype {labels.dtype}; expected integers: cluster features, number labels"
+        )
     if len(labels) and labels.min() < 0:
         place = int(np.argmax(labels < 0))
         raise ValueError(
@@ -103,14 +109,3 @@ def _integers(values: ArrayLike, name: str) -> Codes:
             "without a label"
         )
     return labels.astype(np.int64)
-
-
-def _complaint_about_floats(labels: NDArray[np.floating], name: str) -> str:
-    broken = ~np.isfinite(labels)
-    if broken.any():
-        place = int(np.argmax(broken))
-        return (
-            f"{name}[{place}] is {labels[place]}, and {int(broken.sum())} of {len(labels)} labels are "
-            "not finite; expected integers: drop those samples"
-        )
-    return f"{name} has dtype {labels.dtype}; expected integers: cluster features into labels first"

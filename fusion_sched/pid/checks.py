@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -29,9 +31,9 @@ def checked_joint(p: Tensor | ArrayLike, sources: int, normalise: bool) -> Tenso
     if p.numel() == 0:
         raise ValueError(f"p has shape {tuple(p.shape)} and holds no cell; expected at least one")
     flat = p.double().reshape(-1, *p.shape[-sources - 1 :])
-    total = _checked_total(flat.detach(), p.shape[: -sources - 1], _tolerance(p.dtype), normalise)
-    if normalise or float((total - 1.0).abs().max()) > 0:
-        flat = flat / flat.flatten(1).sum(1).reshape(-1, *[1] * (sources + 1))
+    tolerance = math.inf if normalise else _tolerance(p.dtype)
+    _check_values(flat.detach(), p.shape[: -sources - 1], tolerance)
+    flat = flat / flat.flatten(1).sum(1).reshape(-1, *[1] * (sources + 1))
     return torch.where(flat > NEGLIGIBLE, flat, 0.0)
 
 
@@ -44,20 +46,17 @@ def name_in_batch(index: int, batch: torch.Size) -> str:
 
 def _tolerance(dtype: torch.dtype) -> float:
     """How far from one the sum of a joint may be: rounding in its own precision."""
-    if not dtype.is_floating_point:
-        return 0.0
-    return max(1e-9, 1e3 * torch.finfo(dtype).eps)
+    return max(1e-6, 1e3 * torch.finfo(dtype).eps)
 
 
-def _checked_total(flat: Tensor, batch: torch.Size, tolerance: float, normalise: bool) -> Tensor:
-    """The sums (B,) of joints whose values are finite, non-negative and sum to one."""
+def _check_values(flat: Tensor, batch: torch.Size, tolerance: float) -> None:
+    """Every joint of (B, ...) must be finite, non-negative and sum to one within the tolerance."""
     cells = flat.flatten(1)
     least, total = cells.amin(1), cells.sum(1)
     good = (least >= 0) & total.isfinite() & (total > 0)
-    if not normalise:
-        good &= (total - 1.0).abs() <= tolerance
+    good &= (total - 1.0).abs() <= tolerance
     if bool(good.all()):
-        return total
+        return
     index = int((~good).nonzero()[0])
     raise ValueError(_complaint(cells[index], flat.shape[1:], name_in_batch(index, batch)))
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from fusion_sched.pid.checks import checked_joint, name_in_batch
+from fusion_sched.pid.chunks import solve_in_chunks
 from fusion_sched.pid.information import (
     BITS,
     linearised,
@@ -19,10 +20,6 @@ from fusion_sched.pid.information import (
 )
 from fusion_sched.pid.interior_point import InteriorPoint
 from fusion_sched.pid.problem import Duals, Found, Solution, Solver, Status, marginals_of
-
-CHUNK_BYTES = {"cpu": 2**24, "cuda": 2**31}  # working memory of the problems solved at one time
-PROBLEM_BYTES = 2**32  # one problem that needs more is refused
-CELLS_OF_MANY = 100_000  # n1 ... nM ny for three or more sources
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,7 @@ def decompose(
     batch = torch.as_tensor(p).shape[: -sources - 1]
     with torch.no_grad():
         marginals = marginals_of(joint, sources)
-        found = _solve_in_chunks(solver, marginals)
+        found = solve_in_chunks(solver, marginals)
         if throw:
             _raise_if_missed(found, solver, batch)
         solution = _solution(found, marginals)
@@ -187,27 +184,6 @@ def _union_of(joint: Tensor, solution: Solution) -> Tensor:
             slope = slope + dual.reshape(shape)
         slope = torch.where(slope > -math.inf, slope, 0.0)
     return linearised(joint, value, slope)
-
-
-def _solve_in_chunks(solver: Solver, marginals: Duals) -> Found:
-    """Solve as many problems at a time as the stated memory allows."""
-    sizes = (*(m.shape[1] for m in marginals), marginals[0].shape[2])
-    if len(sizes) > 3 and math.prod(sizes) > CELLS_OF_MANY:
-        raise ValueError(
-            f"a joint of shape {sizes} has {math.prod(sizes):,} cells; three or more sources are "
-            f"solved up to {CELLS_OF_MANY:,}: merge symbols"
-        )
-    need = solver.bytes_per_problem(sizes)
-    if need > PROBLEM_BYTES:
-        raise ValueError(
-            f"one joint of shape {sizes} needs {need / 2**30:.1f} GiB with {solver}; the limit is "
-            f"{PROBLEM_BYTES / 2**30:.0f} GiB: merge symbols or use Scaling"
-        )
-    chunk = max(1, CHUNK_BYTES.get(marginals[0].device.type, 2**24) // need)
-    parts = [
-        solver.solve(part) for part in zip(*(torch.split(m, chunk) for m in marginals), strict=True)
-    ]
-    return parts[0] if len(parts) == 1 else Found.concatenate(parts)
 
 
 def _solution(found: Found, marginals: Duals) -> Solution:

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 BITS = 1.0 / math.log(2.0)  # one nat in bits
 
@@ -17,15 +16,28 @@ class _Linearised(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, p: Tensor, value: Tensor, slope: Tensor) -> Tensor:
-        ctx.save_for_backward(slope)
+        ctx.save_for_backward(p, slope)
         return value.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (slope,) = ctx.saved_tensors
-        trailing = slope.dim() - grad.dim()
-        return grad.reshape(grad.shape + (1,) * trailing) * slope, None, None
+        p, slope = ctx.saved_tensors
+        slope = _FirstOnly.apply(p, slope)  # type: ignore[no-untyped-call]
+        return grad.reshape(grad.shape + (1,) * (slope.dim() - grad.dim())) * slope, None, None
+
+
+class _FirstOnly(torch.autograd.Function):
+    """A slope that depends on p in a way nobody computed: a second derivative would be wrong."""
+
+    @staticmethod
+    def forward(ctx: Any, p: Tensor, slope: Tensor) -> Tensor:
+        return slope.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        raise NotImplementedError(
+            "second derivatives of informations and atoms are not available; differentiate once"
+        )
 
 
 def linearised(p: Tensor, value: Tensor, slope: Tensor) -> Tensor:

@@ -20,19 +20,21 @@ from fusion_sched.pid.pairs import PairPoint, Pairs, faster_newton, newton_bytes
 from fusion_sched.pid.problem import Duals, Found, Status, solve_on_support
 from fusion_sched.pid.schur import Schur, SchurFactors
 from fusion_sched.pid.tuples import DenseFactors, TuplePoint, Tuples, tuples_bytes
-from fusion_sched.pid.woodbury import Woodbury, WoodburyFactors
+from fusion_sched.pid.woodbury import WoodburyFactors
 
 LN2 = math.log(2.0)
 JITTER = 1e-14  # relative, on diagonals; raised a hundredfold when a factorisation fails
-LONGEST = 1.0  # natural units: no dual variable moves further in one step
+LONGEST = 1.0  # natural units: no dual variable moves further in one step,
+MATTERS = 1e-7  # except those of cells of less mass,
+LONGEST_AT_ALL = 20.0  # which are held back one by one
 READY = 1.5  # complementarity below this many tolerances is worth a certificate
 INTERIOR = 0.005  # how far inside the start is: share of uniform mass, least slack
 SPREAD = 10.0  # a corrector aims at products r t within this factor of their target (Gondzio)
 CENTRAL = 0.003  # no product r t falls below this share of the average: else the steps jam
 IDLE = 1e-30  # the mass of a tuple without a common class; its slack is 1 and its level -1
 WARM_STEPS = 50  # first-order steps before the Newton steps (two sources)
-FIRST_RUN = 25  # Newton steps after which a problem starts again on the Schur path,
-SECOND_WARM_STEPS = 500  # from a better start,
+FIRST_RUN = 25  # Newton steps after which a problem starts again: on the Schur path, without
+SECOND_WARM_STEPS = 500  # correctors (bolder steps, but rarely a trap), from a better start,
 SECOND_RUN_BYTES = 2**31  # where that path fits into this much memory
 
 # What a batch of problems, L at one dual point, and a factored Newton matrix can be.
@@ -72,13 +74,16 @@ class InteriorPoint:
         if len(marginals) > 2:
             return self._iterate(Tuples(marginals), WARM_STEPS, self.max_iterations)
         sizes = (marginals[0].shape[1], *marginals[1].shape[1:])
-        first = Pairs(marginals, faster_newton(sizes))
+        # A corrector costs a solve: several pay where the factorisation is large.
+        correctors = 2 if sizes[1] * sizes[2] < 256 else 3
+        first = Pairs(marginals, faster_newton(sizes), correctors)
         found = self._iterate(first, WARM_STEPS, min(FIRST_RUN, self.max_iterations))
         left = self.max_iterations - FIRST_RUN
         if left > 0 and newton_bytes(Schur, sizes) <= SECOND_RUN_BYTES:
             for problem in (found.status != Status.SOLVED).nonzero():
-                second = Pairs(tuple(m[problem] for m in marginals), Schur)
-                found.put(problem, self._iterate(second, SECOND_WARM_STEPS, left), FIRST_RUN)
+                second = Pairs(tuple(m[problem] for m in marginals), Schur, correctors=0)
+                again = self._iterate(second, SECOND_WARM_STEPS, left)
+                found.keep_better(problem, again, FIRST_RUN)
         return found
 
     def _iterate(self, system: System, warm_steps: int, limit: int) -> Found:
@@ -171,7 +176,7 @@ def _newton_step(state: _State, tol: float) -> _State:
     factors = point.factor(r, r / t - r, state.jitter)
     gap = state.gap_estimate()
     centring = (1.0 - state.reach).pow(3).clamp(0.01, 0.9)
-    mean = ((centring * gap).clamp(min=0.02 * tol) / active.sum(1)).unsqueeze(1)
+    mean = ((centring * gap).clamp(min=0.1 * tol) / active.sum(1)).unsqueeze(1)
     target = mean * active
     direction = _direction(state, point, factors, target)
     for _ in range(state.system.correctors):
@@ -179,29 +184,38 @@ def _newton_step(state: _State, tol: float) -> _State:
         inside = products.maximum(mean / SPREAD).minimum(mean * SPREAD)
         target = target + (inside - products).maximum(-SPREAD * mean) * active
         direction = direction.or_better(_direction(state, point, factors, target))
-    return _advance(state, direction, gap, factors.failed)
+    failed = factors.failed | ~direction.reach.isfinite()
+    return _advance(state, direction, gap, failed)
 
 
 def _direction(state: _State, point: Point, factors: Factors, target: Tensor) -> _Direction:
     """The Newton direction towards r t = target, t = -L and the marginals."""
     r, t = state.masses, state.slack
-    spread = point.spread(r + torch.addcmul(target, r, point.level) / t)
-    residual = [m - s for m, s in zip(state.system.marginals, spread, strict=True)]
-    duals = factors.solve(tuple(residual))
-    dt = -(t + point.level + point.slope(duals))
-    dr = torch.addcmul(target, r, t + dt, value=-1.0) / t
+    pull = torch.addcmul(target, r, point.level)
+    spread = point.spread(torch.addcdiv(r, pull, t))
+    residual = tuple(m - s for m, s in zip(state.system.marginals, spread, strict=True))
+    duals = factors.solve(residual)
+    slope = point.slope(duals)
+    dt = -(t + point.level) - slope
+    dr = torch.addcmul(pull, r, slope) / t
     shortest = torch.minimum(dr / r, dt / t).amin(1)
-    return _Direction(duals, dr, dt, 1.0 / (-shortest).clamp(min=1e-3))
+    return _Direction(duals, dr, dt, -1.0 / shortest.clamp(max=-1e-3))
 
 
 def _advance(state: _State, direction: _Direction, gap: Tensor, failed: Tensor) -> _State:
     """Move; where the factorisation failed stay, and factor with a larger jitter next time."""
-    furthest = torch.stack([d.abs().amax((1, 2)) for d in direction.duals]).amax(0)
+    marginals = state.system.marginals
+    furthest = torch.full_like(gap, 1e-3)
+    for d, marginal in zip(direction.duals, marginals, strict=True):
+        furthest = furthest.maximum(torch.where(marginal > MATTERS, d, 0.0).abs().amax((1, 2)))
     step = (1.0 - gap).clamp(0.9, 0.9999) * direction.reach
     step = step.minimum(LONGEST / furthest).clamp(max=1.0).masked_fill(failed, 0.0).unsqueeze(1)
     kept = failed[:, None]
     duals = tuple(
-        a + (step[..., None] * d).masked_fill(kept[..., None], 0.0)
+        a
+        + (step[..., None] * d)
+        .masked_fill(kept[..., None], 0.0)
+        .clamp(-LONGEST_AT_ALL, LONGEST_AT_ALL)
         for a, d in zip(state.duals, direction.duals, strict=True)
     )
     masses = state.masses + (step * direction.masses).masked_fill(kept, 0.0)

@@ -98,8 +98,10 @@ def _integers(values: Labels | ArrayLike, position: int) -> Tensor:
     column = torch.as_tensor(values)
     if column.dim() != 1:
         raise ValueError(f"labels[{position}] has shape {tuple(column.shape)}; expected (n,)")
+    if len(column) == 0:
+        return column.long()
     if column.is_floating_point() or column.is_complex():
         raise TypeError(f"labels[{position}] has dtype {column.dtype}; expected integers")
-    if len(column) and int(column.min()) < 0:
+    if int(column.min()) < 0:
         raise ValueError(f"labels[{position}] holds {int(column.min())}; expected 0, 1, 2, ...")
     return column.long()

@@ -21,10 +21,12 @@ from fusion_sched.pid.woodbury import Woodbury, WoodburyFactors
 class Pairs:
     """The constraints of a batch of two-source problems; T = n1 n2 pairs in row order."""
 
-    def __init__(self, marginals: Duals, newton: type[Schur] | type[Woodbury]) -> None:
+    def __init__(
+        self, marginals: Duals, newton: type[Schur] | type[Woodbury], correctors: int
+    ) -> None:
         self.marginals = marginals
         self.newton = newton(*marginals)
-        self.correctors = 2 if marginals[1][0].numel() < 256 else 3
+        self.correctors = correctors
         support = torch.bmm((marginals[0] > 0).double(), (marginals[1] > 0).double().mT)
         self.idle = (support == 0).double()  # pairs without a common class
         self.active = (1.0 - self.idle).flatten(1)

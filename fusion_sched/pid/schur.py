@@ -20,7 +20,7 @@ class SchurFactors:
     The columns of w and S run over (y, j), the class first: their broadcasts then have long rows.
     """
 
-    half: Tensor  # (B, n1, ny, ny)
+    half: Tensor  # (B n1, ny, ny)
     w: Tensor  # (B, n1 ny, ny n2)
     chol: Tensor  # (B, ny n2, ny n2)
     failed: Tensor  # (B,) bool
@@ -29,12 +29,12 @@ class SchurFactors:
         """(da, db) with K (da, db) = residual."""
         g1, g2 = residual
         batch, n1, ny = g1.shape
-        z = (self.half @ g1.unsqueeze(-1)).reshape(batch, n1 * ny, 1)
+        z = torch.bmm(self.half, g1.reshape(-1, ny, 1)).reshape(batch, n1 * ny, 1)
         h = torch.baddbmm(g2.mT.reshape(batch, -1, 1), self.w.mT, z, alpha=-1)
         db = torch.linalg.solve_triangular(self.chol, h, upper=False)
         db = torch.linalg.solve_triangular(self.chol.mT, db, upper=True)
-        z = torch.baddbmm(z, self.w, db, alpha=-1).reshape(batch, n1, ny, 1)
-        da = (self.half.mT @ z).squeeze(-1)
+        z = torch.baddbmm(z, self.w, db, alpha=-1).reshape(-1, ny, 1)
+        da = torch.bmm(self.half.mT, z).reshape(batch, n1, ny)
         return da, db.reshape(batch, ny, -1).mT
 
 
@@ -69,11 +69,13 @@ class Schur:
         d2 = torch.bmm(cs.mT, uu.reshape(batch, n1, -1)).reshape(vv.shape).mul_(vv)
         d2.diagonal(0, 2, 3).addcmul_(v, torch.bmm(rs.mT, u)).add_(self.empty2)
         half, failed1 = _inverse_factor(d1, jitter)
+        half = half.reshape(-1, ny, ny)
         product = u.unsqueeze(3) * v.mT.unsqueeze(1)  # (B, i, y, j)
         # C[i, y', y, j] = product[i, y', j] cs[i, j] product[i, y, j] + [y = y'] product rs, so
         # half C needs no product with the large C itself.
-        left = half @ (product * cs.unsqueeze(2))
-        w = torch.addcmul(left.unsqueeze(3), half.unsqueeze(4), rs[:, :, None, None, :])
+        left = torch.bmm(half, (product * cs.unsqueeze(2)).reshape(-1, ny, n2))
+        left, blocks = left.reshape(batch, n1, ny, 1, n2), half.reshape(batch, n1, ny, ny, 1)
+        w = torch.addcmul(left, blocks, rs[:, :, None, None, :])
         w = w.mul_(product.unsqueeze(2)).reshape(batch, n1 * ny, ny * n2)
         chol, failed2 = self._complement(d2, w, jitter)
         return SchurFactors(half, w, chol, failed1 | failed2)

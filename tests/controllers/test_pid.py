@@ -52,9 +52,31 @@ def test_the_pause_may_turn_round() -> None:
 
 
 def test_differences_below_the_floor_do_not_count() -> None:
-    unique = [(0.015, 0.001), (0.015, -0.004)]
-    assert active(play(PID(floor_bits=0.02), [seen(u) for u in unique])) == ["ab", "ab"]
-    assert active(play(PID(floor_bits=0.002), [seen(u) for u in unique])) == ["b", "b"]
+    unique = [(0.015, 0.0012), (0.015, -0.004)]
+    diagnoses = [seen(u, error=1e-4) for u in unique]
+    assert active(play(PID(floor_bits=0.02), diagnoses)) == ["ab", "ab"]
+    assert active(play(PID(floor_bits=0.002), diagnoses)) == ["b", "b"]
+
+
+def test_evidence_is_asked_for_before_a_pause() -> None:
+    """A ratio of 3 whose interval holds 1 pauses nobody, unless point estimates decide."""
+    vague = [seen((0.3, 0.1), error=0.1)] * 2
+    assert active(play(PID(), vague)) == ["ab", "ab"]
+    assert active(play(PID(evidence=False), vague)) == ["b", "b"]
+    sure = [seen((0.3, 0.1), error=0.005)] * 2
+    assert active(play(PID(), sure)) == ["b", "b"]
+
+
+def test_evidence_is_asked_for_before_a_new_peak_and_before_a_drop() -> None:
+    """Of states that cannot be told apart the earliest is kept, and noise is no drop."""
+    synergy = [0.30, 0.33, 0.20, 0.20, 0.20]
+    vague = [seen(synergy=s, error=0.1) for s in synergy]
+    decisions = play(PID(min_epochs=0), vague)
+    assert [d.keep for d in decisions] == [True, False, False, False, False]
+    assert "joint" not in active(decisions)
+    pointed = play(PID(min_epochs=0, evidence=False), vague)
+    assert [d.keep for d in pointed] == [True, True, False, False]
+    assert active(pointed)[-1] == "joint"
 
 
 def test_the_peak_is_kept_and_restored_after_patience() -> None:

@@ -1,0 +1,1 @@
+"""Speed of fusion_sched.pid beside its peers, in one run on one core."""

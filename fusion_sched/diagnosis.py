@@ -1,0 +1,254 @@
+"""From the estimates of pairs to one Diagnosis: means, ratios, change, error quadrants."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion_sched.estimation import Estimate, Quantity, change
+from fusion_sched.pid import UnionInformation, decompose, joint_from_labels
+from fusion_sched.types import Diagnosis, Embedded, Measure
+
+ATOMS = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
+QUANTITIES = (*ATOMS, "unique_difference", "log_ratio")
+NORMAL_95 = 1.96
+MOST_CELLS = 100_000
+"""The solver's limit for three or more sources."""
+
+Estimates = Mapping[str, Estimate]
+
+
+def assemble(
+    found: Estimates,
+    clusters: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    seen: Embedded,
+    memory: Mapping[str, Tensor],
+    seconds: Mapping[str, float],
+) -> tuple[Diagnosis, dict[str, Tensor]]:
+    """Return the diagnosis, and what the next one needs to tell the change.
+
+    ``found`` holds, by modality name, each modality against the rest (with two modalities only the
+    first), and by ``a/b`` each pair of three or more.
+    """
+    names = list(clusters)
+    against_rest = {m: e for m, e in found.items() if m in names}
+    estimates = list(against_rest.values())
+    unique, mi = by_modality(against_rest, names)
+    several = len(names) > 1
+    counts = np.bincount(labels) / len(labels)
+    entropy = float(-(counts[counts > 0] * np.log2(counts[counts > 0])).sum())
+    diagnosis = Diagnosis(
+        unique=unique,
+        mi=mi,
+        ecs={m: competitive_strength(value, entropy) for m, value in mi.items()},
+        joint_mi=mean_of([e.joint_mi for e in estimates]),
+        label_entropy=entropy,
+        samples=len(labels),
+        clusters={m: int(ids.max()) + 1 for m, ids in clusters.items()},
+        samples_per_cell=min(e.samples_per_cell for e in estimates),
+        gap=max(e.gap for e in found.values()),
+        redundancy=mean_of([e.redundancy for e in estimates]) if several else None,
+        synergy=mean_of([e.synergy for e in estimates]) if several else None,
+        log_ratio=log_ratios(against_rest, unique, names),
+        change=changes(against_rest, names, memory),
+        pairs={name: atoms_of(e) for name, e in found.items() if name not in names},
+        union_mi=union_information(clusters, labels) if len(names) > 2 else None,
+        quadrants=error_quadrants(seen.predictions, seen.y),
+        class_unique=class_uniqueness(against_rest, names, seen.y.numpy()),
+        winner=predicted_winner(against_rest, mi, names),
+        warnings=tuple(sorted({e.warning for e in estimates if e.warning is not None})),
+        seconds=dict(seconds),
+    )
+    return diagnosis, remembered(against_rest)
+
+
+def measure(quantity: Quantity) -> Measure:
+    """Return an estimated quantity as a measure."""
+    return Measure(
+        quantity.value, quantity.low, quantity.high, quantity.standard_error, quantity.null,
+        quantity.p_value,
+    )  # fmt: skip
+
+
+def by_modality(
+    found: Estimates, names: Sequence[str]
+) -> tuple[dict[str, Measure], dict[str, Measure]]:
+    """Return each modality's uniqueness and information."""
+    unique = {m: measure(e.unique1) for m, e in found.items()}
+    mi = {m: measure(e.mi1) for m, e in found.items()}
+    if len(names) == 2:
+        pair = found[names[0]]
+        unique[names[1]], mi[names[1]] = measure(pair.unique2), measure(pair.mi2)
+    return unique, mi
+
+
+def mean_of(quantities: Sequence[Quantity]) -> Measure:
+    """Return the mean; its interval is the mean of the intervals, as if all errs alike.
+
+    That is exact for one and too wide for several, whose errors partly cancel.
+    """
+    columns = np.array([measure(q) for q in quantities], dtype=float)
+    value, low, high, error, null, _ = columns.mean(axis=0).tolist()
+    return Measure(value, low, high, error, null, float(columns[:, 5].max()))
+
+
+def competitive_strength(mi: Measure, label_entropy: float) -> Measure:
+    """Return the proxy of a modality's effective competitive strength (ECS), between 0 and 1.
+
+    Definition (arXiv 2509.20840): ECS is a product of a weight's alignment with its class feature
+    and of the data's signal strength, and cannot be computed in deep networks; the paper proves
+    mutual information a proxy for it. Our choice: to divide I(X_m; Y) by H(Y), so that tasks with
+    different numbers of classes compare; it changes no order and no ratio.
+    """
+    if label_entropy == 0:
+        return Measure(0.0, 0.0, 0.0, 0.0)
+    return Measure(
+        value=mi.value / label_entropy,
+        low=mi.low / label_entropy,
+        high=mi.high / label_entropy,
+        error=mi.error / label_entropy,
+        null=None if mi.null is None else mi.null / label_entropy,
+        p_value=mi.p_value,
+    )
+
+
+def log_ratios(
+    found: Estimates, unique: Mapping[str, Measure], names: Sequence[str]
+) -> dict[str, Measure]:
+    """Return ln(U_a / U_b) for every pair.
+
+    With two modalities it is estimated with the pair; among more, the errors of two uniquenesses
+    are taken as independent and the logarithm as linear.
+    """
+    if len(names) == 2:
+        return {"/".join(names): measure(found[names[0]].log_ratio)}
+    ratios = {}
+    for a, b in combinations(names, 2):
+        first, second = (max(unique[m].value, 1e-3) for m in (a, b))
+        value = float(np.log(first / second))
+        error = float(np.hypot(unique[a].error / first, unique[b].error / second))
+        reach = NORMAL_95 * error
+        ratios[f"{a}/{b}"] = Measure(value, value - reach, value + reach, error)
+    return ratios
+
+
+def predicted_winner(
+    found: Estimates, mi: Mapping[str, Measure], names: Sequence[str]
+) -> str | None:
+    """Return who wins joint training by the ratio of ECS, unless the runner-up may as well."""
+    if len(names) == 1:
+        return names[0]
+    best, second = sorted(names, key=lambda m: -mi[m].value)[:2]
+    if len(names) == 2:
+        difference = found[names[0]].unique_difference  # = I(X_1; Y) - I(X_2; Y)
+        decided = difference.low > 0 or difference.high < 0
+    else:
+        gap = mi[best].value - mi[second].value
+        decided = gap > NORMAL_95 * float(np.hypot(mi[best].error, mi[second].error))
+    return best if decided else None
+
+
+def remembered(found: Estimates) -> dict[str, Tensor]:
+    """Return the estimates as tensors, for the next probe's ``changes``."""
+    kept: dict[str, Tensor] = {}
+    for name, estimate in found.items():
+        rows = [measure(getattr(estimate, q)) for q in QUANTITIES]
+        kept[f"quantities of {name}"] = torch.tensor(rows, dtype=torch.float64)
+        kept[f"pointwise of {name}"] = torch.as_tensor(np.ascontiguousarray(estimate.pointwise))
+    return kept
+
+
+def recalled(memory: Mapping[str, Tensor], name: str) -> Estimate | None:
+    """Return the last probe's estimate of this name, as far as ``change`` looks at it."""
+    rows = memory.get(f"quantities of {name}")
+    if rows is None:
+        return None
+    quantities = {q: Quantity(*row) for q, row in zip(QUANTITIES, rows.tolist(), strict=True)}
+    pointwise = memory[f"pointwise of {name}"].numpy()
+    return Estimate(
+        **quantities, samples=len(pointwise), shape=(1, 1, 1), gap=0.0, warning=None,
+        pointwise=pointwise,
+    )  # fmt: skip
+
+
+def changes(
+    found: Estimates, names: Sequence[str], memory: Mapping[str, Tensor]
+) -> dict[str, Measure]:
+    """Return what differs from the last probe: ``unique NAME``, ``synergy`` and so on."""
+    result: dict[str, Measure] = {}
+    for number, (name, now) in enumerate(found.items()):
+        before = recalled(memory, name)
+        if before is None:
+            continue
+        wanted = {f"unique {name}": "unique1"}
+        if len(names) == 2:
+            wanted[f"unique {names[1]}"] = "unique2"
+        if number == 0 and len(names) <= 2:
+            wanted |= {"joint_mi": "joint_mi"}
+            if len(names) == 2:
+                wanted |= {q: q for q in ("redundancy", "synergy", "log_ratio")}
+        for label, quantity in wanted.items():
+            step = change(before, now, quantity)
+            result[label] = Measure(step.value, step.low, step.high, step.standard_error)
+    return result
+
+
+def atoms_of(estimate: Estimate) -> dict[str, Measure]:
+    """Return the atoms and informations of one pair."""
+    return {name: measure(getattr(estimate, name)) for name in ATOMS}
+
+
+def union_information(clusters: Mapping[str, np.ndarray], labels: np.ndarray) -> float | None:
+    """Return min over Q of I_Q(Y; X_1, …, X_M) under all single-modality marginals, in bits.
+
+    Of the histogram as it is, without correction; ``None`` where the joint has more cells than
+    the solver takes.
+    """
+    columns = [*clusters.values(), labels]
+    sizes = [int(column.max()) + 1 for column in columns]
+    if prod(sizes) > MOST_CELLS:
+        return None
+    joint = joint_from_labels(*columns, sizes=sizes)
+    found = decompose(joint, sources=len(clusters))
+    assert isinstance(found, UnionInformation), "three or more sources"
+    return float(found.union)
+
+
+def error_quadrants(predictions: Mapping[str, Tensor], y: Tensor) -> dict[str, float]:
+    """Return shares of samples: every head right, only one (by name), some, none."""
+    if not predictions:
+        return {}
+    right = torch.stack([p == y for p in predictions.values()]).double()
+    count = right.sum(dim=0)
+    shares = {"all": float((count == len(right)).double().mean())}
+    if len(right) > 1:
+        for name, row in zip(predictions, right, strict=True):
+            shares[f"only {name}"] = float((row * (count == 1)).mean())
+    if len(right) > 2:
+        shares["some"] = float(((count > 1) & (count < len(right))).double().mean())
+    shares["none"] = float((count == 0).double().mean())
+    return shares
+
+
+def class_uniqueness(
+    found: Estimates, names: Sequence[str], labels: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """Return modality → class → the class's share of the uniqueness, in bits per its sample.
+
+    Means of the pointwise uniqueness over the samples of a class; weighted by the classes' shares
+    they sum to the uniqueness of the histogram as it is.
+    """
+    result = {}
+    for name in names:
+        if name in found:
+            mi_other, union = found[name].pointwise[:, 1], found[name].pointwise[:, 3]
+        else:  # the second of two modalities
+            pointwise = found[names[0]].pointwise
+            mi_other, union = pointwise[:, 0], pointwise[:, 3]
+        part = union - mi_other
+        result[name] = {str(c): float(part[labels == c].mean()) for c in np.unique(labels)}
+    return result

@@ -1,0 +1,133 @@
+"""The other solvers, three or more sources, and what the package drags in."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from fusion_sched import pid
+from fusion_sched.pid import InteriorPoint, Proxy, Published, Scaling, Status, decompose
+from tests.pid.problems import GATES, check_certificate, counts, dirichlet, gate
+
+ATOMS = ("redundancy", "unique1", "unique2", "synergy")
+
+
+@pytest.mark.parametrize("solver", [Proxy(), Published(max_iterations=60), Scaling(tol=1e-3)])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_error_bar_holds(solver: object, seed: int) -> None:
+    p = counts(8, 7, 4, seed=seed, samples=400)
+    exact, d = decompose(p, InteriorPoint(tol=1e-9)), decompose(p, solver)
+    for name in ATOMS:
+        off = abs(float(getattr(d, name) - getattr(exact, name)))
+        assert off <= float(d.solution.gap) + 2e-9
+
+
+def test_scaling_meets_loose_tolerances_on_any_problem_of_a_batch() -> None:
+    p = torch.stack([dirichlet(20, 20, 6), counts(20, 20, 6), counts(20, 20, 6, informative=1.0)])
+    d = decompose(p, Scaling(tol=1e-3))
+    assert float(d.solution.gap.max()) <= 1e-3
+    assert d.solution.converged.all()
+
+
+@pytest.mark.parametrize("name", ["xor", "unique", "redundant", "copy", "redundant_xor"])
+def test_proxy_is_exact_on_gates_of_independent_or_equal_sources(name: str) -> None:
+    p, *expected = GATES[name]
+    d = decompose(p, Proxy())
+    assert [float(getattr(d, atom)) for atom in ATOMS] == pytest.approx(expected, abs=1e-12)
+    assert d.solution.status == Status.UNCONTROLLED
+
+
+def test_proxy_on_and_is_off_as_measured() -> None:
+    """METHOD 3.2: (.082, .230, .230, .270) where (.311, 0, 0, .5) is right."""
+    d = decompose(GATES["and"][0], Proxy())
+    values = [float(getattr(d, atom)) for atom in ATOMS]
+    assert values == pytest.approx([0.082, 0.230, 0.230, 0.270], abs=1e-3)
+    assert 0.229 < float(d.solution.gap) < 0.25
+
+
+def test_published_behaves_as_published() -> None:
+    """METHOD 3.4: AND gives R .3079 U1 .0033 U2 .0009 S .4991 after 104 iterations."""
+    d = decompose(GATES["and"][0], Published())
+    values = [float(getattr(d, atom)) for atom in ATOMS]
+    assert values == pytest.approx([0.3079, 0.0033, 0.0009, 0.4991], abs=1e-3)
+    assert int(d.solution.iterations) == pytest.approx(104, abs=10)
+
+
+def test_published_loses_the_second_source() -> None:
+    """The defect the peer is kept for: axis 2's unique information vanishes, either way round."""
+    p = counts(20, 20, 6, seed=4, informative=0.3)
+    for x in (p, p.transpose(0, 1)):
+        exact, d = decompose(x), decompose(x, Published(max_iterations=400))
+        assert float(d.unique2) < 0.5 * float(exact.unique2)
+        assert float(d.solution.marginal_error) > 0.1
+
+
+def test_three_sources_with_a_constant_one_are_two() -> None:
+    p = dirichlet(4, 3, 5, seed=5)
+    two = decompose(p, InteriorPoint(tol=1e-9))
+    for axis in range(3):
+        three = decompose(p.unsqueeze(axis), InteriorPoint(tol=1e-9), sources=3)
+        assert float(three.union) == pytest.approx(float(two.mi1 + two.unique2), abs=2e-9)
+        assert float(three.synergy) == pytest.approx(float(two.synergy), abs=2e-9)
+
+
+def test_parity_of_three_is_all_synergy() -> None:
+    p = gate(lambda a, b, c: (a, b, (c, a ^ b ^ c)), 2, 2, 2)  # the third source is (c, parity)
+    parity = torch.zeros(2, 2, 2, 2, dtype=torch.float64)
+    for cell in range(8):
+        a, b, c = cell >> 2, cell >> 1 & 1, cell & 1
+        parity[a, b, c, a ^ b ^ c] = 0.125
+    d = decompose(parity, sources=3)
+    assert float(d.union) == pytest.approx(0, abs=1e-6)
+    assert float(d.synergy) == pytest.approx(1, abs=1e-6)
+    assert p.shape == (2, 2, 4)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 2, 5), (2, 3, 2, 2, 3)])
+@pytest.mark.parametrize("alpha", [1.0, 0.1])
+def test_many_sources_are_certified(shape: tuple[int, ...], alpha: float) -> None:
+    p = dirichlet(*shape, seed=6, alpha=alpha, batch=(3,))
+    p[1].select(1, 1).zero_()
+    p = p / p.flatten(1).sum(1).reshape(-1, *[1] * len(shape))
+    d = decompose(p, InteriorPoint(tol=1e-9), sources=len(shape) - 1)
+    assert d.mi.shape == (3, len(shape) - 1)
+    assert float(d.solution.gap.max()) <= 1e-9
+    for k in range(3):
+        duals = [dual[k].numpy() for dual in d.solution.duals]
+        q, gap = d.solution.q[k].numpy(), float(d.solution.gap[k])
+        union = check_certificate(p[k].numpy(), q, duals, gap)
+        assert float(d.union[k]) == pytest.approx(union, abs=1e-12)
+        assert float(d.mi[k].max()) <= union + 1e-9
+        assert union <= float(d.joint_mi[k]) + 1e-9
+
+
+def test_limits_of_many_sources() -> None:
+    p = torch.full((30, 30, 20, 6), 1 / 108_000, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"108,000 cells; three or more sources .* up to 100,000"):
+        decompose(p, sources=3)
+    with pytest.raises(ValueError, match="Scaling solves two sources, got 3; use InteriorPoint"):
+        decompose(p[:2, :2, :2] * 2250, Scaling(), sources=3)
+    with pytest.raises(ValueError, match="Published solves two sources, got 3"):
+        decompose(p[:2, :2, :2] * 2250, Published(), sources=3)
+
+
+def test_the_package_stands_alone() -> None:
+    code = "import sys, fusion_sched.pid; print(sorted(m.split('.')[0] for m in sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    for name in ("hydra", "omegaconf", "sklearn", "pandas", "matplotlib"):
+        assert f"'{name}'" not in loaded
+
+
+def test_configurations_name_every_solver_with_its_own_defaults() -> None:
+    folder = Path(__file__).parents[2] / "conf" / "solver"
+    for name in ("interior_point", "scaling", "proxy", "published"):
+        text = (folder / f"{name}.yaml").read_text(encoding="utf-8")
+        assert text.startswith("# ")
+        knobs = yaml.safe_load(text)
+        target = getattr(pid, knobs.pop("_target_").removeprefix("fusion_sched.pid."))
+        assert target(**knobs) == target()
