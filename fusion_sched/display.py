@@ -43,7 +43,7 @@ class Display:
         if record["event"] in ("start", "decision") or (
             record["event"] in ("epoch", "probe") and not self.console.is_terminal
         ):
-            self.console.print(line(record), soft_wrap=True, highlight=False)
+            self.console.print(line(record), soft_wrap=True, highlight=False, markup=False)
         if self.console.is_terminal and record["event"] != "result":
             self._live.update(self._picture(), refresh=True)
 
@@ -123,13 +123,21 @@ def _epoch_line(record: Record) -> str:
 
 
 def _probe_line(record: Record) -> str:
-    unique = " ".join(f"{m} {value:.3f}" for m, value in record["unique_bits"].items())
+    error = record["error"]
+    unique = " ".join(
+        f"{m} {value:.2f}±{1.96 * error['unique_bits'][m]:.2f}"
+        for m, value in record["unique_bits"].items()
+    )
     atoms = "".join(
-        f" | {title} {record[key]:.3f}"
-        for title, key in (("redundancy", "redundancy_bits"), ("synergy", "synergy_bits"))
+        f" | {title} {record[key]:.2f}±{1.96 * error[key]:.2f}"
+        for title, key in (
+            ("redundancy", "redundancy_bits"),
+            ("synergy", "synergy_bits"),
+            ("joint", "joint_mi_bits"),
+        )
         if key in record
     )
-    return f"      unique [bit] {unique}{atoms} | joint {record['joint_mi_bits']:.3f}"
+    return f"      [bit] unique {unique}{atoms}"
 
 
 LINES = {

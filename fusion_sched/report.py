@@ -103,8 +103,11 @@ def draw_accuracy(axes: Any, trace: Trace) -> None:
     """Draw validation accuracy by modality and fused, and the selected epoch."""
     epochs = trace.of("epoch")
     for name, colour in colours(trace).items():
-        points = [(e["epoch"] + 1, e["accuracy"]["validation"].get(name)) for e in epochs]
-        draw_line(axes, points, name, colour)
+        known = [e for e in epochs if name in e["accuracy"]["validation"]]
+        if known:
+            values = [e["accuracy"]["validation"][name] for e in known]
+            axes.plot([e["epoch"] + 1 for e in known], values, label=name, color=colour,
+                      linewidth=1.6)  # fmt: skip
     if trace.result is not None:
         chosen = trace.result["selected_epoch"] + 1
         value = trace.result["validation"]["fused"]
@@ -115,29 +118,22 @@ def draw_accuracy(axes: Any, trace: Trace) -> None:
 
 
 def draw_atoms(axes: Any, trace: Trace) -> None:
-    """Draw uniquenesses, redundancy and synergy in bits."""
+    """Draw uniquenesses and synergy in bits, with their 95 % intervals."""
     probes = trace.of("probe")
-    for name, colour in colours(trace).items():
-        points = [(p["epoch"] + 1, p["unique_bits"].get(name)) for p in probes]
-        draw_line(axes, points, f"unique {name}", colour, marker=".")
-    for key, label, style in (
-        ("redundancy_bits", "redundancy", "--"),
-        ("synergy_bits", "synergy", "-."),
-    ):
-        points = [(p["epoch"] + 1, p.get(key)) for p in probes]
-        draw_line(axes, points, label, INK, linestyle=style)
-    axes.set_ylabel("information atoms [bit]")
+    for name in trace.start["modalities"]:
+        draw_estimate(axes, probes, ("unique_bits", name), f"unique {name}", colours(trace)[name])
+    draw_estimate(axes, probes, ("synergy_bits",), "synergy", INK, linestyle="-.")
+    axes.set_ylabel("unique and synergistic [bit]")
     place_legend(axes)
 
 
 def draw_information(axes: Any, trace: Trace) -> None:
-    """Draw each modality's and the joint information about the label, in bits."""
+    """Draw each modality's and the joint information and the redundancy, in bits."""
     probes = trace.of("probe")
-    for name, colour in colours(trace).items():
-        points = [(p["epoch"] + 1, p["mi_bits"].get(name)) for p in probes]
-        draw_line(axes, points, f"I({name}; Y)", colour, marker=".")
-    joint = [(p["epoch"] + 1, p["joint_mi_bits"]) for p in probes]
-    draw_line(axes, joint, "I(all; Y)", INK)
+    for name in trace.start["modalities"]:
+        draw_estimate(axes, probes, ("mi_bits", name), f"I({name}; Y)", colours(trace)[name])
+    draw_estimate(axes, probes, ("joint_mi_bits",), "I(all; Y)", INK)
+    draw_estimate(axes, probes, ("redundancy_bits",), "redundancy", INK, linestyle="--")
     if probes:
         axes.axhline(probes[0]["label_entropy_bits"], color=INK, linewidth=0.8, linestyle=":")
         axes.annotate(
@@ -149,19 +145,39 @@ def draw_information(axes: Any, trace: Trace) -> None:
     place_legend(axes)
 
 
+def draw_estimate(
+    axes: Any,
+    probes: list[dict[str, Any]],
+    key: tuple[str, ...],
+    label: str,
+    colour: str,
+    **style: Any,
+) -> None:
+    """Draw one quantity of the probe events, with a ribbon for its interval."""
+    points = [
+        (p["epoch"] + 1, inside(p, *key), inside(p["interval"], *key))
+        for p in probes
+        if inside(p, *key) is not None
+    ]
+    if not points:
+        return
+    epochs, values, intervals = zip(*points, strict=True)
+    low, high = zip(*intervals, strict=True)
+    axes.plot(epochs, values, label=label, color=colour, linewidth=1.6, **style)
+    axes.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def inside(record: Any, *keys: str) -> Any:
+    """Return what lies under these keys, ``None`` where one is absent."""
+    for key in keys:
+        record = None if record is None else record.get(key)
+    return record
+
+
 def colours(trace: Trace) -> dict[str, str]:
     """Return one colour per modality, and ink for ``fused``."""
     names = list(trace.start["modalities"])
     return {m: LINE_COLOURS[i % len(LINE_COLOURS)] for i, m in enumerate(names)} | {"fused": INK}
-
-
-def draw_line(
-    axes: Any, points: list[tuple[int, float | None]], label: str, colour: str, **style: Any
-) -> None:
-    """Draw the points that have a value; nothing where none has."""
-    known = [(x, y) for x, y in points if y is not None]
-    if known:
-        axes.plot(*zip(*known, strict=True), label=label, color=colour, linewidth=1.6, **style)
 
 
 def place_legend(axes: Any) -> None:

@@ -16,7 +16,7 @@ from fusion_sched.trace import Trace, read_trace
 
 from .conftest import read_events, run_once
 
-QUICK = ("stage1.epochs=3", "stage2.epochs=2", "probe.samples=200")
+QUICK = ("stage1.epochs=3", "stage2.epochs=2", "probe.resamples=20", "probe.shuffles=2")
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def _lines(quick: bool) -> Iterator[str]:
     planted: dict[Sizes, list[Planted]] = {}
     for classes, samples in LIMITS if quick else SIZES:
         sizes = (clusters_for(samples, classes), classes, samples)
-        trials = 10 if quick else 200 if (classes, samples) in LIMITS else 60
+        trials = 10 if quick else 200 if (classes, samples) in LIMITS else 40
         planted[sizes] = planted_joints(sizes[0], classes)
         scores[sizes] = {
             joint.name: run_trials(joint, samples, trials, Settings(shuffles=4), BIASES)
@@ -73,7 +73,7 @@ def _lines(quick: bool) -> Iterator[str]:
     yield from ["## Targets, at default settings", "", *target_lines(chosen, planted)]
     if not quick:
         yield from [
-            "200 trials at the sizes with a target for bias and RMSE, 60 at the others.",
+            "200 trials at the sizes with a target for bias and RMSE, 40 at the others.",
             "",
         ]
     yield from _corrections(scores, planted, few)

@@ -9,6 +9,8 @@ from torch import Tensor
 from fusion_sched.pid import InteriorPoint, Scaling, Status
 from fusion_sched.pid.problem import Duals, Found
 
+CHUNK_BYTES = 2**24  # working memory of the interior point
+
 
 @dataclass(frozen=True)
 class ScalingFirst:
@@ -19,7 +21,7 @@ class ScalingFirst:
     """
 
     tol: float = 1e-3
-    steps: int = 400
+    steps: int = 2000
 
     def __post_init__(self) -> None:
         self._first()  # checks both values
@@ -28,13 +30,16 @@ class ScalingFirst:
         """The coupling of least I(Y; X1, X2), certified to `tol` bits."""
         found = self._first().solve(marginals)
         missed = (found.status != Status.SOLVED).nonzero().squeeze(1)
-        if len(missed):
-            _put(found, missed, self._second().solve(tuple(m[missed] for m in marginals)))
+        sizes = (*(m.shape[1] for m in marginals), marginals[0].shape[2])
+        together = max(1, CHUNK_BYTES // self._second().bytes_per_problem(sizes))
+        for start in range(0, len(missed), together):
+            places = missed[start : start + together]
+            _put(found, places, self._second().solve(tuple(m[places] for m in marginals)))
         return found
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
-        """The interior point's need: it may get all of them."""
-        return self._second().bytes_per_problem(sizes)
+        """That of Scaling; the interior point gets a few problems at a time."""
+        return self._first().bytes_per_problem(sizes)
 
     def _first(self) -> Scaling:
         return Scaling(tol=self.tol, max_iterations=self.steps)

@@ -106,7 +106,7 @@ class Solver(Protocol):
 def solve_on_support(marginals: Duals, solve: Callable[[Duals], Found]) -> Found:
     """Drop the symbols without mass, solve, and put the answer back in the full coordinates.
 
-    Inference mode takes a sixth off the time of a small problem; the copies at the end are ordinary
+    Inference mode spares small problems autograd's bookkeeping; the copies at the end are ordinary
     tensors again, which autograd may keep.
     """
     with torch.inference_mode():

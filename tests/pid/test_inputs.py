@@ -59,7 +59,7 @@ def test_sums_within_rounding_are_accepted() -> None:
         (InteriorPoint, {"tol": 1.0}, r"tol=1.0 bits"),
         (InteriorPoint, {"max_iterations": 0}, r"max_iterations=0; expected at least 1"),
         (Scaling, {"tol": 1e-9}, r"tol=1e-09 bits; .*use InteriorPoint"),
-        (Scaling, {"check_every": 0}, r"check_every=0; expected at least 1"),
+        (Scaling, {"max_iterations": 0}, r"max_iterations=0; expected at least 1"),
         (Published, {"learning_rate": 0.0}, r"learning_rate=0.0; expected a positive number"),
     ],
 )
