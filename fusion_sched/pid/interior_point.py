@@ -51,7 +51,7 @@ class InteriorPoint:
     """
 
     tol: float = 1e-6
-    max_iterations: int = 60
+    max_iterations: int = 100
 
     def __post_init__(self) -> None:
         if not 1e-10 <= self.tol < 1:
