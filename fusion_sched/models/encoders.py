@@ -32,19 +32,21 @@ class MLP(nn.Module):
 
 
 class SmallCNN(nn.Module):
-    """3 × 3 convolutions, the second and later ones with stride 2, then one linear layer.
+    """3 × 3 convolutions with stride 2, then one linear layer.
 
     For images ``(channels, height, width)``; strides where a pooling layer would stand make it the
-    fastest of its size on a CPU.
+    fastest of its size on a CPU. The first convolution keeps the size of images of up to 16 pixels
+    a side, which have none to spare.
     """
 
     def __init__(self, shape: Shape, embedding: int = 64, widths: Sequence[int] = (16, 32)) -> None:
         super().__init__()
         check_sizes(embedding, widths)
         channels, height, width = image_shape(shape, "SmallCNN")
+        small = max(height, width) <= 16
         layers: list[nn.Module] = []
         for number, out in enumerate(widths):
-            stride = 1 if number == 0 else 2
+            stride = 1 if number == 0 and small else 2
             layers += [
                 nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False),
                 nn.BatchNorm2d(out),
