@@ -32,7 +32,8 @@ SOURCES = ("train", "held_out", "validation")
 class KMeansProbe:
     """Clusters each modality's embeddings by k-means and estimates the information they carry.
 
-    ``every``: epochs between two diagnoses. ``samples``: at most that many, a fixed
+    ``every``: epochs between two diagnoses in stage 1; ``joint_every``: in stage 2, where they
+    steer nothing. ``samples``: at most that many, a fixed
     class-stratified choice. ``source``: ``train`` (without augmentation), ``held_out`` (a slice of
     train that is not trained on) or ``validation``. ``clusters``: a number, or ``auto``
     (``clustering.pick_clusters``), at most ``max_clusters``. ``components``: principal components
@@ -40,6 +41,7 @@ class KMeansProbe:
     """
 
     every: int = 1
+    joint_every: int = 1
     samples: int = 1280
     source: str = "train"
     clusters: int | str = "auto"
@@ -51,7 +53,7 @@ class KMeansProbe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_schedule(self.every, self.samples, self.source)
+        check_schedule(self.every, self.joint_every, self.samples, self.source)
         check_clusters(self.clusters, self.max_clusters)
         if self.components != "auto" and not (isinstance(self.components, int) and
                                               self.components >= 1):  # fmt: skip
@@ -88,6 +90,7 @@ class PredictionsProbe:
     """
 
     every: int = 1
+    joint_every: int = 1
     samples: int = 1280
     source: str = "train"
     bias: str = Settings.bias
@@ -96,7 +99,7 @@ class PredictionsProbe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_schedule(self.every, self.samples, self.source)
+        check_schedule(self.every, self.joint_every, self.samples, self.source)
         Settings(self.bias, self.resamples, self.shuffles)
 
     def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
@@ -123,6 +126,7 @@ class PublishedProbe:
     """
 
     every: int = 5
+    joint_every: int = 5
     samples: int = 1280
     source: str = "prefix"
     resamples: int = 20
@@ -131,7 +135,7 @@ class PublishedProbe:
     def __post_init__(self) -> None:
         if self.source != "prefix":
             raise ValueError(f"source is {self.source!r}, expected 'prefix': it is what this is")
-        check_schedule(self.every, self.samples, "train")
+        check_schedule(self.every, self.joint_every, self.samples, "train")
         Settings("none", self.resamples, self.shuffles)
 
     def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
@@ -271,12 +275,12 @@ def check_embeddings(embeddings: Mapping[str, Tensor], y: Tensor) -> None:
             )
 
 
-def check_schedule(every: int, samples: int, source: str) -> None:
+def check_schedule(every: int, joint_every: int, samples: int, source: str) -> None:
     """Raise where a probe's schedule or samples are impossible."""
-    if every < 1 or samples < 2:
+    if every < 1 or joint_every < 1 or samples < 2:
         raise ValueError(
-            f"every={every}, samples={samples}: expected a diagnosis every 1 or more epochs from "
-            "at least 2 samples"
+            f"every={every}, joint_every={joint_every}, samples={samples}: expected a diagnosis "
+            "every 1 or more epochs from at least 2 samples"
         )
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}, expected one of {list(SOURCES)}")

@@ -35,6 +35,7 @@ class Probe(Protocol):
     """When to diagnose, on which samples, and how."""
 
     every: int
+    joint_every: int
     samples: int
     source: str
 

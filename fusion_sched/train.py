@@ -41,7 +41,9 @@ def train(parts: Parts, folder: Path, show: Show) -> dict[str, Any]:
         log, seconds = train_one(run)
         validation = evaluate(run.parts.model, run.loaders.validation)
         record_epoch(run, log, validation, seconds)
-        fresh = (run.state.epoch + 1) % run.parts.probe.every == 0
+        probe = run.parts.probe
+        every = probe.joint_every if run.state.stage.joint else probe.every
+        fresh = (run.state.epoch + 1) % every == 0
         if fresh:
             diagnose(run)
         if run.state.stage.joint:
