@@ -7,15 +7,17 @@ is left out, and the table says so.
 
 import argparse
 import multiprocessing
+import os
 import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from scipy import stats
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import processor
 from fusion_sched.build import build
 from fusion_sched.config import config_dir, register
 from fusion_sched.trace import TRACE_FILE, read_trace
@@ -89,7 +91,8 @@ def report(runs: Path, datasets: list[str], seeds: int) -> str:
     lines = [
         "# Controllers side by side", "",
         f"`python -m benchmarks.controllers --seeds {seeds}`, {time.strftime('%Y-%m-%d')}, "
-        f"{describe_machine()}.",
+        f"{processor()}, {os.cpu_count()} cores, one thread per process; torch "
+        f"{torch.__version__}.",
         f"Fused test accuracy in %, mean ± deviation over {seeds} seeds, the epoch selected on "
         "validation; the same number of epochs for every controller. The differences are paired by "
         "seed, with 95 % t intervals. `pid_published`: the published rules on our diagnostics.",

@@ -30,6 +30,7 @@ from benchmarks.estimation.trials import (
     half_independent,
     run_trials,
 )
+from benchmarks.machine import processor
 from fusion_sched.estimation import BIASES, Settings, clusters_for, estimate
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -39,19 +40,21 @@ SPARSE = [(14, 28, 6698), (12, 6, 1280), (20, 6, 1280), (20, 28, 6698)]
 
 
 def main() -> None:
-    """Run everything and write RESULTS.md; with --quick less of it, printed only."""
+    """Run everything and write RESULTS.md; --quick: less of it, written only with --output."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="10 trials, two sizes, no file")
-    quick = parser.parse_args().quick
+    parser.add_argument("--quick", action="store_true", help="10 trials, two sizes")
+    parser.add_argument("--output", type=Path, default=None, help=f"default: {RESULTS.name} here")
+    given = parser.parse_args()
+    quick, output = given.quick, given.output or (None if given.quick else RESULTS)
     torch.set_num_threads(1)
     started = time.perf_counter()
     lines: list[str] = []
     for line in _lines(quick):
         print(line, flush=True)
         lines.append(line)
-    if not quick:
-        lines.append(f"The whole run took {(time.perf_counter() - started) / 60:.0f} minutes.\n")
-        RESULTS.write_text("\n".join(lines))
+    lines.append(f"The whole run took {(time.perf_counter() - started) / 60:.0f} minutes.\n")
+    if output is not None:
+        output.write_text("\n".join(lines), encoding="utf-8")
 
 
 def _lines(quick: bool) -> Iterator[str]:
@@ -84,19 +87,11 @@ def _lines(quick: bool) -> Iterator[str]:
 
 
 def _heading(quick: bool) -> list[str]:
-    cpu = next(
-        (
-            x.split(":")[1].strip()
-            for x in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in x
-        ),
-        platform.processor(),
-    )
     return [
         "# Estimates of planted joints",
         "",
         f"`OMP_NUM_THREADS=1 python -m benchmarks.estimation{' --quick' if quick else ''}`, "
-        f"{date.today()}, one thread of {cpu}, Python {platform.python_version()}, "
+        f"{date.today()}, one thread of {processor()}, Python {platform.python_version()}, "
         f"torch {torch.__version__}, numpy {np.__version__}. All in bits but the log ratio.",
         "",
     ]

@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
+from benchmarks.machine import processor
 from benchmarks.pid.joints import KINDS, counts, digits_bootstrap, dirichlet
 from benchmarks.pid.measure import Timing, measure, table
 from benchmarks.pid.peers import conic_union_nats
@@ -211,13 +212,6 @@ def main() -> None:
         text += f"\n## {title}\n\n{section(arguments.quick)}"
         arguments.output.write_text(text, encoding="utf-8")
     print(text)
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":
