@@ -1,9 +1,10 @@
 """From a configuration to the parts of a run: the only place that sees both."""
 
 import inspect
+import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
-from fusion_sched.run import Parts, StagePlan
+from fusion_sched.run import Parts, StagePlan, choose_probe_samples
 from fusion_sched.runtime import pick_device, seed_everything, seed_for
 from fusion_sched.types import Controller, Dataset, Splits
 
@@ -35,6 +36,7 @@ def build(cfg: DictConfig) -> Parts:
     splits = dataset.load()
     check_names(splits.shapes)
     controller.init(list(splits.shapes))  # one that cannot take these modalities says so now
+    choose_probe_samples(splits, probe, cfg.seed)  # and so does a probe that wants too many
     seed_everything(seed_for(cfg.seed, "weights"))
     return Parts(
         splits=splits,
@@ -59,30 +61,47 @@ def build_controller(cfg: DictConfig) -> Controller:
 
 
 def check_values(cfg: DictConfig) -> None:
-    """Raise where a top-level number is impossible."""
+    """Raise where a number anywhere is not finite, or one at the top is impossible."""
+    check_finite("", OmegaConf.to_container(cfg))
     least = {"batch_size": 1, "threads": 1, "stage1.epochs": 1, "stage2.epochs": 1, "seed": 0}
     for key, smallest in least.items():
         value = OmegaConf.select(cfg, key)
-        if value < smallest:
-            raise ValueError(f"{key} is {value}, expected at least {smallest}")
+        if not smallest <= value < 2**31:
+            raise ValueError(f"{key} is {value}, expected at least {smallest} and below 2^31")
     if cfg.stage2.unimodal_weight < 0:
         raise ValueError(
             f"stage2.unimodal_weight is {cfg.stage2.unimodal_weight}, expected 0 or more"
         )
 
 
+def check_finite(key: str, value: Any) -> None:
+    """Raise where a configured number is NaN or infinite."""
+    if isinstance(value, dict):
+        for name, inside in value.items():
+            check_finite(f"{key}.{name}" if key else str(name), inside)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{key} is {value}, expected a finite number")
+
+
 def check_names(shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise where a modality's name cannot name a part of a network."""
     for name in shapes:
-        if "." in name or name in ("", "fused") or hasattr(nn.ModuleDict, name):
+        if not name or set(name) & set("./[]") or name == "fused" or hasattr(nn.ModuleDict, name):
             raise ValueError(
-                f"a modality is called {name!r}, which is reserved or holds a dot; rename it"
+                f"a modality is called {name!r}, which is reserved or holds one of . / [ ]; rename "
+                "it"
             )
 
 
 def build_model(cfg: DictConfig, splits: Splits) -> MultimodalNetwork:
     """Make encoders, heads and fusion for the dataset's modalities."""
     classes = len(splits.classes)
+    if "_target_" not in cfg.encoder:
+        unknown = sorted(set(map(str, cfg.encoder)) - set(splits.shapes))
+        if unknown:
+            raise ValueError(
+                f"encoder names {unknown}, but the dataset's modalities are {list(splits.shapes)}"
+            )
     encoders = {
         m: make(cfg, encoder_key(cfg, m, splits), shape=shape) for m, shape in splits.shapes.items()
     }
@@ -166,4 +185,7 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint in (bool, str):
         return isinstance(value, hint)
-    return True
+    if typing.get_origin(hint) in (Sequence, list, tuple):
+        return isinstance(value, list)
+    # Objects that a configuration cannot hold: no text stands for one of them.
+    return not (isinstance(hint, type) and isinstance(value, str))

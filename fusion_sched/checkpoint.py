@@ -16,7 +16,13 @@ def save(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        torch.save(content, file)
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # torch's word for a write that failed
+            raise OSError(
+                f"{path} could not be written: {str(error).splitlines()[0]}; is the disk full? "
+                "What was saved before is untouched"
+            ) from error
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -1,6 +1,6 @@
 """fusion-sched: train and replay take Hydra overrides, everything else ordinary flags.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
 import os
@@ -35,8 +35,6 @@ def main() -> None:
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     try:
         app()
-    except (KeyboardInterrupt, BrokenPipeError) as stopped:
-        fail(f"stopped by {type(stopped).__name__}", FAILED)
     except Exception as error:
         if wants_traceback:
             raise
@@ -90,11 +88,11 @@ def common(
 @app.command(context_settings=OVERRIDES, add_help_option=False)
 def train(context: typer.Context) -> None:
     """Train in two stages. Takes Hydra overrides: see [bold]fusion-sched train --help[/]."""
-    from fusion_sched import launch
+    from fusion_sched import launch, usage
 
     arguments = context.args
     if "--help" in arguments or "-h" in arguments:
-        launch.print_help(console)
+        usage.print_help(console)
     elif any(a.startswith("resume=") for a in arguments):
         launch.resume(arguments, console)
     else:
@@ -104,10 +102,10 @@ def train(context: typer.Context) -> None:
 @app.command(context_settings=OVERRIDES, add_help_option=False)
 def replay(context: typer.Context) -> None:
     """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training."""
-    from fusion_sched import launch
+    from fusion_sched import launch, usage
 
     if not context.args or "--help" in context.args or "-h" in context.args:
-        launch.print_replay_help(console)
+        usage.print_replay_help(console)
     else:
         launch.replay(context.args, console)
 
@@ -151,7 +149,7 @@ def pid(
 
     found = inspection.inspect_file(
         file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
-        clusters=int(clusters) if clusters.isdigit() else clusters, bias=bias,
+        clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
         resamples=resamples, shuffles=shuffles, seed=seed,
     )  # fmt: skip
     for part in found:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from fusion_sched.trace import TRACE_FILE, Trace, read_trace
@@ -19,7 +20,7 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        runs = sorted(trace.parent for trace in path.rglob(TRACE_FILE))
+        runs = sorted(trace.parent for trace in path.resolve().rglob(TRACE_FILE))
         if not runs:
             raise FileNotFoundError(
                 f"{path} holds no {TRACE_FILE}, nor does any folder below it; expected folders of "
@@ -41,9 +42,11 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def name_rows(traces: list[Trace]) -> list[str]:
     """Return a name for each run: what of its configuration, seed aside, not all runs share."""
     configs = [flat(trace.start["config"]) for trace in traces]
-    for config in configs:
-        config.pop("seed")
-    keys = [key for key in sorted(set().union(*configs)) if varies(key, configs)]
+    seeds = [config.pop("seed") for config in configs]
+    keys = [
+        key for key in sorted(set().union(*configs))
+        if varies(key, configs) and not is_run_seed(key, configs, seeds)
+    ]  # fmt: skip
     names = [
         " ".join(f"{short_key(k)}={short_value(c[k])}" for k in keys if k in c) for c in configs
     ]
@@ -60,6 +63,12 @@ def varies(key: str, configs: list[dict[str, str]]) -> bool:
         choice = "" if name == "_target_" else config.get(f"{group}._target_", "")
         values.setdefault(choice, set()).add(config.get(key, "absent"))
     return any(len(found) > 1 for found in values.values())
+
+
+def is_run_seed(key: str, configs: list[dict[str, str]], seeds: list[str]) -> bool:
+    """Say whether a component is given the run's seed, so that it differs by nothing else."""
+    given = [(c[key], seed) for c, seed in zip(configs, seeds, strict=True) if key in c]
+    return key.endswith(".seed") and all(value == seed for value, seed in given)
 
 
 def short_key(key: str) -> str:
@@ -99,9 +108,16 @@ def protocol_problem(traces: list[Trace]) -> str | None:
 
 def compare(paths: Iterable[Path]) -> tuple[Table, list[str]]:
     """Return the table over all runs below the paths, and what a reader must know besides."""
-    traces = [read_trace(folder) for folder in find_runs(paths)]
+    traces, notes = [], []
+    for folder in find_runs(paths):
+        try:
+            traces.append(read_trace(folder))
+        except ValueError as error:
+            notes.append(f"left out: {error}")
+    if not traces:
+        raise ValueError("; ".join(notes))
     frame = collect(traces)
-    notes = [problem for trace in traces for problem in trace.problems]
+    notes += [problem for trace in traces for problem in trace.problems]
     notes += [f"{t.path.parent} has not ended and is left out" for t in traces if t.result is None]
     mixed = protocol_problem(traces)
     if mixed is not None:
@@ -127,7 +143,7 @@ def table_of(frame: pd.DataFrame) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for name, rows in frame.groupby("row", sort=False):
         cells = [mean_and_deviation(rows[column]) for column in columns]
-        table.add_row(str(name), str(len(rows)), *cells)
+        table.add_row(escape(str(name)), str(rows["seed"].nunique()), *cells)
     return table
 
 

@@ -132,7 +132,10 @@ def log_ratios(
         value = float(np.log(first / second))
         error = float(np.hypot(unique[a].error / first, unique[b].error / second))
         reach = NORMAL_95 * error
-        ratios[f"{a}/{b}"] = Measure(value, value - reach, value + reach, error)
+        # Uniquenesses below 0.001 bit count as that, so no ratio of them is beyond this.
+        limit = float(np.log(max(first, second, 1.0) / 1e-3))
+        low, high = max(value - reach, -limit), min(value + reach, limit)
+        ratios[f"{a}/{b}"] = Measure(value, low, high, error)
     return ratios
 
 

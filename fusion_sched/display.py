@@ -20,6 +20,7 @@ class Display:
         self.console = console
         self._total = 0
         self._last: dict[str, Record] = {}
+        self._warned: set[str] = set()
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> "Display":
@@ -44,6 +45,10 @@ class Display:
             record["event"] in ("epoch", "probe") and not self.console.is_terminal
         ):
             self.console.print(line(record), soft_wrap=True, highlight=False, markup=False)
+        for warning in record.get("warnings", []):
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self.console.print(f"note: {warning}", style="yellow", markup=False)
         if self.console.is_terminal and record["event"] != "result":
             self._live.update(self._picture(), refresh=True)
 
@@ -57,7 +62,7 @@ class Display:
         for name in [*names, "fused"]:
             table.add_column(name, justify="right")
         for title, values in rows(epoch, self._last.get("probe"), names):
-            table.add_row(title, *values)
+            table.add_row(title, *values)  # no cell holds a name from outside: no markup to escape
         done = epoch["epoch"] + 1
         head = Text.assemble(
             (f" {epoch['stage']} ", "reverse"),
@@ -82,11 +87,11 @@ def rows(epoch: Record, probe: Record | None, names: list[str]) -> list[tuple[st
     ]
     if probe is not None:
         unique = [number(probe["unique_bits"].get(m), ".3f") for m in names]
-        found.append(("unique information [bit]", [*unique, ""]))
+        found.append(("unique information (bit)", [*unique, ""]))
         shared = f"R {number(probe.get('redundancy_bits'), '.3f')}  S " + number(
             probe.get("synergy_bits"), ".3f"
         )
-        found.append((f"redundancy, synergy [bit] at epoch {probe['epoch'] + 1}", [shared]))
+        found.append(("redundancy, synergy (bit)", [shared]))
     return found
 
 
@@ -123,13 +128,13 @@ def _epoch_line(record: Record) -> str:
 
 
 def _probe_line(record: Record) -> str:
-    error = record["error"]
+    interval = record["interval"]
     unique = " ".join(
-        f"{m} {value:.2f}±{1.96 * error['unique_bits'][m]:.2f}"
+        f"{m} {value:.2f} {span(interval['unique_bits'][m])}"
         for m, value in record["unique_bits"].items()
     )
     atoms = "".join(
-        f" | {title} {record[key]:.2f}±{1.96 * error[key]:.2f}"
+        f" | {title} {record[key]:.2f} {span(interval[key])}"
         for title, key in (
             ("redundancy", "redundancy_bits"),
             ("synergy", "synergy_bits"),
@@ -137,7 +142,12 @@ def _probe_line(record: Record) -> str:
         )
         if key in record
     )
-    return f"      [bit] unique {unique}{atoms}"
+    return f"      bits: unique {unique}{atoms}"
+
+
+def span(interval: list[float]) -> str:
+    """Return an interval as text."""
+    return f"[{interval[0]:.2f}, {interval[1]:.2f}]"
 
 
 LINES = {

@@ -1,6 +1,6 @@
 """Plain functions over a model and a loader: train an epoch, evaluate, embed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from fusion_sched.types import FUSED, Batch, Embedded, Samples, Stage
 Loader = DataLoader[Batch]
 
 
-class EpochOrder(Sampler[int]):
+class EpochOrder(Collection[int]):
     """These positions in an order that depends on (seed, epoch) alone."""
 
     def __init__(self, positions: Sequence[int], seed: int) -> None:
@@ -25,18 +25,41 @@ class EpochOrder(Sampler[int]):
     def __len__(self) -> int:
         return len(self.positions)
 
+    def __contains__(self, position: object) -> bool:
+        return position in self.positions
+
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(seed_for(self.seed, "order", self.epoch))
         for place in torch.randperm(len(self.positions), generator=generator).tolist():
             yield self.positions[place]
 
 
-def make_loader(samples: Samples, batch_size: int, order: Iterable[int] | None = None) -> Loader:
+class Batches(Sampler[list[int]]):
+    """The positions of an order, ``size`` at a time; a last one alone joins the batch before it.
+
+    BatchNorm cannot train on a single sample, and no sample should be left out for it.
+    """
+
+    def __init__(self, order: Collection[int], size: int) -> None:
+        self.order, self.size = order, size
+
+    def __len__(self) -> int:
+        count, rest = divmod(len(self.order), self.size)
+        return count + (rest > 1 or (rest == 1 and count == 0))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        positions = list(self.order)
+        batches = len(self)
+        for number in range(batches):
+            end = len(positions) if number == batches - 1 else (number + 1) * self.size
+            yield positions[number * self.size : end]
+
+
+def make_loader(samples: Samples, batch_size: int, order: Collection[int] | None = None) -> Loader:
     """Return a loader of batches, in the given order or in the split's own."""
     return DataLoader(
         samples,  # type: ignore[arg-type]
-        batch_size=batch_size,
-        sampler=order,
+        batch_sampler=Batches(range(len(samples)) if order is None else order, batch_size),
         collate_fn=as_is,  # type: ignore[arg-type]
         generator=torch.Generator().manual_seed(0),
     )

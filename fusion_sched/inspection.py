@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from fusion_sched.data.arrays import read_npz
 from fusion_sched.estimation import SAMPLES_PER_CELL
-from fusion_sched.pid import Decomposition, decompose
+from fusion_sched.pid import decompose
 from fusion_sched.probe import diagnose
 from fusion_sched.trace import diagnosis_fields
 from fusion_sched.types import Diagnosis, Measure
@@ -28,6 +29,8 @@ def inspect_file(
 
     The JSON object has the keys of a trace's probe event.
     """
+    if path.suffix not in (".npz", ".csv"):
+        raise ValueError(f"{path} ends in {path.suffix!r}, expected .npz or .csv")
     if path.suffix == ".npz" and "p" in (arrays := read_npz(path)) and target not in arrays:
         table, values = exact_table(arrays["p"], f"{path}: exact decomposition of p")
         note = f"certified gap {values['gap_bits']:.1e} bit"
@@ -50,6 +53,11 @@ def read_file(path: Path, target: str, columns: list[str]) -> tuple[dict[str, An
     """
     arrays = read_csv(path) if path.suffix == ".csv" else read_npz(path)
     wanted = columns or [name for name in arrays if name not in (target, "split")]
+    if target in columns or len(set(columns)) < len(columns):
+        raise ValueError(
+            f"--columns names {columns} and --target {target!r}; expected each modality once, and "
+            "not the label among them"
+        )
     missing = [name for name in [target, *wanted] if name not in arrays]
     if missing or not wanted:
         raise ValueError(
@@ -67,7 +75,7 @@ def read_csv(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist, expected a .csv file with a header")
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""], skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as a .csv table: {error}") from error
     return {str(name): table[name] for name in table.columns}
@@ -86,12 +94,12 @@ def numbered(column: Any, name: str) -> np.ndarray:
 def diagnosis_table(found: Diagnosis, title: str) -> Table:
     """Return every quantity with its interval and its level under shuffled labels, in bits."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column, justify in (("information [bit]", "left"), ("estimate", "right"),
+    for column, justify in (("information (bit)", "left"), ("estimate", "right"),
                             ("95 % interval", "right"), ("shuffled", "right"),
                             ("p", "right")):  # fmt: skip
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for name, measure in quantities(found).items():
-        table.add_row(name, *cells(measure))
+        table.add_row(escape(name), *cells(measure))
     return table
 
 
@@ -130,18 +138,24 @@ def notes_on(found: Diagnosis) -> list[str]:
         )
     if found.winner is not None and len(found.unique) > 1:
         notes.append(f"highest competitive strength: {found.winner}")
+    if any(m.value < 0 for m in quantities(found).values()):
+        notes.append(
+            "an estimate below 0 is sampling error: it is left as measured, so that the sums hold; "
+            "the intervals end at 0, where information does"
+        )
     return notes + [f"warning: {warning}" for warning in found.warnings]
 
 
 def exact_table(p: np.ndarray, title: str) -> tuple[Table, dict[str, Any]]:
     """Decompose a joint distribution ``(n1, n2, ny)`` exactly; return a table and the values."""
-    found = decompose(p)
-    if not isinstance(found, Decomposition):
-        raise ValueError(f"p has shape {p.shape}, expected (n1, n2, ny)")
-    values = {f"{name}_bits": float(getattr(found, name)) for name in EXACT}
+    if p.ndim != 3:
+        raise ValueError(f"p has shape {p.shape}, expected (n1, n2, ny): two modalities and y")
+    # Integers are counts, whatever they sum to.
+    found = decompose(p, normalise=bool(np.issubdtype(p.dtype, np.integer)))
+    values = {f"{name}_bits": float(getattr(found, name)) + 0.0 for name in EXACT}
     values["gap_bits"] = float(found.solution.gap)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("information [bit]")
+    table.add_column("information (bit)")
     table.add_column("value", justify="right")
     for name in EXACT:
         table.add_row(name, f"{values[f'{name}_bits']:.6f}")

@@ -13,9 +13,12 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from yaml import YAMLError
 
 from fusion_sched.build import build, build_controller
+from fusion_sched.checkpoint import CHECKPOINT_DIR, LAST
 from fusion_sched.compare import compare
 from fusion_sched.config import TrainConfig, config_dir, register
 from fusion_sched.display import Display
@@ -40,17 +43,17 @@ def train(arguments: list[str]) -> None:
     before = os.environ.get(FULL_ERROR)
     os.environ[FULL_ERROR] = "1"
     failures: list[Exception] = []
+    here = os.getpid()
 
     def run(cfg: DictConfig) -> None:
-        # An error that Hydra sees it announces in its own words; a sweep's should be, since each
-        # names its job and the sweep goes on, a single run's is for the command line alone.
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            task(cfg)
-            return
+        # Hydra ends a sweep with its first error and without its table: errors of this process
+        # are kept from it. In a worker of a parallel launcher there is no such list.
         try:
             task(cfg)
         except Exception as error:
-            failures.append(error)
+            if os.getpid() != here:
+                raise
+            failures.append(describe_failure(error))
 
     try:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(run)()
@@ -58,8 +61,18 @@ def train(arguments: list[str]) -> None:
         os.environ.pop(FULL_ERROR)
         if before is not None:
             os.environ[FULL_ERROR] = before
+    if len(failures) > 1:
+        raise ValueError("\n".join(map(str, failures)))
     if failures:
         raise failures[0]
+
+
+def describe_failure(error: Exception) -> Exception:
+    """Return the error, in a sweep with the job's number and overrides before its message."""
+    hydra_cfg = HydraConfig.get()
+    if hydra_cfg.mode != RunMode.MULTIRUN:
+        return error
+    return ValueError(f"job {hydra_cfg.job.num} ({hydra_cfg.job.override_dirname}): {error}")
 
 
 def plain_console() -> Console:
@@ -77,6 +90,7 @@ def task(cfg: DictConfig) -> None:
         console.rule(f"job {hydra_cfg.job.num}: {hydra_cfg.job.override_dirname}", align="left")
     try:
         check_free(folder)
+        make_paths_absolute(cfg)
         parts = build(cfg)
         save_config(cfg, folder)
         execute(parts, folder, console)
@@ -86,14 +100,24 @@ def task(cfg: DictConfig) -> None:
         raise
 
 
+def make_paths_absolute(cfg: DictConfig) -> None:
+    """Make ``dataset.root`` absolute, so that the run can be resumed from any folder."""
+    root = None if OmegaConf.is_missing(cfg.dataset, "root") else cfg.dataset.get("root")
+    if isinstance(root, str):
+        cfg.dataset.root = str(Path(root).resolve())
+
+
 def check_free(folder: Path) -> None:
     """Raise where the run folder already holds something."""
-    if any(folder.iterdir()):
-        raise FileExistsError(
-            f"{folder} already holds {', '.join(sorted(p.name for p in folder.iterdir())[:4])}; "
-            f"nothing was overwritten: go on with it by `fusion-sched train resume={folder}`, or "
-            "choose another hydra.run.dir"
-        )
+    held = sorted(p.name for p in folder.iterdir())
+    if not held:
+        return
+    begun = (folder / CHECKPOINT_DIR / LAST).exists()
+    go_on = f"go on with it by `fusion-sched train resume={folder}`, or " if begun else ""
+    raise FileExistsError(
+        f"{folder} already holds {', '.join(held[:4])}; nothing was overwritten: {go_on}choose "
+        "another hydra.run.dir (in a sweep: hydra.sweep.dir)"
+    )
 
 
 def save_config(cfg: DictConfig, folder: Path) -> None:
@@ -108,8 +132,15 @@ def save_config(cfg: DictConfig, folder: Path) -> None:
 
 def execute(parts: Parts, folder: Path, console: Console) -> None:
     """Train, draw, and print the closing table and where everything lies."""
-    with Display(console) as display:
-        train_parts(parts, folder, display.show)
+    try:
+        with Display(console) as display:
+            train_parts(parts, folder, display.show)
+    except KeyboardInterrupt:
+        console.print(
+            f"interrupted; go on by: fusion-sched train resume={shown_path(folder)}",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        raise
     conclude(folder, console)
 
 
@@ -119,8 +150,11 @@ def conclude(folder: Path, console: Console) -> None:
     draw_trace(trace, folder / PICTURE)
     console.print(result_table(trace))
     result = cast(dict[str, Any], trace.result)
-    console.print(optimism_line(result), highlight=False)
-    console.print(f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})", highlight=False)
+    for text in (
+        optimism_line(result),
+        f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",
+    ):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def shown_path(folder: Path) -> str:
@@ -162,7 +196,10 @@ def resume(arguments: list[str], console: Console) -> None:
         console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
         conclude(folder, console)
         return
-    loaded = OmegaConf.load(saved)
+    try:
+        loaded = OmegaConf.load(saved)
+    except YAMLError as error:
+        raise ValueError(f"{saved} is not readable as yaml: {error}; bring it back") from error
     cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
     execute(build(cfg), folder, console)
 
@@ -177,13 +214,7 @@ def replay(arguments: list[str], console: Console) -> None:
             "`fusion-sched replay RUN controller=pid controller.threshold=2`"
         )
     trace = read_trace(folder)
-    own = list(OmegaConf.load(folder / SAVED / "overrides.yaml"))
-    kept = [o for o in own if str(o).startswith("controller")]
-    if any(o.startswith("controller=") for o in overrides):
-        kept = []
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cfg = compose("train", overrides=[*kept, *overrides])
-    controller = build_controller(cfg)
+    controller = build_controller(replayed_config(trace.start, overrides))
     steps = replay_trace(trace, controller)
     table = Table(title=f"{controller} on {folder}", title_justify="left")
     for title in ("after epoch", "stage", "training", "reason"):
@@ -191,9 +222,22 @@ def replay(arguments: list[str], console: Console) -> None:
     for step in steps:
         stage = step.decision.stage
         when = "start" if step.epoch < 0 else str(step.epoch + 1)
-        table.add_row(when, stage.name, ", ".join(stage.active), step.decision.reason)
+        reason = escape(step.decision.reason)
+        table.add_row(when, stage.name, ", ".join(stage.active), reason)
     console.print(table)
     console.print(replay_verdict(steps, recorded_stages(trace)), highlight=False)
+
+
+def replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:
+    """Return the run's own configuration with the controller's keys, or the controller, changed."""
+    cfg = OmegaConf.create(start["config"])
+    choices = [o for o in overrides if o.startswith("controller=")]
+    if choices:
+        stages = [f"seed={start['seed']}", f"stage1.epochs={cfg.stage1.epochs}"]
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            cfg.controller = compose("train", overrides=[*stages, *choices]).controller
+    keys = [o.lstrip("+") for o in overrides if o not in choices]
+    return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(keys)))
 
 
 def replay_verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> str:
@@ -209,72 +253,3 @@ def replay_verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]])
         f"differs from the run after epoch {at + 1}: the diagnoses beyond it are those of the run "
         "as it was trained, so later rows say what the controller would have answered to them"
     )
-
-
-def print_help(console: Console) -> None:
-    """Print how to call train, and every group with its choices."""
-    console.print(TRAIN_USAGE, soft_wrap=True)
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(no_wrap=True)
-    table.add_column()
-    for group, choices in list_choices().items():
-        for number, (name, summary) in enumerate(choices.items()):
-            table.add_row("" if number else group, name, summary)
-    console.print(table)
-    console.print(TRAIN_MORE, soft_wrap=True)
-
-
-def list_choices() -> dict[str, dict[str, str]]:
-    """Return group → choice → its first comment line, read from the configs."""
-    found: dict[str, dict[str, str]] = {}
-    for path in sorted(config_dir().glob("*/*.yaml")):
-        comments = [
-            text.removeprefix("#").strip()
-            for text in path.read_text(encoding="utf-8").splitlines()
-            if text.startswith("#") and "@package" not in text
-        ]
-        found.setdefault(path.parent.name, {})[path.stem] = comments[0] if comments else ""
-    return found
-
-
-def print_replay_help(console: Console) -> None:
-    """Print how to call replay."""
-    console.print(REPLAY_USAGE, soft_wrap=True)
-
-
-TRAIN_USAGE = """\
-[bold]fusion-sched train[/] [KEY=VALUE …]
-
-Train a multimodal classifier in two stages: each modality alone, then jointly.
-A diagnostic decomposes, in bits, what the embeddings know of the label; the
-controller reads it and decides who trains and when the joint stage starts.
-
-  fusion-sched train                                built-in digits, controller=pid
-  fusion-sched train controller=joint seed=3        another choice, another seed
-  fusion-sched train +experiment=digits_halves      a prepared experiment
-  fusion-sched train dataset=arrays dataset.root=my.npz        your own arrays
-  fusion-sched train -m seed=0,1,2 controller=pid,joint        a sweep: six runs
-  fusion-sched train resume=outputs/train/…         go on with an interrupted run
-  fusion-sched train --cfg job                      print the configuration only
-
-Groups and choices (GROUP=CHOICE; an experiment is added: +experiment=CHOICE):
-"""
-
-TRAIN_MORE = """
-Keys of a choice are set with a dot: controller.threshold=3, probe.every=5.
-Stages: stage1.epochs, stage2.epochs, stage2.unimodal_weight, equal_budget;
-  optimizer@stage1.optimizer=adamw, stage1.optimizer.lr=0.02,
-  scheduler@stage2.scheduler=cosine.
-Others: batch_size, seed, device, threads. Run folder: hydra.run.dir=FOLDER.
-Hydra's own flags: fusion-sched train --hydra-help.
-"""
-
-REPLAY_USAGE = """\
-[bold]fusion-sched replay[/] RUN [controller=CHOICE] [controller.KEY=VALUE …]
-
-Run a controller over the stored trace of RUN and print what it would have decided, without
-training. Without controller=CHOICE it is the run's own controller, with the given keys changed.
-
-  fusion-sched replay outputs/train/… controller=pid controller.threshold=2
-"""

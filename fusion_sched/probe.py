@@ -60,6 +60,7 @@ class KMeansProbe:
             raise ValueError(
                 f"components is {self.components!r}, expected 'auto' or a number of at least 1"
             )
+        check_seed(self.seed)
         Settings(self.bias, self.resamples, self.shuffles)
 
     def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
@@ -100,6 +101,7 @@ class PredictionsProbe:
 
     def __post_init__(self) -> None:
         check_schedule(self.every, self.joint_every, self.samples, self.source)
+        check_seed(self.seed)
         Settings(self.bias, self.resamples, self.shuffles)
 
     def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
@@ -219,6 +221,8 @@ def diagnose(
     """
     if not modalities:
         raise ValueError("no modality was given, expected at least one array besides y")
+    if any("/" in name for name in modalities):
+        raise ValueError(f"modalities are called {list(modalities)}; names must not hold a slash")
     target = checked_labels("y", y)
     arrays = {m: checked_array(m, v, len(target)) for m, v in modalities.items()}
     probe = KMeansProbe(
@@ -284,6 +288,12 @@ def check_schedule(every: int, joint_every: int, samples: int, source: str) -> N
         )
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}, expected one of {list(SOURCES)}")
+
+
+def check_seed(seed: int) -> None:
+    """Raise where k-means cannot take the seed."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed is {seed}, expected 0 or more and below 2^32")
 
 
 def check_clusters(clusters: int | str, most: int) -> None:

@@ -91,12 +91,21 @@ def shade_stages(axes: Any, trace: Trace) -> None:
         if following is not None:
             axes.axvline(right, color=INK, linewidth=0.8, linestyle=":")
         if axes.get_subplotspec().is_first_row():
-            label = "joint" if record["stage"] == "joint" else " + ".join(record["active"])
+            label = stage_label(trace, record)
             axes.annotate(
-                label, ((left + right) / 2, 1.01), xycoords=("data", "axes fraction"),
+                label, (left + 0.1, 1.01), xycoords=("data", "axes fraction"),
                 ha="left", va="bottom", fontsize=8, color=INK, rotation=30,
             )  # fmt: skip
         begin = number + 1
+
+
+def stage_label(trace: Trace, record: dict[str, Any]) -> str:
+    """Return who trains, and for a joint stage that began from restored weights, from which."""
+    if record["stage"] != "joint":
+        return " + ".join(record["active"])
+    restored = [d for d in trace.of("decision") if d["restored"]]
+    epoch = restored[-1]["controller"].get("peak_epoch") if restored else None
+    return "joint" if epoch is None else f"joint, from the weights of epoch {epoch + 1}"
 
 
 def draw_accuracy(axes: Any, trace: Trace) -> None:

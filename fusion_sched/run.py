@@ -17,7 +17,13 @@ from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.pid.problem import Solver
 from fusion_sched.runtime import seed_for
 from fusion_sched.schedules import Schedule
-from fusion_sched.trace import TraceWriter, diagnosis_fields, diagnosis_from, read_trace
+from fusion_sched.trace import (
+    TRACE_FILE,
+    TraceWriter,
+    diagnosis_fields,
+    diagnosis_from,
+    read_trace,
+)
 from fusion_sched.types import (
     Controller,
     ControllerState,
@@ -136,7 +142,7 @@ class Run:
 def make_loaders(parts: Parts) -> Loaders:
     """Return the loaders; the probe's samples are a fixed, class-stratified choice."""
     splits, size = parts.splits, parts.batch_size
-    source, chosen = probe_samples(parts)
+    source, chosen = choose_probe_samples(splits, parts.probe, parts.seed)
     held_out = set(chosen) if parts.probe.source == "held_out" else set()
     order = EpochOrder([i for i in range(len(splits.train)) if i not in held_out], parts.seed)
     return Loaders(
@@ -148,13 +154,12 @@ def make_loaders(parts: Parts) -> Loaders:
     )
 
 
-def probe_samples(parts: Parts) -> tuple[Samples, list[int]]:
+def choose_probe_samples(splits: Splits, probe: Probe, seed: int) -> tuple[Samples, list[int]]:
     """Return the split that the probe looks at, and which of its samples.
 
     Raises:
         ValueError: a held-out slice that leaves too little to train on.
     """
-    splits, probe = parts.splits, parts.probe
     if probe.source == "prefix":
         return splits.train, list(range(min(probe.samples, len(splits.train))))
     source = splits.validation if probe.source == "validation" else splits.plain_train
@@ -163,7 +168,7 @@ def probe_samples(parts: Parts) -> tuple[Samples, list[int]]:
             f"probe.source=held_out takes probe.samples={probe.samples} of {len(source)} training "
             "samples away, expected at most half of them; lower probe.samples"
         )
-    return source, stratified_choice(source.labels.numpy(), probe.samples, parts.seed)
+    return source, stratified_choice(source.labels.numpy(), probe.samples, seed)
 
 
 def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:
@@ -222,12 +227,34 @@ def save(run: Run) -> None:
 
 
 def go_on(parts: Parts, folder: Path, show: Show) -> Run | None:
-    """Return the run that ``folder`` holds, as it was after its last whole epoch, or ``None``."""
+    """Return the run that ``folder`` holds, as it was after its last whole epoch, or ``None``.
+
+    Raises:
+        ValueError: a checkpoint that is damaged, is missing though epochs were traced, or belongs
+            to another configuration or to other data.
+    """
     path = folder / checkpoint.CHECKPOINT_DIR / checkpoint.LAST
+    traced = (folder / TRACE_FILE).exists()
     if not path.exists():
+        if traced and read_trace(folder).of("epoch"):
+            raise ValueError(
+                f"{folder} has traced epochs but no {path.name}: without it the run cannot go on; "
+                "bring the checkpoint folder back or start a new run"
+            )
         return None
     content = checkpoint.load(path, parts.device)
-    check_same_data(parts, folder)
+    check_same_run(parts, folder)
+    try:
+        return restored(parts, folder, show, content)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} does not hold this run's state: {str(error).splitlines()[0]}; it is of "
+            "another run or version; bring the right one back or start a new run"
+        ) from error
+
+
+def restored(parts: Parts, folder: Path, show: Show, content: dict[str, Any]) -> Run:
+    """Return the run as the checkpoint has it."""
     saved = content["state"]
     stage = Stage(tuple(saved["stage"]["active"]), saved["stage"]["joint"])
     diagnosis = saved["diagnosis"] and diagnosis_from(saved["diagnosis"])
@@ -240,15 +267,21 @@ def go_on(parts: Parts, folder: Path, show: Show) -> Run | None:
     return Run(parts, folder, state, make_loaders(parts), trace, optimizer, scheduler)
 
 
-def check_same_data(parts: Parts, folder: Path) -> None:
-    """Raise where the data is no longer what the run began with."""
-    began = read_trace(folder).start["fingerprint"]
+def check_same_run(parts: Parts, folder: Path) -> None:
+    """Raise where the configuration or the data is no longer what the run began with."""
+    start = read_trace(folder).start
+    if start["config"] != parts.config:
+        changed = sorted(k for k in parts.config if parts.config[k] != start["config"].get(k))
+        raise ValueError(
+            f"the configuration of {folder} differs from the one its trace began with, in "
+            f"{', '.join(changed)}; bring .hydra/config.yaml back or start a new run"
+        )
     splits = parts.splits
     now = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     for name, split in now.items():
-        if split.fingerprint() != began[name]:
+        if split.fingerprint() != start["fingerprint"][name]:
             raise ValueError(
                 f"the {name} split has fingerprint {split.fingerprint()}, but the run in {folder} "
-                f"began with {began[name]}: the data has changed, so it cannot go on; bring the "
-                "data back or start a new run"
+                f"began with {start['fingerprint'][name]}: the data has changed, so it cannot go "
+                "on; bring the data back or start a new run"
             )

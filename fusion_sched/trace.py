@@ -1,16 +1,19 @@
 """trace.jsonl: one JSON object per line, flushed; the source of truth of a run."""
 
+import fcntl
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from fusion_sched.types import Diagnosis, Measure, Stage
 
 TRACE_FILE = "trace.jsonl"
+START_KEYS = {"run", "modalities", "classes", "fingerprint", "protocol_hash", "seed", "config"}
+"""What every start event holds."""
 
 
 class TraceWriter:
@@ -31,6 +34,7 @@ class TraceWriter:
         self._show = show
         self.lines = keep_lines
         self._started = time.perf_counter() - elapsed
+        self._lock = lock(run_dir)
         kept = self._first_lines(keep_lines)
         temporary = self.path.with_suffix(".tmp")
         temporary.write_text("".join(kept), encoding="utf-8")
@@ -68,8 +72,26 @@ class TraceWriter:
         self._show(record)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file and let others have the folder."""
         self._file.close()
+        self._lock.close()
+
+
+def lock(run_dir: Path) -> TextIO:
+    """Return an open file that holds the run folder for this process until it is closed.
+
+    Raises:
+        ValueError: another process is writing to the folder.
+    """
+    holder = (run_dir / ".lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder.close()
+        raise ValueError(
+            f"another process is training in {run_dir}; wait for it to end or choose another folder"
+        ) from error
+    return holder
 
 
 @dataclass(frozen=True)
@@ -109,7 +131,8 @@ def read_trace(run_dir: Path) -> Trace:
             f"{run_dir} holds no {TRACE_FILE}; expected the folder of a `fusion-sched train` run"
         )
     events, problems = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    text = path.read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             record = json.loads(line)
             known = isinstance(record, dict) and "event" in record
@@ -120,8 +143,8 @@ def read_trace(run_dir: Path) -> Trace:
         else:
             problems.append(f"{path} line {number} is not an event and was left out: {line[:60]!r}")
     trace = Trace(path, events, problems)
-    if not trace.of("start"):
-        raise ValueError(f"{path} has no start event; it is not the trace of a run")
+    if not trace.of("start") or not trace.start.keys() >= START_KEYS:
+        raise ValueError(f"{path} has no whole start event; it is not the trace of a run")
     return trace
 
 

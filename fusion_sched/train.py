@@ -37,6 +37,14 @@ def train(parts: Parts, folder: Path, show: Show) -> dict[str, Any]:
         ValueError: a checkpoint that is damaged or belongs to other data.
     """
     run = go_on(parts, folder, show) or begin(parts, folder, show)
+    try:
+        return follow(run)
+    finally:
+        run.trace.close()
+
+
+def follow(run: Run) -> dict[str, Any]:
+    """Take the run from where it is to its end; return the result event."""
     while not (run.state.stage.joint and run.state.epoch >= run.last_epoch):
         log, seconds = train_one(run)
         validation = evaluate(run.parts.model, run.loaders.validation)
@@ -161,6 +169,7 @@ def decide(run: Run, validation: dict[str, float], fresh: bool) -> None:
     if decision.restore and state.peak is not None:
         content = checkpoint.load(run.weights / state.peak, run.parts.device)
         run.parts.model.load_state_dict(content["model"])
+        state.memory = {}  # of weights that are no more
     state.stage = decision.stage
     record_decision(run, decision, before)
     if state.stage.joint:
@@ -212,5 +221,4 @@ def finish(run: Run) -> dict[str, Any]:
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
     }
     run.trace.write("result", **fields)
-    run.trace.close()
     return fields

@@ -1,5 +1,7 @@
 """The command line: help, exit codes, and one readable message for every bad input."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -90,6 +92,23 @@ FAILURES = [
     (["device=cuda:99"], ["device='cuda:99'", "device=cpu"]),
     (["device=tpu3"], ["tpu3"]),
     (["stage1.optimizer.lr=1e30", *SHORT], ["not finite", "learning rate"]),
+    (["controller.threshold=nan"], ["controller.threshold is nan", "finite"]),
+    (["stage1.optimizer.lr=inf"], ["stage1.optimizer.lr is inf"]),
+    (["probe.seed=-1"], ["seed is -1"]),
+    (["dataset.split_seed=-1"], ["split_seed is -1"]),
+    (["batch_size=99999999999999"], ["batch_size is 99999999999999"]),
+    (["encoder=mlp", "encoder.widths=5"], ["encoder.widths is 5"]),
+    (["stage1.optimizer.lr=abc"], ["stage1.optimizer.lr", "'abc'"]),
+    (["probe.source=held_out"], ["held_out takes probe.samples=1280 of 1077"]),
+    (
+        [
+            "encoder=by_modality",
+            "+encoder@encoder.gray=mlp",
+            "+encoder@encoder.colored=mlp",
+            "+encoder@encoder.sound=mlp",
+        ],
+        ["['sound']", "gray"],
+    ),
     (["resume=nowhere"], ["nowhere", "not the folder of a run"]),
     (["resume=nowhere", "seed=2"], ["no other override", "seed=2"]),
 ]
@@ -140,6 +159,9 @@ BAD_ARRAYS = {
         ["never occur in the train split"],
     ),
     "reserved name": ({"keys": np.zeros((60, 4))}, ["'keys'", "rename"]),
+    "slash in a name": ({"sound/left": np.zeros((60, 4))}, ["'sound/left'", "rename"]),
+    "values beyond standardising": ({"sound": np.full((60, 4), 1e300) * np.arange(60)[:, None]},
+                                    ["overflow", "rescale"]),
 }  # fmt: skip
 
 
@@ -160,7 +182,7 @@ def test_a_full_run_folder_is_left_alone(command: Command, tmp_path: Path) -> No
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("dear")
     check_message(
-        command("train", "hydra.run.dir=run", *SHORT), 1, ["already holds thesis.tex", "resume="]
+        command("train", "hydra.run.dir=run", *SHORT), 1, ["already holds thesis.tex", "choose"]
     )
     assert (tmp_path / "run" / "thesis.tex").read_text() == "dear"
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.tex"]
@@ -177,6 +199,8 @@ def test_train_replay_compare_and_resume_of_an_ended_run(command: Command, tmp_p
 
     same = command("replay", "run")
     assert (same.code, "same decisions" in same.out) == (0, True), same.err
+    usage = command("replay", "--help").out
+    assert "[controller=CHOICE] [controller.KEY=VALUE" in usage
     other = command("replay", "run", "controller=fixed", "controller.epochs=1")
     assert "1 of 1 unimodal epochs done" in other.out
     check_message(command("replay", "run", "seed=2"), 1, ["controller only", "seed=2"])
@@ -208,7 +232,10 @@ def test_a_sweep_ends_with_a_table_and_survives_a_bad_job(command: Command, tmp_
         "train", "-m", "seed=0,1", "controller.threshold=0.5,2", "hydra.sweep.dir=sweep", *SHORT
     )
     assert answer.code == 1
-    assert "threshold is 0.5" in answer.err
+    assert answer.err.count("threshold is 0.5") == 2
+    assert "job 0" in answer.err
+    assert "job 2" in answer.err
+    assert "mean ± deviation" in answer.out
     assert sorted(p.parent.name for p in (tmp_path / "sweep").glob("*/trace.png")) == ["1", "3"]
     good = command("train", "-m", "seed=0,1", "hydra.sweep.dir=good", *SHORT)
     assert good.code == 0, good.err
@@ -220,3 +247,68 @@ def test_full_error_shows_the_traceback(command: Command, monkeypatch: pytest.Mo
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(ValueError, match="batch_size is 0"):
         command("train", "batch_size=0")
+
+
+@pytest.mark.parametrize(
+    "own", [["controller=random", "seed=3"], ["++controller.threshold=7"], ["controller=mi"]]
+)
+def test_replay_begins_from_the_runs_own_controller(command: Command, own: list[str]) -> None:
+    assert command("train", "hydra.run.dir=run", *own, *SHORT).code == 0
+    shown = command("replay", "run")
+    assert "same decisions" in shown.out, shown.out + shown.err
+
+
+def test_a_run_resumes_from_another_folder(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "mine.npz", **(GOOD | {"sound": rng.normal(size=(60, 4))}))
+    data = ["dataset=arrays", "dataset.root=mine.npz", "probe.resamples=5", "probe.shuffles=1"]
+    assert command("train", "hydra.run.dir=run", *data, *SHORT[:2]).code == 0
+    trace = tmp_path / "run" / "trace.jsonl"
+    whole = read_events(tmp_path / "run")
+    trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    resumed = command("train", "resume=../run")
+    assert resumed.code == 0, resumed.err
+    assert read_events(tmp_path / "run")[-1]["test"] == whole[-1]["test"]
+
+
+def test_an_edited_configuration_stops_the_resume(command: Command, tmp_path: Path) -> None:
+    command("train", "hydra.run.dir=run", *SHORT)
+    trace = tmp_path / "run" / "trace.jsonl"
+    trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))
+    config = tmp_path / "run" / ".hydra" / "config.yaml"
+    config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 32"))
+    check_message(command("train", "resume=run"), 1, ["batch_size", "config.yaml"])
+    config.write_text("a: [")
+    check_message(command("train", "resume=run"), 1, ["config.yaml is not readable"])
+
+
+@pytest.mark.parametrize("line", ['{"event": "start"}', "nonsense", ""])
+def test_a_trace_that_is_none_is_named(command: Command, tmp_path: Path, line: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "trace.jsonl").write_text(line)
+    for arguments in (["compare", "run"], ["replay", "run"]):
+        check_message(command(*arguments), 1, ["trace.jsonl", "start event"])
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
+    """Ctrl-C: a word on the terminal, exit code 130, and a run that resumes."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fusion_sched.cli", "train", "hydra.run.dir=run",
+         "stage1.epochs=500", "probe.every=500", "controller=fixed", "controller.epochs=500"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch   2"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "resume=run" in out
+    assert "Traceback" not in errors
+    assert (tmp_path / "run" / "checkpoint" / "last.pt").exists()

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from fusion_sched.build import check_arguments, fits
 from fusion_sched.config import TrainConfig, config_dir
-from fusion_sched.launch import list_choices
+from fusion_sched.usage import list_choices
 
 from .conftest import make_config, make_parts
 
@@ -45,7 +45,11 @@ def test_yaml_defaults_are_those_of_the_class(path: Path) -> None:
     if not target.startswith("fusion_sched.") or len(others) > 1:
         return
     for name, parameter in inspect.signature(get_object(node["_target_"])).parameters.items():
-        if parameter.default is not parameter.empty and name in node and node[name] != "${seed}":
+        if (
+            parameter.default is not parameter.empty
+            and name in node
+            and not str(node[name]).startswith("${")
+        ):
             default = parameter.default
             assert node[name] == (list(default) if isinstance(default, tuple) else default), name
 

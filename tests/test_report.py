@@ -77,6 +77,30 @@ def test_compare_names_runs_that_have_not_ended(runs: Path, tmp_path: Path) -> N
         find_runs([tmp_path / "empty"])
 
 
+def test_a_run_counts_once_and_a_seed_inside_a_controller_makes_no_row(runs: Path) -> None:
+    assert len(find_runs([runs, runs / "pid0", runs / "." / "pid0"])) == 4
+
+    def trace(seed: int) -> Trace:
+        controller = {"_target_": "x.Random", "seed": seed}
+        start = {"event": "start", "config": {"seed": seed, "controller": controller}}
+        return Trace(Path("x"), [start], [])
+
+    assert name_rows([trace(0), trace(1)]) == ["all runs", "all runs"]
+
+
+def test_warnings_of_the_probe_are_shown_once(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = read_events(runs / "pid0")
+    for event in events:
+        if event["event"] == "probe":
+            event["warnings"] = ["few samples [per cell]"]
+    with Display(Console(width=120)) as display:
+        for event in events:
+            display.show(event)
+    assert capsys.readouterr().out.count("note: few samples [per cell]") == 1
+
+
 def test_rows_are_named_by_what_differs() -> None:
     def trace(**controller: object) -> Trace:
         start = {"event": "start", "config": {"seed": 1, "a": 1, "controller": controller}}

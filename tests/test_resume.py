@@ -1,5 +1,6 @@
 """Killed anywhere and resumed, a run ends as if nothing had happened."""
 
+import dataclasses
 import json
 import os
 import random
@@ -144,9 +145,27 @@ def test_a_half_written_last_line_is_cut(tmp_path: Path, uninterrupted: Path) ->
 def test_changed_data_stops_the_resume(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     interrupted_after(folder, 9)
-    other = make_parts(*OPTIONS, "dataset.jitter_variance=0.2")
+    parts = make_parts(*OPTIONS)
+    test = dataclasses.replace(parts.splits.test, labels=parts.splits.test.labels.roll(1))  # type: ignore[type-var]
+    other = dataclasses.replace(parts, splits=dataclasses.replace(parts.splits, test=test))
     with pytest.raises(ValueError, match="data has changed"):
         train(other, folder, lambda event: None)
+    with pytest.raises(ValueError, match="differs from the one its trace began with, in seed"):
+        train(make_parts(*OPTIONS, "seed=9"), folder, lambda event: None)
+
+
+def test_a_lost_or_foreign_checkpoint_stops_the_resume(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    interrupted_after(folder, 9)
+    before = (folder / "trace.jsonl").read_text()
+    last = folder / "checkpoint" / "last.pt"
+    checkpoint.save(last, {"state": {}})
+    with pytest.raises(ValueError, match="does not hold this run's state"):
+        train(make_parts(*OPTIONS), folder, lambda event: None)
+    last.unlink()
+    with pytest.raises(ValueError, match=r"no last\.pt"):
+        train(make_parts(*OPTIONS), folder, lambda event: None)
+    assert (folder / "trace.jsonl").read_text() == before
 
 
 def test_a_trace_shorter_than_its_checkpoint_stops_the_resume(tmp_path: Path) -> None:

@@ -1,17 +1,20 @@
 """The trace: one event per line, nothing that is not a number, damage named."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fusion_sched.trace import TraceWriter, read_trace
+from fusion_sched.trace import START_KEYS, TraceWriter, read_trace
+
+START: dict[str, Any] = dict.fromkeys(START_KEYS, "")
 
 
 def test_events_come_back_in_order_and_are_shown(tmp_path: Path) -> None:
     shown: list[dict[str, Any]] = []
     trace = TraceWriter(tmp_path, shown.append)
-    trace.write("start", seed=1)
+    trace.write("start", **START)
     trace.write("epoch", epoch=0, loss={"gray": 0.5})
     trace.close()
     back = read_trace(tmp_path)
@@ -24,7 +27,7 @@ def test_events_come_back_in_order_and_are_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_that_is_none_stops_the_run(tmp_path: Path, value: float) -> None:
     trace = TraceWriter(tmp_path, lambda event: None)
-    trace.write("start")
+    trace.write("start", **START)
     with pytest.raises(ValueError, match="not finite"):
         trace.write("epoch", loss={"gray": value})
     trace.close()
@@ -32,7 +35,8 @@ def test_a_number_that_is_none_stops_the_run(tmp_path: Path, value: float) -> No
 
 
 def test_damaged_lines_are_left_out_and_named(tmp_path: Path) -> None:
-    (tmp_path / "trace.jsonl").write_text('{"event": "start"}\nnonsense\n[1]\n{"event": "ep')
+    start = json.dumps({"event": "start", **START})
+    (tmp_path / "trace.jsonl").write_bytes(start.encode() + b'\nnonsense \xff\n[1]\n{"event": "ep')
     trace = read_trace(tmp_path)
     assert [e["event"] for e in trace.events] == ["start"]
     assert [f"line {n}" in p for n, p in zip((2, 3, 4), trace.problems, strict=True)] == [True] * 3
@@ -42,5 +46,13 @@ def test_a_folder_without_a_trace_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"trace\.jsonl"):
         read_trace(tmp_path)
     (tmp_path / "trace.jsonl").write_text('{"event": "epoch"}\n')
-    with pytest.raises(ValueError, match="no start event"):
+    with pytest.raises(ValueError, match="no whole start event"):
         read_trace(tmp_path)
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    first = TraceWriter(tmp_path, lambda event: None)
+    with pytest.raises(ValueError, match="another process is training"):
+        TraceWriter(tmp_path, lambda event: None)
+    first.close()
+    TraceWriter(tmp_path, lambda event: None).close()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion_sched.engine import EpochOrder, macro_f1, make_loader, train_epoch
+from fusion_sched.engine import Batches, EpochOrder, macro_f1, make_loader, train_epoch
 from fusion_sched.run import make_loaders, stratified_choice
 from fusion_sched.train import train
 from fusion_sched.types import Stage
@@ -184,6 +184,20 @@ def test_probe_samples_are_stratified_and_fixed() -> None:
     assert stratified_choice(labels, 500, seed=3) == list(range(160))
 
 
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 16, 17])
+def test_no_batch_of_one_and_no_sample_left_out(count: int) -> None:
+    batches = list(Batches(range(count), 8))
+    assert [i for batch in batches for i in batch] == list(range(count))
+    assert len(batches) == len(Batches(range(count), 8))
+    assert all(len(batch) > 1 for batch in batches) or count == 1
+
+
+def test_diagnoses_of_the_joint_stage_have_a_rate_of_their_own(tmp_path: Path) -> None:
+    options = ("controller=joint", "stage1.epochs=2", "stage2.epochs=2", "probe.samples=200")
+    events = run_once(tmp_path, "probe.joint_every=3", *options)
+    assert [e["epoch"] for e in of(events, "probe")] == [-1, 2]
+
+
 def test_macro_f1_by_hand() -> None:
     predicted, y = torch.tensor([0, 0, 1, 1, 2]), torch.tensor([0, 1, 1, 1, 0])
     # class 0: 2·1/(2+2); class 1: 2·2/(2+3); class 2 is predicted, never right
@@ -192,7 +206,8 @@ def test_macro_f1_by_hand() -> None:
 
 @pytest.mark.parametrize("probe", ["predictions", "published"])
 def test_other_probes_train(tmp_path: Path, probe: str) -> None:
-    events = run_once(tmp_path, f"probe={probe}", "probe.every=1", *QUICK[:2], "probe.resamples=5")
+    rates = ("probe.every=1", "probe.joint_every=1", "probe.resamples=5")
+    events = run_once(tmp_path, f"probe={probe}", *rates, *QUICK[:2])
     assert len(of(events, "probe")) == 1 + len(of(events, "epoch"))
 
 

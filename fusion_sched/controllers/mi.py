@@ -69,7 +69,8 @@ class MutualInformation:
             and clear_difference(mi[m], mi[weakest].value, mi[weakest].error)
         }  # fmt: skip
         paused = set(names) - set(state["active"])
-        still = {m for m in paused if mi[m].value > max(mi[o].value for o in names if o != m)}
+        training = max(mi[o].value for o in state["active"])
+        still = {m for m in paused if mi[m].value > training}
         active = [m for m in names if m not in ahead | still]
         numbers = ", ".join(f"{m} {value.value:.3f}" for m, value in mi.items())
         return active, f"train {', '.join(active)} (information in bits: {numbers})"

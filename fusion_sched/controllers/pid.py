@@ -83,7 +83,8 @@ class PID:
             m for m in names
             if level[m] > self.threshold * level[weakest] and self._sure(diagnosis, m, weakest)
         }  # fmt: skip
-        still = {m for m in paused if level[m] > max(level[o] for o in names if o != m)}
+        training = max(level[o] for o in state["active"])
+        still = {m for m in paused if level[m] > training}
         woken = paused - still - ahead
         active = [m for m in names if m not in ahead | still]
         reason = self._why(diagnosis, sorted(ahead - paused), sorted(woken), weakest)
@@ -143,9 +144,11 @@ class PID:
     def _stay_or_end(self, state: ControllerState, seen: Observation, reason: str) -> Decision:
         if not seen.last:
             return Decision(Stage(tuple(state["active"])), reason)
-        peak = "no balanced state was seen"
+        peak = "no peak of synergy was looked for or seen"
         if state["peak"] is not None:
-            peak = f"it has kept near its peak of {state['peak']:.3f} bit"
-        return Decision(
-            jointly(state["modalities"]), f"stage 1 has taken its epochs; synergy: {peak}"
-        )
+            peak = (
+                f"synergy was highest, {state['peak']:.3f} bit, after epoch "
+                f"{state['peak_epoch'] + 1} and has not clearly fallen for {self.patience} "
+                "diagnoses in a row"
+            )
+        return Decision(jointly(state["modalities"]), f"stage 1 has taken its epochs; {peak}")

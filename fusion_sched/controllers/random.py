@@ -49,5 +49,7 @@ class Random:
         return unimodal([m for m in names if not (pausing and m == state["paused"])])
 
     def _plan(self, state: ControllerState) -> str:
-        pause = f"{state['paused']} paused from epoch {state['begin'] + 1} to {state['end']}, "
+        pause = "nobody paused, "
+        if state["paused"] is not None and state["begin"] < state["end"]:
+            pause = f"{state['paused']} paused from epoch {state['begin'] + 1} to {state['end']}, "
         return f"drawn at random: {pause}joint training after epoch {state['handover']}"

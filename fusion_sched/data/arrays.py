@@ -131,6 +131,14 @@ def standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     axes = {2: (0,), 4: (0, 2, 3)}.get(values.ndim, tuple(range(values.ndim)))
     mean = values[train].mean(axis=axes, keepdims=True)
     deviation = values[train].std(axis=axes, keepdims=True)
-    # A constant feature carries nothing: it becomes 0, not 0/0.
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
+        raise ValueError(
+            f"values up to {np.abs(values).max():.3g} overflow when they are standardised; rescale "
+            "the array, or set dataset.standardise=false"
+        )
+    # A constant feature carries nothing: it becomes 0, not its rounding error over itself.
+    constant = deviation <= 1e-9 * np.abs(mean)
+    deviation = np.where(constant, 0.0, deviation)
+    values = np.where(constant, mean, values)
     scaled: np.ndarray = (values - mean) / np.where(deviation > 0, deviation, 1.0)
     return scaled

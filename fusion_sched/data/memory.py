@@ -51,6 +51,8 @@ def stratified_split(
     Raises:
         ValueError: shares out of range, or a class with too few samples for three splits.
     """
+    if seed < 0:
+        raise ValueError(f"split_seed is {seed}, expected 0 or more")
     for name, share in (("validation", validation), ("test", test)):
         if not 0 < share < 1:
             raise ValueError(f"share of {name} samples is {share}, expected a number in (0, 1)")
@@ -91,7 +93,18 @@ def splits_from_arrays(
     classes: Sequence[str],
     facts: Mapping[str, Any] | None = None,
 ) -> Splits:
-    """Cut modality arrays ``(N, *shape)`` and labels ``(N,)`` by the three index arrays."""
+    """Cut modality arrays ``(N, *shape)`` and labels ``(N,)`` by the three index arrays.
+
+    Raises:
+        ValueError: values that single precision cannot hold.
+    """
+    largest = np.finfo(np.float32).max
+    for name, values in inputs.items():
+        if np.abs(values).max(initial=0) > largest:
+            raise ValueError(
+                f"array {name!r} holds values up to {np.abs(values).max():.3g}, more than single "
+                f"precision can hold ({largest:.3g}); rescale it"
+            )
     parts = {
         name: InMemory(
             {m: torch.as_tensor(values[index[name]], dtype=torch.float32)

@@ -135,6 +135,13 @@ def test_three_modalities_pause_all_who_run_ahead() -> None:
     assert decision.stage.active == ("b",)
 
 
+def test_a_paused_modality_waits_for_one_that_trains() -> None:
+    """Of two paused modalities the weaker is not caught up with by the stronger."""
+    unique = [(0.9, 0.2, 0.5), (0.9, 0.3, 0.5), (0.9, 0.6, 0.5), (0.9, 1.0, 0.5)]
+    decisions = play(PID(), [seen(u, names="abc") for u in unique], "abc")
+    assert active(decisions) == ["b", "b", "bc", "abc"]
+
+
 def test_one_modality_trains_to_the_end() -> None:
     diagnosis = seen((0.9,), None, names="a")
     decisions = play(PID(min_epochs=0), [diagnosis] * 4, modalities="a", last=2)

@@ -17,14 +17,17 @@ def test_vectors_are_standardised_by_train_alone(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = np.arange(200) % 4
     sound = rng.normal(5, 3, (200, 6))
-    sound[:, 2] = 7.0
-    splits = save(tmp_path, sound=sound, y=y).load()
+    sound[:, 2] = 0.1  # its deviation is a rounding error, not 0
+    sound[190:, 2] = 5.0
+    split = np.repeat(["train", "validation", "test"], [100, 50, 50])
+    splits = save(tmp_path, sound=sound, y=y, split=split).load()
     train = splits.train.inputs["sound"]  # type: ignore[attr-defined]
     assert train.mean(dim=0).abs().max() < 1e-5
     deviation = train.std(dim=0, unbiased=False)
     assert deviation[2] == 0
     assert deviation[[0, 1, 3, 4, 5]].numpy() == pytest.approx(np.ones(5), abs=1e-5)
     test = splits.test.inputs["sound"]  # type: ignore[attr-defined]
+    assert test[:, 2].abs().max() == 0
     assert test.mean(dim=0).abs().max() > 1e-3
 
 
@@ -47,3 +50,10 @@ def test_the_files_own_split_is_used(tmp_path: Path) -> None:
 def test_a_flat_array_is_one_feature(tmp_path: Path) -> None:
     y = np.tile([0, 1], 50)
     assert save(tmp_path, age=np.arange(100), y=y).load().shapes == {"age": (1,)}
+
+
+def test_values_that_single_precision_cannot_hold_are_named(tmp_path: Path) -> None:
+    y = np.tile([0, 1], 50)
+    np.savez(tmp_path / "mine.npz", sound=np.full((100, 2), 1e200), y=y)
+    with pytest.raises(ValueError, match="single precision"):
+        Arrays(root=str(tmp_path / "mine.npz"), standardise=False).load()
