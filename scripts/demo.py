@@ -61,9 +61,9 @@ def verdict(folder: Path) -> list[str]:
     lost = 100 * (joint[best] - joint["fused"])
     gained = 100 * (accuracy["pid"]["fused"] - joint["fused"])
     return [
-        f"Trained jointly from scratch, the fused model is {lost:+.1f} points behind its own "
-        f"{best} modality.",
-        f"With the schedule the fused model changes by {gained:+.1f} points.",
+        f"Trained jointly from scratch, the fused model is {abs(lost):.1f} points "
+        f"{'behind' if lost > 0 else 'ahead of'} its own {best} modality.",
+        f"With the schedule it is {abs(gained):.1f} points {'better' if gained > 0 else 'worse'}.",
     ]
 
 
