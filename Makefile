@@ -26,8 +26,10 @@ check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 	$(BIN)/deptry .
 	$(BIN)/vulture
 
-benchmark: $(VENV)/.installed-dev  ## solver against its peers; writes benchmarks/pid/RESULTS.md
+benchmark: $(VENV)/.installed-dev  ## solver, estimates and probe against peers; minutes; RESULTS.md each
 	$(BIN)/python -m benchmarks.pid
+	$(BIN)/python -m benchmarks.probe
+	$(BIN)/python -m benchmarks.estimation
 
 reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked so far; resumable
 	@$(BIN)/python scripts/reproduce_paper.py

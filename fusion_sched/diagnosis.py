@@ -15,6 +15,8 @@ from fusion_sched.types import Diagnosis, Embedded, Measure
 ATOMS = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
 QUANTITIES = (*ATOMS, "unique_difference", "log_ratio")
 NORMAL_95 = 1.96
+LEAST = 1e-3
+"""Bits that information counts as at least before its logarithm is taken."""
 MOST_CELLS = 100_000
 """The solver's limit for three or more sources."""
 
@@ -54,6 +56,10 @@ def assemble(
         redundancy=mean_of([e.redundancy for e in estimates]) if several else None,
         synergy=mean_of([e.synergy for e in estimates]) if several else None,
         log_ratio=log_ratios(against_rest, unique, names),
+        difference=differences(against_rest, unique, names),
+        ecs_log_ratio={
+            f"{a}/{b}": linear_log_ratio(mi[a], mi[b]) for a, b in combinations(names, 2)
+        },
         change=changes(against_rest, names, memory),
         pairs={name: atoms_of(e) for name, e in found.items() if name not in names},
         union_mi=union_information(clusters, labels) if len(names) > 2 else None,
@@ -126,17 +132,33 @@ def log_ratios(
     """
     if len(names) == 2:
         return {"/".join(names): measure(found[names[0]].log_ratio)}
-    ratios = {}
+    pairs = combinations(names, 2)
+    return {f"{a}/{b}": linear_log_ratio(unique[a], unique[b]) for a, b in pairs}
+
+
+def linear_log_ratio(first: Measure, second: Measure) -> Measure:
+    """Return ln(first / second) with independent errors, each counted as at least 0.001 bit."""
+    a, b = max(first.value, LEAST), max(second.value, LEAST)
+    value, error = float(np.log(a / b)), float(np.hypot(first.error / a, second.error / b))
+    # What counts as 0.001 bit at least has no ratio beyond this.
+    limit = float(np.log(max(a, b, 1.0) / LEAST))
+    low, high = value - NORMAL_95 * error, value + NORMAL_95 * error
+    return Measure(value, max(low, -limit), min(high, limit), error)
+
+
+def differences(
+    found: Estimates, unique: Mapping[str, Measure], names: Sequence[str]
+) -> dict[str, Measure]:
+    """Return U_a - U_b for every pair, with two modalities estimated with the pair."""
+    if len(names) == 2:
+        return {"/".join(names): measure(found[names[0]].unique_difference)}
+    result = {}
     for a, b in combinations(names, 2):
-        first, second = (max(unique[m].value, 1e-3) for m in (a, b))
-        value = float(np.log(first / second))
-        error = float(np.hypot(unique[a].error / first, unique[b].error / second))
+        value = unique[a].value - unique[b].value
+        error = float(np.hypot(unique[a].error, unique[b].error))
         reach = NORMAL_95 * error
-        # Uniquenesses below 0.001 bit count as that, so no ratio of them is beyond this.
-        limit = float(np.log(max(first, second, 1.0) / 1e-3))
-        low, high = max(value - reach, -limit), min(value + reach, limit)
-        ratios[f"{a}/{b}"] = Measure(value, low, high, error)
-    return ratios
+        result[f"{a}/{b}"] = Measure(value, value - reach, value + reach, error)
+    return result
 
 
 def predicted_winner(

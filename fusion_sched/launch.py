@@ -152,6 +152,7 @@ def conclude(folder: Path, console: Console) -> None:
     result = cast(dict[str, Any], trace.result)
     for text in (
         optimism_line(result),
+        f"{result['seconds']['total']:.1f} s, {result['probe_share']:.0%} of it for diagnoses",
         f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",
     ):
         console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -153,7 +153,11 @@ def stage_fields(stage: Stage) -> dict[str, Any]:
     return {"stage": stage.name, "active": list(stage.active)}
 
 
-PER_MODALITY = {"unique_bits": "unique", "mi_bits": "mi", "ecs": "ecs", "log_ratio": "log_ratio"}
+PER_MODALITY = {
+    "unique_bits": "unique", "mi_bits": "mi", "ecs": "ecs", "log_ratio": "log_ratio",
+    "difference_bits": "difference", "ecs_log_ratio": "ecs_log_ratio",
+}  # fmt: skip
+"""Keys of measures by modality or by pair of modalities, and their names in a diagnosis."""
 SINGLE = {"redundancy_bits": "redundancy", "synergy_bits": "synergy", "joint_mi_bits": "joint_mi"}
 PLAIN = {
     "label_entropy_bits": "label_entropy", "gap_bits": "gap", "samples": "samples",

@@ -219,6 +219,7 @@ def finish(run: Run) -> dict[str, Any]:
         },
         "optimism_gap": best_on_test - accuracy[FUSED],
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
+        "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),
     }
     run.trace.write("result", **fields)
     return fields

@@ -122,7 +122,8 @@ class Diagnosis:
     Per modality m, held against all others together: ``unique``, ``mi`` = I(X_m; Y), and ``ecs``,
     its share of H(Y). ``redundancy``, ``synergy`` and ``joint_mi`` are means over the modalities
     (with two they are one number each); the first two are ``None`` with a single modality.
-    ``log_ratio["a/b"]`` is ln(U_a / U_b), for every pair. ``change`` holds what differs from the
+    For every pair, ``log_ratio["a/b"]`` is ln(U_a / U_b), ``difference["a/b"]`` is U_a - U_b, and
+    ``ecs_log_ratio["a/b"]`` is ln(ECS_a / ECS_b). ``change`` holds what differs from the
     last probe. ``pairs["a/b"]`` and ``union_mi`` (three or more modalities): the decomposition of
     each pair, and the least information any coupling of the modalities has. ``quadrants``: shares
     of samples by whose head is right; ``class_unique``: modality → class → bits. ``winner``: the
@@ -142,6 +143,8 @@ class Diagnosis:
     redundancy: Measure | None = None
     synergy: Measure | None = None
     log_ratio: Mapping[str, Measure] = field(default_factory=dict)
+    difference: Mapping[str, Measure] = field(default_factory=dict)
+    ecs_log_ratio: Mapping[str, Measure] = field(default_factory=dict)
     change: Mapping[str, Measure] = field(default_factory=dict)
     pairs: Mapping[str, Mapping[str, Measure]] = field(default_factory=dict)
     union_mi: float | None = None

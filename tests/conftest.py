@@ -50,7 +50,7 @@ def timeless(event: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in event.items()
-        if name not in ("time", "seconds", "samples_per_second", "run")
+        if name not in ("time", "seconds", "samples_per_second", "run", "probe_share")
     }
 
 

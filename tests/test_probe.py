@@ -58,6 +58,9 @@ def test_gates_come_out_of_embeddings() -> None:
     assert one.winner == "b"
     assert one.log_ratio_of("b", "a").low > 0
     assert one.log_ratio_of("a", "b").high < 0
+    assert one.difference["a/b"].value == pytest.approx(-1.0, abs=0.02)
+    assert one.difference["a/b"].high < 0
+    assert one.ecs_log_ratio["a/b"].high < 0
 
 
 def test_atoms_sum_to_the_informations() -> None:
@@ -97,7 +100,9 @@ def test_three_modalities_each_against_the_rest() -> None:
     assert found.pairs["b/c"]["synergy"].value == pytest.approx(1.0, abs=0.02)
     assert found.pairs["a/b"]["synergy"].value == pytest.approx(0.0, abs=0.02)
     assert found.union_mi == pytest.approx(1.0, abs=0.02)
-    assert set(found.log_ratio) == {"a/b", "a/c", "b/c"}
+    assert set(found.log_ratio) == set(found.difference) == {"a/b", "a/c", "b/c"}
+    assert found.difference["a/b"].low > 0.9
+    assert all(abs(r.low) < 8 and abs(r.high) < 8 for r in found.log_ratio.values())
     assert found.winner == "a"
 
 

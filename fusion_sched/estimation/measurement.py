@@ -12,6 +12,7 @@ from fusion_sched.estimation.informations import informations, pointwise, solved
 from fusion_sched.estimation.kinks import beliefs, towards_boundary
 from fusion_sched.estimation.settings import Settings
 from fusion_sched.estimation.smoothing import smoothed
+from fusion_sched.estimation.solver import at_sampling_accuracy
 from fusion_sched.estimation.tables import Pair, drawn_tables, shuffled_tables, stacked_tables
 from fusion_sched.pid import Solver
 
@@ -79,7 +80,7 @@ def solve_pairs(
             for world, pair, rng in zip(worlds, pairs, generators, strict=True)
         ]
     )
-    second = solved(np.concatenate([worlds, draws], axis=1), solver)
+    second = solved(np.concatenate([worlds, draws], axis=1), at_sampling_accuracy(solver))
     worlds_union, draws_union = np.split(union_of(second), [worlds.shape[1]], axis=1)
     gaps = np.maximum(*(d.solution.gap.numpy().max(1) for d in (first, second)))
     parts = [pointwise(first, k, pair, tables[k, 0]) for k, pair in enumerate(pairs)]

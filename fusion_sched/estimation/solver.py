@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from fusion_sched.pid import InteriorPoint, Scaling, Status
+from fusion_sched.pid import InteriorPoint, Scaling, Solver, Status
 from fusion_sched.pid.problem import Duals, Found
 
 CHUNK_BYTES = 2**24  # working memory of the interior point
+DRAWN_TOL = 1e-3  # bits
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,18 @@ class ScalingFirst:
 
     def _second(self) -> InteriorPoint:
         return InteriorPoint(tol=self.tol)
+
+
+def at_sampling_accuracy(solver: Solver) -> Solver:
+    """Return the solver for drawn tables: certified to no more than `DRAWN_TOL` bits.
+
+    Draws tell the bias and the scatter of an estimate, which are tens of times as large; the
+    samples' own table is solved to the tolerance that was asked for. Solvers whose tolerance is
+    not a certified gap stay as they are, or their own bias would not be measured.
+    """
+    if isinstance(solver, InteriorPoint | Scaling | ScalingFirst):
+        return replace(solver, tol=max(solver.tol, DRAWN_TOL))
+    return solver
 
 
 def _put(found: Found, places: Tensor, other: Found) -> None:
