@@ -129,8 +129,9 @@ def standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return values with the training split's mean and deviation taken out."""
     values = values.astype(np.float64)
     axes = {2: (0,), 4: (0, 2, 3)}.get(values.ndim, tuple(range(values.ndim)))
-    mean = values[train].mean(axis=axes, keepdims=True)
-    deviation = values[train].std(axis=axes, keepdims=True)
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        mean = values[train].mean(axis=axes, keepdims=True)
+        deviation = values[train].std(axis=axes, keepdims=True)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         raise ValueError(
             f"values up to {np.abs(values).max():.3g} overflow when they are standardised; rescale "
