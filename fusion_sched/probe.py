@@ -119,7 +119,7 @@ class PredictionsProbe:
 
 @dataclass(frozen=True)
 class PublishedProbe:
-    """The published probe (METHOD: arXiv 2509.20840's code), kept as a peer.
+    """The probe of the code published with arXiv 2509.20840, kept as a peer.
 
     The first ``samples`` of the train split in its own order, with its augmentation; rows scaled
     to unit length, 5 principal components, k-means with 20 clusters fitted anew at each probe

@@ -35,7 +35,7 @@ from fusion_sched.estimation import BIASES, Settings, clusters_for, estimate
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SIZES = [(6, 500), (6, 1280), (6, 6698), (28, 500), (28, 1280), (28, 6698)]  # classes, samples
-PUBLISHED = 20  # clusters per modality (METHOD.md 3.6)
+PUBLISHED = 20  # clusters per modality in the published code
 SPARSE = [(14, 28, 6698), (12, 6, 1280), (20, 6, 1280), (20, 28, 6698)]
 
 

@@ -94,7 +94,7 @@ def candidate_errors(planted: Planted, samples: int, trials: int) -> dict[str, A
 
 
 def _independent(counts: Array) -> Array:
-    """Q0: the same P(x1, y) and P(x2, y), the sources independent given y (ESTIMATION.md, 3)."""
+    """Q0: the same P(x1, y) and P(x2, y), the sources independent given y."""
     target = np.maximum(counts.sum((1, 2)), 1.0)
     product = np.einsum("biy,bjy->bijy", counts.sum(2), counts.sum(1)) / target[:, None, None]
     return np.asarray(product)

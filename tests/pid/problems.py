@@ -24,7 +24,7 @@ def gate(rule: Callable[..., object], *alphabets: int) -> Tensor:
 
 AND = 0.311278124459133  # its redundancy in bits: I(X1; Y) of an AND gate
 
-# name: (joint, redundancy, unique1, unique2, synergy); METHOD 7.2
+# name: (joint, redundancy, unique1, unique2, synergy); known in closed form
 GATES = {
     "and": (gate(lambda a, b: (a, b, a & b), 2, 2), AND, 0, 0, 0.5),
     "or": (gate(lambda a, b: (a, b, a | b), 2, 2), AND, 0, 0, 0.5),

@@ -41,7 +41,7 @@ def test_proxy_is_exact_on_gates_of_independent_or_equal_sources(name: str) -> N
 
 
 def test_proxy_on_and_is_off_as_measured() -> None:
-    """METHOD 3.2: (.082, .230, .230, .270) where (.311, 0, 0, .5) is right."""
+    """Known: (.082, .230, .230, .270) where (.311, 0, 0, .5) is right."""
     d = decompose(GATES["and"][0], Proxy())
     values = [float(getattr(d, atom)) for atom in ATOMS]
     assert values == pytest.approx([0.082, 0.230, 0.230, 0.270], abs=1e-3)
@@ -49,7 +49,7 @@ def test_proxy_on_and_is_off_as_measured() -> None:
 
 
 def test_published_behaves_as_published() -> None:
-    """METHOD 3.4: AND gives R .3079 U1 .0033 U2 .0009 S .4991 after 104 iterations."""
+    """Measured on the released code: AND gives R .3079 U1 .0033 U2 .0009 S .4991 after 104 iterations."""
     d = decompose(GATES["and"][0], Published())
     values = [float(getattr(d, atom)) for atom in ATOMS]
     assert values == pytest.approx([0.3079, 0.0033, 0.0009, 0.4991], abs=1e-3)
