@@ -95,7 +95,7 @@ def train_epoch(
     """Take one optimizer step per batch.
 
     Unimodal stage: the sum of the active modalities' cross-entropies. Joint stage: the fused
-    cross-entropy plus ``unimodal_weight`` times the sum of all modalities' (the published code: 0.6).
+    cross-entropy plus ``unimodal_weight`` times the sum of all modalities'.
 
     Raises:
         FloatingPointError: a loss that is NaN or infinite.

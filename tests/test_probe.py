@@ -250,7 +250,7 @@ def test_predictions_are_their_own_clusters() -> None:
 
 
 def test_the_published_probe_takes_noise_for_synergy() -> None:
-    """Known of the published code: about 1.0 bit for six classes on 1,280 samples without information."""
+    """About 1.0 bit for six classes on 1,280 samples that hold no information."""
     rng = np.random.default_rng(0)
     views = {m: torch.as_tensor(rng.normal(size=(1280, 64))) for m in ("a", "b")}
     seen = Embedded(views, {}, torch.as_tensor(rng.integers(0, 6, 1280)))

@@ -49,7 +49,7 @@ def test_proxy_on_and_is_off_as_measured() -> None:
 
 
 def test_published_behaves_as_published() -> None:
-    """Measured on the released code: AND gives R .3079 U1 .0033 U2 .0009 S .4991 after 104 iterations."""
+    """The released code on AND: R .3079 U1 .0033 U2 .0009 S .4991 after 104 iterations."""
     d = decompose(GATES["and"][0], Published())
     values = [float(getattr(d, atom)) for atom in ATOMS]
     assert values == pytest.approx([0.3079, 0.0033, 0.0009, 0.4991], abs=1e-3)
