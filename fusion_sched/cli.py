@@ -141,9 +141,10 @@ def pid(
 ) -> None:
     """Decompose the information in your own arrays, with error bars.
 
-    An .npz holds a joint distribution p (n1, n2, ny), decomposed exactly, or one array per
-    modality (integer labels, or float embeddings that are clustered here) and the label y. A .csv
-    has a header; every distinct value of a column is one symbol.
+    An .npz holds a joint distribution p (n1, n2, ny), decomposed exactly, or
+    one array per modality (integer labels, or float embeddings, which are
+    clustered here) and the label y. A .csv has a header; every distinct value
+    of a column is one symbol.
     """
     from fusion_sched import inspection
 
