@@ -49,6 +49,17 @@ def pick_clusters(clusters: int | str, samples: int, classes: int, most: int) ->
     return count
 
 
+def coarseness(count: int, samples: int, classes: int) -> tuple[str, ...]:
+    """Return a warning where the samples allow fewer clusters than there are classes."""
+    if count >= classes:
+        return ()
+    return (
+        f"{samples} samples allow {count} clusters per modality for {classes} classes, which "
+        f"cannot tell all of them apart: information is a coarse lower bound; about "
+        f"{classes**3:,} samples would allow {classes} clusters",
+    )
+
+
 def cluster_all(
     embeddings: Mapping[str, np.ndarray],
     count: int,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -15,6 +15,7 @@ from fusion_sched.clustering import (
     Clustered,
     Memory,
     cluster_all,
+    coarseness,
     pick_clusters,
     renumbered,
     together,
@@ -79,7 +80,11 @@ class KMeansProbe:
             arrays = {m: e.numpy() for m, e in seen.embeddings.items()}
             clustered, centres = cluster_all(arrays, count, self.components, self.seed, memory)
             settings = Settings(self.bias, self.resamples, self.shuffles)
-            return measured(clustered, seen, settings, solver, self.seed, memory, centres, started)
+            diagnosis, memory = measured(
+                clustered, seen, settings, solver, self.seed, memory, centres, started
+            )
+            notes = coarseness(count, len(labels), classes) if self.clusters == "auto" else ()
+            return replace(diagnosis, warnings=(*diagnosis.warnings, *notes)), memory
 
 
 @dataclass(frozen=True)

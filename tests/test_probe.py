@@ -217,6 +217,18 @@ def test_too_few_samples_per_cell_are_said() -> None:
     assert "12 x 12" in found.warnings[0]
 
 
+def test_fewer_clusters_than_classes_are_said() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 28, 1280)
+    views = {"a": embedded(y, 1, 0.5), "b": embedded(y, 2, 0.5)}
+    found = probed(views, y, clusters="auto")
+    assert found.clusters == {"a": 6, "b": 6}
+    assert len(found.warnings) == 1
+    assert "6 clusters" in found.warnings[0]
+    assert "21,952 samples" in found.warnings[0]
+    assert probed(views, y % 6, clusters="auto").warnings == ()
+
+
 def test_warm_starts_keep_the_clustering_where_nothing_moves() -> None:
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(400, 6))
