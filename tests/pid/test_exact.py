@@ -165,3 +165,21 @@ def test_thousands_of_joints_with_masses_over_sixteen_decades() -> None:
     d = decompose(p)
     assert float(d.solution.gap.max()) <= 1e-6
     assert float(d.solution.marginal_error.max()) <= 1e-12
+
+
+def test_nearly_pure_joints_with_faint_cells_converge() -> None:
+    """Each class in one cell, and noise over sixteen decades: what late training looks like."""
+    generator = torch.Generator().manual_seed(0)
+    joints = []
+    for _ in range(200):
+        symbols = int(torch.randint(3, 11, (1,), generator=generator))
+        places = torch.randint(0, symbols, (2, 10), generator=generator)
+        joint = torch.zeros(10, 10, 10, dtype=torch.float64)
+        joint[places[0], places[1], torch.arange(10)] = torch.rand(10, generator=generator).double()
+        bend = float(torch.rand(1, generator=generator))
+        faint = 10 ** (-16 * torch.rand(10, 10, 10, generator=generator).double() ** bend)
+        present = torch.rand(10, 10, 10, generator=generator) < 0.4
+        joints.append(joint + 0.05 * faint * present)
+    found = decompose(torch.stack(joints), normalise=True)  # raises where one does not converge
+    assert float(found.solution.gap.max()) <= 1e-6
+    assert float(found.solution.marginal_error.max()) < 1e-12
