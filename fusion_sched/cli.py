@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 import fusion_sched
 
@@ -60,13 +61,6 @@ def fail(message: str, code: int) -> None:
     """Print one error and leave."""
     errors.print(f"[bold red]error:[/] {escape(message)}")
     sys.exit(code)
-
-
-def escape(text: str) -> str:
-    """Return text whose brackets rich does not read as markup."""
-    from rich.markup import escape as escape_markup
-
-    return escape_markup(text)
 
 
 def show_version(wanted: bool) -> None:

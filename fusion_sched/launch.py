@@ -62,7 +62,7 @@ def train(arguments: list[str]) -> None:
         if before is not None:
             os.environ[FULL_ERROR] = before
     if len(failures) > 1:
-        raise ValueError("\n".join(map(str, failures)))
+        raise ValueError("\n".join(map(str, failures))) from failures[0]
     if failures:
         raise failures[0]
 
@@ -72,7 +72,9 @@ def describe_failure(error: Exception) -> Exception:
     hydra_cfg = HydraConfig.get()
     if hydra_cfg.mode != RunMode.MULTIRUN:
         return error
-    return ValueError(f"job {hydra_cfg.job.num} ({hydra_cfg.job.override_dirname}): {error}")
+    failure = ValueError(f"job {hydra_cfg.job.num} ({hydra_cfg.job.override_dirname}): {error}")
+    failure.__cause__ = error  # for those who ask for the traceback
+    return failure
 
 
 def plain_console() -> Console:

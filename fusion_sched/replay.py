@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from fusion_sched.controllers import within_stage1
 from fusion_sched.trace import Trace, diagnosis_from
-from fusion_sched.types import Controller, Decision, Diagnosis, Observation, Stage
+from fusion_sched.types import Controller, Decision, Diagnosis, Observation
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,7 @@ def replay(trace: Trace, controller: Controller) -> list[Step]:
         last = epoch + 1 >= longest
         seen = Observation(epoch, latest, epoch in diagnoses, validation.get(epoch, {}), last)
         before = decision.stage
-        state, decision = controller.step(state, seen)
-        if last and not decision.stage.joint:
-            everyone = Stage(tuple(start["modalities"]), joint=True)
-            decision = Decision(everyone, f"stage 1 has taken its {longest} epochs")
+        state, decision = within_stage1(controller, state, seen, list(start["modalities"]))
         if decision.stage != before:
             steps.append(Step(epoch, decision))
     return steps

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from fusion_sched import checkpoint
 from fusion_sched.engine import EpochOrder, Loader, make_loader
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.pid.problem import Solver
+from fusion_sched.pid import Solver
 from fusion_sched.runtime import seed_for
 from fusion_sched.schedules import Schedule
 from fusion_sched.trace import (
@@ -127,7 +127,7 @@ class Run:
     scheduler: LRScheduler
 
     @property
-    def last_epoch(self) -> int:
+    def total_epochs(self) -> int:
         """Number of epochs over both stages, were stage 2 to start now."""
         plan = self.parts
         used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
@@ -276,12 +276,10 @@ def check_same_run(parts: Parts, folder: Path) -> None:
             f"the configuration of {folder} differs from the one its trace began with, in "
             f"{', '.join(changed)}; bring .hydra/config.yaml back or start a new run"
         )
-    splits = parts.splits
-    now = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    for name, split in now.items():
-        if split.fingerprint() != start["fingerprint"][name]:
+    for name, now in parts.splits.fingerprints().items():
+        if now != start["fingerprint"][name]:
             raise ValueError(
-                f"the {name} split has fingerprint {split.fingerprint()}, but the run in {folder} "
-                f"began with {start['fingerprint'][name]}: the data has changed, so it cannot go "
-                "on; bring the data back or start a new run"
+                f"the {name} split has fingerprint {now}, but the run in {folder} began with "
+                f"{start['fingerprint'][name]}: the data has changed, so it cannot go on; bring "
+                "the data back or start a new run"
             )

@@ -34,7 +34,6 @@ class TraceWriter:
         self._show = show
         self.lines = keep_lines
         self._started = time.perf_counter() - elapsed
-        self._lock = lock(run_dir)
         kept = self._first_lines(keep_lines)
         temporary = self.path.with_suffix(".tmp")
         temporary.write_text("".join(kept), encoding="utf-8")
@@ -72,9 +71,8 @@ class TraceWriter:
         self._show(record)
 
     def close(self) -> None:
-        """Close the file and let others have the folder."""
+        """Close the file."""
         self._file.close()
-        self._lock.close()
 
 
 def lock(run_dir: Path) -> TextIO:

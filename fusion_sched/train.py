@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_sched import checkpoint
+from fusion_sched.controllers import within_stage1
 from fusion_sched.engine import EpochLog, Evaluation, embed, evaluate, train_epoch
 from fusion_sched.protocol import protocol_of
 from fusion_sched.run import (
@@ -19,7 +20,7 @@ from fusion_sched.run import (
     save,
 )
 from fusion_sched.runtime import describe_device, git_revision, seed_everything, seed_for, versions
-from fusion_sched.trace import TraceWriter, diagnosis_fields, stage_fields
+from fusion_sched.trace import TraceWriter, diagnosis_fields, lock, stage_fields
 from fusion_sched.types import FUSED, Decision, Observation, Stage
 
 BEFORE = -1
@@ -34,18 +35,20 @@ def train(parts: Parts, folder: Path, show: Show) -> dict[str, Any]:
 
     Raises:
         FloatingPointError: a loss that is not finite.
-        ValueError: a checkpoint that is damaged or belongs to other data.
+        ValueError: a checkpoint that is damaged or belongs to other data, or a folder that another
+            process is training in.
     """
-    run = go_on(parts, folder, show) or begin(parts, folder, show)
-    try:
-        return follow(run)
-    finally:
-        run.trace.close()
+    with lock(folder):  # before anything is read: another process may be writing it
+        run = go_on(parts, folder, show) or begin(parts, folder, show)
+        try:
+            return follow(run)
+        finally:
+            run.trace.close()
 
 
 def follow(run: Run) -> dict[str, Any]:
     """Take the run from where it is to its end; return the result event."""
-    while not (run.state.stage.joint and run.state.epoch >= run.last_epoch):
+    while not (run.state.stage.joint and run.state.epoch >= run.total_epochs):
         log, seconds = train_one(run)
         validation = evaluate(run.parts.model, run.loaders.validation)
         record_epoch(run, log, validation, seconds)
@@ -82,13 +85,12 @@ def begin(parts: Parts, folder: Path, show: Show) -> Run:
 def start_fields(parts: Parts, folder: Path) -> dict[str, Any]:
     """Return what a reader of the trace must know of the run."""
     splits = parts.splits
-    named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    fingerprint = {name: split.fingerprint() for name, split in named.items()}
+    fingerprint = splits.fingerprints()
     fields = {
         "run": folder.name,
         "modalities": {m: list(shape) for m, shape in splits.shapes.items()},
         "classes": list(splits.classes),
-        "split_sizes": {name: len(split) for name, split in named.items()},
+        "split_sizes": {name: len(split) for name, split in splits.by_name().items()},
         "fingerprint": fingerprint,
         **protocol_of(parts.config, fingerprint),
         "facts": dict(splits.facts),
@@ -157,16 +159,20 @@ def decide(run: Run, validation: dict[str, float], fresh: bool) -> None:
     state = run.state
     last = state.unimodal_epochs >= run.parts.stage1.epochs
     seen = Observation(state.epoch, state.diagnosis, fresh, validation, last)
-    state.controller, decision = run.parts.controller.step(state.controller, seen)
-    if last and not decision.stage.joint:
-        everyone = Stage(run.parts.model.modalities, joint=True)
-        decision = Decision(everyone, f"stage 1 has taken its {state.unimodal_epochs} epochs")
+    state.controller, decision = within_stage1(
+        run.parts.controller, state.controller, seen, run.parts.model.modalities
+    )
     if decision.keep:
         state.peak = keep_weights(run, "peak")
     if decision.stage == state.stage:
         return
     before = state.stage
-    if decision.restore and state.peak is not None:
+    if decision.restore:
+        if state.peak is None:
+            raise ValueError(
+                f"{type(run.parts.controller).__name__} wants weights restored that it never asked "
+                "to keep: its decisions must say keep=True before they say restore=True"
+            )
         content = checkpoint.load(run.weights / state.peak, run.parts.device)
         run.parts.model.load_state_dict(content["model"])
         state.memory = {}  # of weights that are no more

@@ -82,6 +82,14 @@ class Splits:
     classes: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def by_name(self) -> dict[str, Samples]:
+        """Return the three disjoint splits."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return the hash of each split's content."""
+        return {name: split.fingerprint() for name, split in self.by_name().items()}
+
 
 class Dataset(Protocol):
     """Knobs in the object, data in the call."""

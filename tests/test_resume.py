@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from fusion_sched import checkpoint
+from fusion_sched.trace import lock
 from fusion_sched.train import train
 
 from .conftest import make_parts, of, read_events, run_once, timeless
@@ -184,3 +185,13 @@ def test_only_weights_that_are_referred_to_stay(uninterrupted: Path) -> None:
     names = {path.name for path in (uninterrupted / "checkpoint").iterdir()}
     last = checkpoint.load(uninterrupted / "checkpoint" / "last.pt", torch.device("cpu"))
     assert names == {"last.pt", last["state"]["best"], last["state"]["peak"]}
+
+
+def test_a_folder_in_training_is_left_alone(tmp_path: Path) -> None:
+    """A second process neither reads nor cuts what the first is writing."""
+    folder = tmp_path / "run"
+    interrupted_after(folder, 9)
+    before = (folder / "trace.jsonl").read_text()
+    with lock(folder), pytest.raises(ValueError, match="another process is training"):
+        train(make_parts(*OPTIONS), folder, lambda event: None)
+    assert (folder / "trace.jsonl").read_text() == before

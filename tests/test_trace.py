@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.trace import START_KEYS, TraceWriter, read_trace
+from fusion_sched.trace import START_KEYS, TraceWriter, lock, read_trace
 
 START: dict[str, Any] = dict.fromkeys(START_KEYS, "")
 
@@ -51,8 +51,6 @@ def test_a_folder_without_a_trace_is_named(tmp_path: Path) -> None:
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
-    first = TraceWriter(tmp_path, lambda event: None)
-    with pytest.raises(ValueError, match="another process is training"):
-        TraceWriter(tmp_path, lambda event: None)
-    first.close()
-    TraceWriter(tmp_path, lambda event: None).close()
+    with lock(tmp_path), pytest.raises(ValueError, match="another process is training"):
+        lock(tmp_path)
+    lock(tmp_path).close()

@@ -1,16 +1,18 @@
 """The two stages: freezing, budgets, schedules, selection without a look at the test labels."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from fusion_sched.controllers import jointly, unimodal
 from fusion_sched.engine import Batches, EpochOrder, macro_f1, make_loader, train_epoch
 from fusion_sched.run import make_loaders, stratified_choice
 from fusion_sched.train import train
-from fusion_sched.types import Stage
+from fusion_sched.types import ControllerState, Decision, Observation, Stage
 
 from .conftest import make_parts, of, run_once, timeless
 
@@ -219,3 +221,20 @@ def test_a_held_out_slice_is_not_trained_on(tmp_path: Path) -> None:
     assert not trained & probed
     with pytest.raises(ValueError, match="held_out takes"):
         make_loaders(make_parts("probe.source=held_out", "probe.samples=900"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Forgetful:
+    """Asks for weights back that it never asked to keep."""
+
+    def init(self, modalities: Sequence[str]) -> tuple[ControllerState, Decision]:
+        return {}, Decision(unimodal(modalities), "alone")
+
+    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+        return state, Decision(jointly(["gray", "colored"]), "back", restore=True)
+
+
+def test_weights_that_were_not_kept_cannot_be_restored(tmp_path: Path) -> None:
+    parts = dataclasses.replace(make_parts(*QUICK), controller=Forgetful())
+    with pytest.raises(ValueError, match="Forgetful wants weights restored"):
+        train(parts, tmp_path, lambda event: None)

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from math import hypot
 
-from fusion_sched.types import Measure, Stage
+from fusion_sched.types import (
+    Controller,
+    ControllerState,
+    Decision,
+    Measure,
+    Observation,
+    Stage,
+)
 
 NORMAL_95 = 1.96
 """Half the width of a 95 % interval, in standard errors."""
@@ -17,6 +24,17 @@ def unimodal(modalities: Sequence[str]) -> Stage:
 def jointly(modalities: Sequence[str]) -> Stage:
     """Return the joint stage."""
     return Stage(tuple(modalities), joint=True)
+
+
+def within_stage1(
+    controller: Controller, state: ControllerState, seen: Observation, modalities: Sequence[str]
+) -> tuple[ControllerState, Decision]:
+    """Ask the controller; after the last epoch of stage 1 joint training starts in any case."""
+    state, decision = controller.step(state, seen)
+    if seen.last and not decision.stage.joint:
+        reason = f"stage 1 has taken its {seen.epoch + 1} epochs"
+        decision = Decision(jointly(modalities), reason, decision.keep)
+    return state, decision
 
 
 def clear_difference(now: Measure, before: float, before_error: float) -> bool:
