@@ -40,7 +40,7 @@ def build(cfg: DictConfig) -> Parts:
     seed_everything(seed_for(cfg.seed, "weights"))
     return Parts(
         splits=splits,
-        model=build_model(cfg, splits).to(device),
+        model=place(cfg, build_model(cfg, splits), device),
         probe=probe,
         solver=solver,
         controller=controller,
@@ -51,6 +51,7 @@ def build(cfg: DictConfig) -> Parts:
         batch_size=cfg.batch_size,
         seed=cfg.seed,
         device=device,
+        workers=cfg.workers,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
     )
 
@@ -63,7 +64,10 @@ def build_controller(cfg: DictConfig) -> Controller:
 def check_values(cfg: DictConfig) -> None:
     """Raise where a number anywhere is not finite, or one at the top is impossible."""
     check_finite("", OmegaConf.to_container(cfg))
-    least = {"batch_size": 1, "threads": 1, "stage1.epochs": 1, "stage2.epochs": 1, "seed": 0}
+    least = {
+        "batch_size": 1, "threads": 1, "workers": 0, "stage1.epochs": 1, "stage2.epochs": 1,
+        "seed": 0,
+    }  # fmt: skip
     for key, smallest in least.items():
         value = OmegaConf.select(cfg, key)
         if not smallest <= value < 2**31:
@@ -107,7 +111,19 @@ def build_model(cfg: DictConfig, splits: Splits) -> MultimodalNetwork:
     }
     sizes = embedding_sizes(encoders, splits.shapes)
     heads = {m: nn.Linear(size, classes) for m, size in sizes.items()}
-    return MultimodalNetwork(encoders, heads, make(cfg, "fusion", sizes=sizes, classes=classes))
+    fusion = make(cfg, "fusion", sizes=sizes, classes=classes)
+    return MultimodalNetwork(encoders, heads, fusion, cfg.precision)
+
+
+def place(cfg: DictConfig, model: MultimodalNetwork, device: torch.device) -> MultimodalNetwork:
+    """Put the model on the device, in the layout and with the compiler that are asked for."""
+    model = model.to(device)
+    if cfg.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if cfg.compile:
+        for encoder in model.encoders.values():
+            encoder.compile()  # in place, so that parameter names stay as they are
+    return model
 
 
 def encoder_key(cfg: DictConfig, modality: str, splits: Splits) -> str:

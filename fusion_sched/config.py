@@ -45,6 +45,10 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     threads: int = 1
+    workers: int = 0
+    precision: str = "float32"
+    channels_last: bool = False
+    compile: bool = False
 
 
 def register() -> None:

@@ -1,79 +1,15 @@
-"""Plain functions over a model and a loader: train an epoch, evaluate, embed."""
+"""Plain functions over a model and batches on its device: train an epoch, evaluate, embed."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Sampler
 
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.runtime import seed_for
-from fusion_sched.types import FUSED, Batch, Embedded, Samples, Stage
-
-Loader = DataLoader[Batch]
-
-
-class EpochOrder(Collection[int]):
-    """These positions in an order that depends on (seed, epoch) alone."""
-
-    def __init__(self, positions: Sequence[int], seed: int) -> None:
-        self.positions, self.seed, self.epoch = positions, seed, 0
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def __contains__(self, position: object) -> bool:
-        return position in self.positions
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(seed_for(self.seed, "order", self.epoch))
-        for place in torch.randperm(len(self.positions), generator=generator).tolist():
-            yield self.positions[place]
-
-
-class Batches(Sampler[list[int]]):
-    """The positions of an order, ``size`` at a time; a last one alone joins the batch before it.
-
-    BatchNorm cannot train on a single sample, and no sample should be left out for it.
-    """
-
-    def __init__(self, order: Collection[int], size: int) -> None:
-        self.order, self.size = order, size
-
-    def __len__(self) -> int:
-        count, rest = divmod(len(self.order), self.size)
-        return count + (rest > 1 or (rest == 1 and count == 0))
-
-    def __iter__(self) -> Iterator[list[int]]:
-        positions = list(self.order)
-        batches = len(self)
-        for number in range(batches):
-            end = len(positions) if number == batches - 1 else (number + 1) * self.size
-            yield positions[number * self.size : end]
-
-
-def make_loader(samples: Samples, batch_size: int, order: Collection[int] | None = None) -> Loader:
-    """Return a loader of batches, in the given order or in the split's own."""
-    return DataLoader(
-        samples,  # type: ignore[arg-type]
-        batch_sampler=Batches(range(len(samples)) if order is None else order, batch_size),
-        collate_fn=as_is,  # type: ignore[arg-type]
-        generator=torch.Generator().manual_seed(0),
-    )
-
-
-def as_is(batch: Batch) -> Batch:
-    """Pass on what ``Samples.__getitems__`` has already made a batch."""
-    return batch
-
-
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """Move a batch."""
-    inputs = {m: x.to(device, non_blocking=True) for m, x in batch.inputs.items()}
-    return Batch(inputs, batch.y.to(device, non_blocking=True), batch.index)
+from fusion_sched.types import FUSED, Batch, Embedded, Stage
 
 
 @dataclass
@@ -87,7 +23,7 @@ class EpochLog:
 
 def train_epoch(
     model: MultimodalNetwork,
-    loader: Loader,
+    loader: Iterable[Batch],
     optimizer: Optimizer,
     stage: Stage,
     unimodal_weight: float,
@@ -100,13 +36,11 @@ def train_epoch(
     Raises:
         FloatingPointError: a loss that is NaN or infinite.
     """
-    device = next(model.parameters()).device
     model.train_only(stage.active, stage.joint)
     loss_sums: dict[str, Tensor] = {}
     correct: dict[str, Tensor] = {}
     samples = 0
     for batch in loader:
-        batch = to_device(batch, device)
         logits = stage_logits(model, batch, stage)
         losses = {name: cross_entropy(out, batch.y) for name, out in logits.items()}
         total = weighted_sum(losses, unimodal_weight if stage.joint else 1.0)
@@ -177,36 +111,36 @@ def macro_f1(predicted: Tensor, y: Tensor) -> float:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, loader: Loader) -> Evaluation:
+def evaluate(model: nn.Module, loader: Iterable[Batch]) -> Evaluation:
     """Predict every sample with every head, in evaluation mode."""
-    device = next(model.parameters()).device
     model.eval()
     predictions: dict[str, list[Tensor]] = {}
     labels = []
     for batch in loader:
-        outputs = model(to_device(batch, device).inputs)
+        outputs = model(batch.inputs)
         for name, logits in {**outputs.unimodal, FUSED: outputs.logits}.items():
-            predictions.setdefault(name, []).append(logits.argmax(dim=1).cpu())
+            predictions.setdefault(name, []).append(logits.argmax(dim=1))
         labels.append(batch.y)
-    return Evaluation({m: torch.cat(parts) for m, parts in predictions.items()}, torch.cat(labels))
+    # The one device sync: nothing is copied before the last batch is under way.
+    return Evaluation(joined(predictions), torch.cat(labels).cpu())
 
 
 @torch.no_grad()
-def embed(model: nn.Module, loader: Loader) -> Embedded:
+def embed(model: nn.Module, loader: Iterable[Batch]) -> Embedded:
     """Return every sample's embeddings and unimodal predictions, in evaluation mode."""
-    device = next(model.parameters()).device
     model.eval()
     embeddings: dict[str, list[Tensor]] = {}
     predictions: dict[str, list[Tensor]] = {}
     labels = []
     for batch in loader:
-        outputs = model(to_device(batch, device).inputs)
+        outputs = model(batch.inputs)
         for name, values in outputs.embeddings.items():
-            embeddings.setdefault(name, []).append(values.cpu())
-            predictions.setdefault(name, []).append(outputs.unimodal[name].argmax(dim=1).cpu())
+            embeddings.setdefault(name, []).append(values)
+            predictions.setdefault(name, []).append(outputs.unimodal[name].argmax(dim=1))
         labels.append(batch.y)
-    return Embedded(
-        {m: torch.cat(parts) for m, parts in embeddings.items()},
-        {m: torch.cat(parts) for m, parts in predictions.items()},
-        torch.cat(labels),
-    )
+    return Embedded(joined(embeddings), joined(predictions), torch.cat(labels).cpu())
+
+
+def joined(parts: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
+    """Join each name's batches, on the CPU."""
+    return {name: torch.cat(values).cpu() for name, values in parts.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched import checkpoint
-from fusion_sched.engine import EpochOrder, Loader, make_loader
+from fusion_sched.loading import EpochOrder, Loader
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.pid import Solver
 from fusion_sched.runtime import seed_for
@@ -76,6 +77,7 @@ class Parts:
     batch_size: int
     seed: int
     device: torch.device
+    workers: int
     config: dict[str, Any]
 
 
@@ -145,11 +147,12 @@ def make_loaders(parts: Parts) -> Loaders:
     source, chosen = choose_probe_samples(splits, parts.probe, parts.seed)
     held_out = set(chosen) if parts.probe.source == "held_out" else set()
     order = EpochOrder([i for i in range(len(splits.train)) if i not in held_out], parts.seed)
+    make = partial(Loader, device=parts.device, workers=parts.workers, finish=splits.finish)
     return Loaders(
-        train=make_loader(splits.train, size, order),
-        validation=make_loader(splits.validation, size),
-        test=make_loader(splits.test, size),
-        probe=make_loader(source, size, chosen),
+        train=make(splits.train, size, order, augment=splits.augment),
+        validation=make(splits.validation, size),
+        test=make(splits.test, size),
+        probe=make(source, size, chosen),
         order=order,
     )
 

@@ -1,10 +1,10 @@
 """The nouns everyone shares: a batch, a model's outputs, a stage, a diagnosis, a decision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 FUSED = "fused"
 
@@ -70,9 +70,19 @@ class Samples(Protocol):
         """Return a hash of the split's content."""
 
 
+def as_is(batch: Batch) -> Batch:
+    """Return the batch itself."""
+    return batch
+
+
 @dataclass(frozen=True)
 class Splits:
-    """What a dataset loads: three disjoint splits and a view of train without augmentation."""
+    """What a dataset loads: three disjoint splits and a view of train without augmentation.
+
+    ``finish`` turns a batch of any split, once it is on the device, into network inputs of
+    ``shapes``; ``augment`` then changes a training batch at random, drawing from a generator on
+    the CPU alone. Both are for work that is cheaper on the device than in loader processes.
+    """
 
     train: Samples
     validation: Samples
@@ -81,6 +91,8 @@ class Splits:
     shapes: Mapping[str, tuple[int, ...]]
     classes: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    finish: Callable[[Batch], Batch] = as_is
+    augment: Callable[[Batch, Generator], Batch] | None = None
 
     def by_name(self) -> dict[str, Samples]:
         """Return the three disjoint splits."""

@@ -85,7 +85,8 @@ def test_top_level_keys_are_frozen() -> None:
     """A new key needs a caller; it is added here on purpose."""
     assert set(make_config()) == set(TrainConfig.__dataclass_fields__) == {
         "dataset", "encoder", "fusion", "probe", "solver", "controller", "stage1", "stage2",
-        "equal_budget", "batch_size", "seed", "device", "threads",
+        "equal_budget", "batch_size", "seed", "device", "threads", "workers", "precision",
+        "channels_last", "compile",
     }  # fmt: skip
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from fusion_sched.controllers import jointly, unimodal
-from fusion_sched.engine import Batches, EpochOrder, macro_f1, make_loader, train_epoch
+from fusion_sched.engine import macro_f1, train_epoch
+from fusion_sched.loading import Batches, EpochOrder, Loader
 from fusion_sched.run import make_loaders, stratified_choice
 from fusion_sched.train import train
 from fusion_sched.types import ControllerState, Decision, Observation, Stage
@@ -32,7 +33,7 @@ def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
     """No parameter, BatchNorm statistic or optimizer state of it moves; the active one's do."""
     parts = make_parts(f"optimizer@stage1.optimizer={optimizer}", "encoder=small_cnn")
     order = EpochOrder(range(len(parts.splits.train)), 0)
-    loader = make_loader(parts.splits.train, 64, order)
+    loader = Loader(parts.splits.train, 64, order)
     stepper = parts.stage1.optimizer(parts.model.parameters())
     train_epoch(parts.model, loader, stepper, Stage(("gray", "colored")), 0.6)
     paused = [p for part in (parts.model.encoders["colored"], parts.model.heads["colored"])
@@ -52,7 +53,7 @@ def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
 
 def test_stage_2_trains_fusion_and_everything_else() -> None:
     parts = make_parts()
-    loader = make_loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
+    loader = Loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
     before = snapshot(parts.model)
     stepper = parts.stage2.optimizer(parts.model.parameters())
     log = train_epoch(parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), 0.6)
@@ -63,7 +64,7 @@ def test_stage_2_trains_fusion_and_everything_else() -> None:
 def test_the_joint_loss_weighs_the_unimodal_losses() -> None:
     """With weight 0 the heads, which only the unimodal losses reach, do not move."""
     parts = make_parts("stage2.unimodal_weight=0", "stage2.optimizer.weight_decay=0")
-    loader = make_loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
+    loader = Loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
     before = snapshot(parts.model)
     stepper = parts.stage2.optimizer(parts.model.parameters())
     train_epoch(parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), 0.0)

@@ -114,7 +114,9 @@ def splits_from_arrays(
         for name in SPLIT_NAMES
     }  # fmt: skip
     return Splits(
-        **parts,
+        train=parts["train"],
+        validation=parts["validation"],
+        test=parts["test"],
         plain_train=parts["train"],
         shapes={m: tuple(values.shape[1:]) for m, values in inputs.items()},
         classes=tuple(classes),

@@ -7,18 +7,28 @@ from torch import Tensor, nn
 
 from fusion_sched.types import Outputs
 
+PRECISIONS = ("float32", "bf16")
+
 
 class MultimodalNetwork(nn.Module):
     """Encoders by modality name, a linear head on each embedding, and a fusion module.
 
     ``encoders``: modality → module mapping ``(B, *shape)`` to ``(B, size)``; ``heads`` alike to
-    ``(B, classes)``; ``fusion`` maps the dict of embeddings to ``(B, classes)``.
+    ``(B, classes)``; ``fusion`` maps the dict of embeddings to ``(B, classes)``. ``precision`` is
+    ``"float32"``, or ``"bf16"`` for automatic mixed precision; outputs are float32 either way.
     """
 
     def __init__(
-        self, encoders: Mapping[str, nn.Module], heads: Mapping[str, nn.Module], fusion: nn.Module
+        self,
+        encoders: Mapping[str, nn.Module],
+        heads: Mapping[str, nn.Module],
+        fusion: nn.Module,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision is {precision!r}, expected one of {list(PRECISIONS)}")
+        self.precision = precision
         self.encoders = nn.ModuleDict(encoders)
         self.heads = nn.ModuleDict(heads)
         self.fusion = fusion
@@ -30,14 +40,22 @@ class MultimodalNetwork(nn.Module):
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Outputs:
         """Return fused and unimodal logits, and the embeddings."""
-        embeddings = {m: encoder(inputs[m]) for m, encoder in self.encoders.items()}
-        unimodal = {m: self.heads[m](e) for m, e in embeddings.items()}
-        return Outputs(self.fusion(embeddings), unimodal, embeddings)
+        with self.arithmetic(inputs):
+            embeddings = {m: encoder(inputs[m]) for m, encoder in self.encoders.items()}
+            unimodal = {m: self.heads[m](e).float() for m, e in embeddings.items()}
+            fused = self.fusion(embeddings).float()
+        return Outputs(fused, unimodal, {m: e.float() for m, e in embeddings.items()})
 
     def unimodal_logits(self, inputs: Mapping[str, Tensor], modality: str) -> Tensor:
         """Return one modality's logits ``(B, classes)``; the others are not run at all."""
-        out: Tensor = self.heads[modality](self.encoders[modality](inputs[modality]))
-        return out
+        with self.arithmetic(inputs):
+            out: Tensor = self.heads[modality](self.encoders[modality](inputs[modality]))
+        return out.float()
+
+    def arithmetic(self, inputs: Mapping[str, Tensor]) -> torch.autocast:
+        """Return the context in which the layers compute."""
+        device = next(iter(inputs.values())).device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16")
 
     def train_only(self, active: Collection[str], joint: bool) -> None:
         """Put the active parts into training mode and freeze the rest.

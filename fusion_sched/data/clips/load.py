@@ -1,0 +1,186 @@
+"""From a dataset of clips to the splits a run trains on."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from fusion_sched.data.clips.prepare import prepare
+from fusion_sched.data.clips.store import Store, short_hash
+from fusion_sched.data.clips.types import Clip, ClipDataset, Fault, Listing, Modality
+from fusion_sched.data.clips.views import draw_views
+from fusion_sched.data.memory import SPLIT_NAMES
+from fusion_sched.types import Batch, Splits
+
+STORES = ".fusion_sched"
+"""Folder of prepared data under a dataset's root, where ``store`` names none."""
+SHOWN = 5
+"""Faults that an error shows in full."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One split of a store. ``rows`` ``(N,)`` are its rows; ``identity`` is hashed with the labels
+    into the split's fingerprint.
+    """
+
+    store: Store
+    modalities: tuple[str, ...]
+    rows: np.ndarray
+    labels: Tensor
+    identity: str
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.rows)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """Return stored values of these samples, not yet finished, as one batch."""
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        rows = self.rows[indices]
+        inputs = {name: self.store.read(name, rows) for name in self.modalities}
+        return Batch(inputs, self.labels[index], index)
+
+    def fingerprint(self) -> str:
+        """Return a hash over settings, clip ids, sizes of their files, and labels."""
+        return short_hash([self.identity, *map(str, self.labels.tolist())])
+
+
+def prepare_clips(
+    dataset: ClipDataset, listing: Listing, workers: int | None = None
+) -> tuple[Store, dict[str, Modality]]:
+    """Return the dataset's store and modalities; a bar on the terminal shows the decoding."""
+    modalities = dataset.modalities(listing)
+    folder = Path(dataset.store) if dataset.store else Path(dataset.root) / STORES
+    with progress_bar(f"preparing {dataset.source.name}") as progress:
+        store = prepare(folder, dataset.source.name, listing.clips, modalities, progress, workers)
+    return store, modalities
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows how many of how many are done, on standard error."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def load_clips(dataset: ClipDataset) -> Splits:
+    """Return the splits of a dataset of clips; its store is made where it is missing.
+
+    Raises:
+        ValueError: damaged clips, unless ``on_error`` is ``"skip"``; a split without clips.
+        FileNotFoundError: the data is not under ``root``.
+    """
+    if dataset.on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error is {dataset.on_error!r}, expected 'raise' or 'skip'")
+    listing = dataset.listing()
+    store, modalities = prepare_clips(dataset, listing)
+    faults = [*(fault for fault in listing.faults if fault.fatal), *store.faults]
+    if faults and dataset.on_error == "raise":
+        raise ValueError(describe_damage(dataset, faults))
+    damaged = {fault.clip for fault in store.faults}
+    usable = [clip for clip in listing.clips if clip.id not in damaged]
+    check_splits(usable, listing.classes)
+    parts = {name: stored_split(store, modalities, usable, name) for name in SPLIT_NAMES}
+    return Splits(
+        train=parts["train"],
+        validation=parts["validation"],
+        test=parts["test"],
+        plain_train=parts["train"],
+        shapes={name: modality.shape for name, modality in modalities.items()},
+        classes=tuple(listing.classes),
+        facts=facts_of(store, faults),
+        finish=Finish(modalities),
+        augment=Augment(modalities),
+    )
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Turns a batch of stored values into network inputs, on the batch's device."""
+
+    modalities: Mapping[str, Modality]
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with finished inputs."""
+        inputs = {m: self.modalities[m].finish(values) for m, values in batch.inputs.items()}
+        return batch._replace(inputs=inputs)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Changes a batch of inputs at random, every picture of a sample in the same way."""
+
+    modalities: Mapping[str, Modality]
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return the batch with changed inputs; ``generator`` is on the CPU."""
+        views = draw_views(len(batch.y), generator)
+        inputs = {m: self.modalities[m].augment(v, views) for m, v in batch.inputs.items()}
+        return batch._replace(inputs=inputs)
+
+
+def stored_split(
+    store: Store, modalities: Mapping[str, Modality], clips: Sequence[Clip], split: str
+) -> Stored:
+    """Return one split's samples, sorted by clip id."""
+    chosen = sorted((clip for clip in clips if clip.split == split), key=lambda clip: clip.id)
+    settings = [modality["settings"] for modality in store.meta["modalities"].values()]
+    return Stored(
+        store,
+        tuple(modalities),
+        np.array([store.rows[clip.id] for clip in chosen], dtype=np.int64),
+        torch.tensor([clip.label for clip in chosen], dtype=torch.int64),
+        short_hash([*settings, *(clip.id for clip in chosen)]),
+    )
+
+
+def facts_of(store: Store, skipped: Sequence[Fault]) -> dict[str, Any]:
+    """Return what the trace keeps: which store, and what was skipped."""
+    facts: dict[str, Any] = {"store": store.folder.name}
+    if skipped:
+        facts["skipped"] = [
+            {"clip": fault.clip, "kind": fault.kind, "message": fault.message} for fault in skipped
+        ]
+    return facts
+
+
+def describe_damage(dataset: ClipDataset, faults: Sequence[Fault]) -> str:
+    """Return what is wrong, how often, and what can be done."""
+    kinds = Counter(fault.kind for fault in faults)
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    shown = "\n".join(f"  {fault.message}" for fault in faults[:SHOWN])
+    more = f"\n  … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return (
+        f"{dataset.source.title} is damaged: {counted}\n{shown}{more}\n"
+        f"See all by `fusion-sched data check {dataset.source.name} --root {dataset.root}`; mend "
+        "them, or train without these clips by dataset.on_error=skip"
+    )
+
+
+def check_splits(clips: Sequence[Clip], classes: Sequence[str]) -> None:
+    """Raise where a split has no clip, or a class no clip to train on."""
+    counts = Counter(clip.split for clip in clips)
+    empty = [name for name in SPLIT_NAMES if not counts[name]]
+    if empty:
+        raise ValueError(
+            f"no usable clip in {', '.join(empty)}; found {dict(counts)}: look at the lists"
+        )
+    trained = {clip.label for clip in clips if clip.split == "train"}
+    tested = {clip.label for clip in clips if clip.split == "test"}
+    unseen = [classes[label] for label in sorted(tested - trained)]
+    if unseen:
+        raise ValueError(
+            f"class(es) {', '.join(unseen[:SHOWN])} have test clips but none to train on; look at "
+            "the lists"
+        )

@@ -1,0 +1,237 @@
+"""Making a store: decode every clip once, in parallel, so that an interruption loses little.
+
+The work is cut into chunks of clips. A chunk's values go into the arrays of ``NAME.partial``
+first, then its record ``chunk-00012.json`` appears; whoever comes next does the chunks without a
+record. The finished folder appears under its name in one rename.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+
+from fusion_sched.data.clips.store import (
+    FAULTS,
+    INDEX,
+    META,
+    Store,
+    array_path,
+    describe,
+    encode_jpeg,
+    jpeg_path,
+    offsets_path,
+    read_json,
+    store_name,
+)
+from fusion_sched.data.clips.types import Clip, Damaged, Fault, Modality
+
+CHUNK = 32
+"""Clips per chunk: about a second of decoding."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of clips done and the number of all clips."""
+
+
+def prepare(
+    folder: Path,
+    dataset: str,
+    clips: Sequence[Clip],
+    modalities: Mapping[str, Modality],
+    progress: Progress,
+    workers: int | None = None,
+) -> Store:
+    """Return the store of these clips under ``folder``, made or finished where it must be.
+
+    A store whose files were changed since, or one half written, is made anew or gone on with.
+    ``workers``: processes that decode, all cores by default.
+
+    Raises:
+        OSError: ``folder`` cannot be written to, or has too little room.
+    """
+    clips = sorted(clips, key=lambda clip: clip.id)
+    final = folder / store_name(dataset, clips, modalities)
+    meta = describe(dataset, clips, modalities)
+    if is_current(final, meta):
+        return Store(final)
+    make_folder(folder)
+    with one_at_a_time(final):
+        if not is_current(final, meta):  # another process may have made it meanwhile
+            partial = begin(final, meta)
+            if not (partial / INDEX).exists():
+                decode_all(partial, clips, modalities, progress, workers or cpu_count())
+                join_chunks(partial, clips, modalities)
+            remove_chunks(partial)
+            shutil.rmtree(final, ignore_errors=True)  # the stale one
+            partial.rename(final)
+    return Store(final)
+
+
+def is_current(final: Path, meta: Mapping[str, Any]) -> bool:
+    """Say whether a finished store is there and its sources and settings are the present ones."""
+    return (final / META).is_file() and read_json(final / META) == meta
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of stores, or say what to do where that is not allowed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise PermissionError(
+            f"prepared data cannot be written to {folder}: {error.strerror}; set dataset.store to "
+            "a folder that can be written to"
+        ) from error
+
+
+@contextmanager
+def one_at_a_time(final: Path) -> Iterator[None]:
+    """Wait until no other process makes this store."""
+    with final.with_name(final.name + ".lock").open("w", encoding="utf-8") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        yield
+
+
+def begin(final: Path, meta: Mapping[str, Any]) -> Path:
+    """Return the folder to write to: a half-written one of the same sources, or a new one."""
+    partial = final.with_name(final.name + ".partial")
+    if partial.is_dir() and is_current(partial, meta):
+        return partial
+    shutil.rmtree(partial, ignore_errors=True)
+    check_room(final.parent, meta)
+    building = final.with_name(final.name + ".new")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir()
+    for name, facts in meta["modalities"].items():
+        if not facts["jpeg"]:
+            shape = (meta["clips"], *facts["shape"])
+            np.lib.format.open_memmap(
+                array_path(building, name), mode="w+", dtype=facts["dtype"], shape=shape
+            ).flush()
+    write_json(building / META, meta)
+    building.rename(partial)  # never a partial folder without its arrays
+    return partial
+
+
+def check_room(folder: Path, meta: Mapping[str, Any]) -> None:
+    """Raise where the arrays would not fit on the disk; JPEG is taken for a sixth of its pixels."""
+    needed = 0
+    for facts in meta["modalities"].values():
+        size = meta["clips"] * int(np.prod(facts["shape"])) * np.dtype(facts["dtype"]).itemsize
+        needed += size // 6 if facts["jpeg"] else size
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f"the prepared data takes {needed / 1e9:.1f} GB, but {folder} has {free / 1e9:.1f} GB "
+            "left; set dataset.store to a larger disk, or dataset.frame_encoding=jpeg"
+        )
+
+
+def decode_all(
+    partial: Path,
+    clips: Sequence[Clip],
+    modalities: Mapping[str, Modality],
+    progress: Progress,
+    workers: int,
+) -> None:
+    """Decode the chunks that have no record yet."""
+    starts = [s for s in range(0, len(clips), CHUNK) if not record_path(partial, s).exists()]
+    done = len(clips) - sum(len(clips[s : s + CHUNK]) for s in starts)
+    progress(done, len(clips))
+    jobs = (delayed(write_chunk)(partial, s, clips[s : s + CHUNK], modalities) for s in starts)
+    workers = min(workers, len(starts)) or 1
+    for count in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
+        done += count
+        progress(done, len(clips))
+
+
+def record_path(partial: Path, start: int) -> Path:
+    """Return the record of the chunk that begins at a row; it exists once the chunk is written."""
+    return partial / f"chunk-{start:08d}.json"
+
+
+def write_chunk(
+    partial: Path, start: int, clips: Sequence[Clip], modalities: Mapping[str, Modality]
+) -> int:
+    """Decode some clips into the rows from ``start``; return how many."""
+    faults: list[Fault] = []
+    lengths: dict[str, list[int]] = {}
+    for name, modality in modalities.items():
+        values, found = decode(clips, name, modality)
+        faults += found
+        if modality.jpeg:
+            blank = [b""] * modality.stored_shape[0]
+            pictures = [
+                picture
+                for value in values
+                for picture in (blank if value is None else map(encode_jpeg, value))
+            ]
+            lengths[name] = [len(picture) for picture in pictures]
+            write_whole(chunk_path(partial, name, start), b"".join(pictures))
+        else:
+            rows = np.lib.format.open_memmap(array_path(partial, name), mode="r+")
+            for row, value in enumerate(values, start):
+                rows[row] = 0 if value is None else value
+            rows.flush()
+    record = {"lengths": lengths, "faults": [asdict(fault) for fault in faults]}
+    write_whole(record_path(partial, start), json.dumps(record).encode())
+    return len(clips)
+
+
+def decode(
+    clips: Sequence[Clip], name: str, modality: Modality
+) -> tuple[list[np.ndarray | None], list[Fault]]:
+    """Read one modality of some clips; ``None`` and a fault where a file cannot be used."""
+    values: list[np.ndarray | None] = []
+    faults = []
+    for clip in clips:
+        try:
+            values.append(modality.read(clip))
+        except Damaged as error:
+            values.append(None)
+            faults.append(Fault(error.kind, clip.id, name, str(error)))
+    return values, faults
+
+
+def chunk_path(partial: Path, modality: str, start: int) -> Path:
+    """Return where the encoded pictures of one chunk lie until all are there."""
+    return partial / f"chunk-{start:08d}.{modality}.jpeg"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    draft = path.with_name(f"chunk-draft-{os.getpid()}-{path.name}")
+    draft.write_bytes(data)
+    draft.rename(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, sorted, so that equal contents are equal files."""
+    write_whole(path, json.dumps(content, sort_keys=True, indent=1).encode())
+
+
+def join_chunks(partial: Path, clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> None:
+    """Join what the chunks left behind; the index comes last and says that all is there."""
+    starts = range(0, len(clips), CHUNK)
+    records = [read_json(record_path(partial, start)) for start in starts]
+    for name, modality in modalities.items():
+        if modality.jpeg:
+            lengths = [n for record in records for n in record["lengths"][name]]
+            np.save(offsets_path(partial, name), np.cumsum([0, *lengths], dtype=np.int64))
+            with jpeg_path(partial, name).open("wb") as joined:
+                for start in starts:
+                    joined.write(chunk_path(partial, name, start).read_bytes())
+    write_json(partial / FAULTS, [fault for record in records for fault in record["faults"]])
+    write_json(partial / INDEX, [clip.id for clip in clips])
+
+
+def remove_chunks(partial: Path) -> None:
+    """Remove what the chunks left behind."""
+    for path in partial.glob("chunk-*"):
+        path.unlink()

@@ -1,0 +1,169 @@
+"""A prepared dataset: every clip decoded once, in memory-mapped arrays, read by row.
+
+A store's folder is named after its dataset and a hash of the settings and clip ids. It holds
+``index.json`` (ids in row order), ``faults.json`` (what could not be read), ``meta.json``, and per
+modality ``NAME.npy``, or ``NAME.jpeg`` with ``NAME.offsets.npy`` where pictures stay encoded.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion_sched.data.clips.types import Clip, Fault, Modality
+
+FORMAT = 1
+INDEX, FAULTS, META = "index.json", "faults.json", "meta.json"
+
+
+def array_path(folder: Path, modality: str) -> Path:
+    """Return where plain values lie."""
+    return folder / f"{modality}.npy"
+
+
+def jpeg_path(folder: Path, modality: str) -> Path:
+    """Return where encoded pictures lie, one after another."""
+    return folder / f"{modality}.jpeg"
+
+
+def offsets_path(folder: Path, modality: str) -> Path:
+    """Return where each encoded picture begins, int64 ``(clips · frames + 1,)``."""
+    return folder / f"{modality}.offsets.npy"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A finished store. It holds paths only, so that it travels cheaply to loader processes."""
+
+    folder: Path
+
+    @cached_property
+    def meta(self) -> dict[str, Any]:
+        """Return the settings it was made with."""
+        return read_json(self.folder / META)  # type: ignore[no-any-return]
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Return clip id → row."""
+        return {name: row for row, name in enumerate(read_json(self.folder / INDEX))}
+
+    @cached_property
+    def faults(self) -> list[Fault]:
+        """Return what could not be read while it was made; those rows hold zeros."""
+        return [Fault(**fields) for fields in read_json(self.folder / FAULTS)]
+
+    def read(self, modality: str, rows: np.ndarray) -> Tensor:
+        """Return stored values ``(len(rows), *stored_shape)``."""
+        facts = self.meta["modalities"][modality]
+        if not facts["jpeg"]:
+            return torch.from_numpy(open_array(array_path(self.folder, modality))[rows])
+        frames = facts["shape"][0]
+        starts = open_array(offsets_path(self.folder, modality))
+        blob = open_bytes(jpeg_path(self.folder, modality))
+        values = np.empty((len(rows), *facts["shape"]), dtype=np.uint8)
+        for place, row in enumerate(rows):
+            for frame in range(frames):
+                at = row * frames + frame
+                values[place, frame] = decode_jpeg(blob[starts[at] : starts[at + 1]])
+        return torch.from_numpy(values)
+
+
+@lru_cache(maxsize=64)
+def open_array(path: Path) -> np.ndarray:
+    """Map an array; one map per process."""
+    mapped: np.ndarray = np.load(path, mmap_mode="r")
+    return mapped
+
+
+@lru_cache(maxsize=16)
+def open_bytes(path: Path) -> np.ndarray:
+    """Map a file of bytes; one map per process."""
+    return np.memmap(path, dtype=np.uint8, mode="r")
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def encode_jpeg(picture: np.ndarray) -> bytes:
+    """Return an RGB picture ``(H, W, 3)`` as JPEG of quality 95."""
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95]
+    )
+    assert done, "OpenCV encodes every uint8 picture"
+    return bytes(data)
+
+
+def decode_jpeg(data: np.ndarray) -> np.ndarray:
+    """Return the RGB picture of some JPEG bytes; grey of one colour where there are none."""
+    if len(data) == 0:  # a clip that could not be read: its row is never trained on
+        return np.zeros(1, dtype=np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(
+            "a stored picture cannot be decoded: the store is damaged; remove its folder and "
+            "prepare the dataset anew"
+        )
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def describe(
+    dataset: str, clips: Sequence[Clip], modalities: Mapping[str, Modality]
+) -> dict[str, Any]:
+    """Return the meta data of a store: what it holds, of which sources, by which settings."""
+    return {
+        "format": FORMAT,
+        "dataset": dataset,
+        "clips": len(clips),
+        "modalities": {
+            name: {
+                "settings": short_hash([repr(modality)]),
+                "shape": list(modality.stored_shape),
+                "dtype": modality.dtype,
+                "jpeg": modality.jpeg,
+            }
+            for name, modality in modalities.items()
+        },
+        "sources": short_hash(source_state(clip) for clip in clips),
+    }
+
+
+def store_name(dataset: str, clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> str:
+    """Return the folder's name: another setting or another set of clips, another folder."""
+    settings = [f"{name}={modality!r}" for name, modality in modalities.items()]
+    return f"{dataset}-{short_hash([str(FORMAT), *settings, *(clip.id for clip in clips)])}"
+
+
+def source_state(clip: Clip) -> str:
+    """Return a text that changes when a file of the clip is written again.
+
+    Of a folder of frames it holds the folder's own time, which changes when a frame comes or goes.
+    """
+    states = [f"{clip.id}|{clip.start}|{clip.seconds}|{sorted(clip.text.items())}"]
+    for name, path in sorted(clip.files.items()):
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            states.append(f"{name}:absent")
+            continue
+        size = 0 if path.is_dir() else found.st_size
+        states.append(f"{name}:{path.name}:{size}:{found.st_mtime_ns}")
+    return "|".join(states)
+
+
+def short_hash(parts: Any) -> str:
+    """Return 16 digits of the SHA-256 over some texts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode("utf-8", "surrogateescape"))
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
