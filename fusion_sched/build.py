@@ -32,8 +32,7 @@ def build(cfg: DictConfig) -> Parts:
     stage1, stage2 = (stage_plan(cfg, name) for name in ("stage1", "stage2"))
     controller: Controller = make(cfg, "controller")
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
-    dataset: Dataset = make(cfg, "dataset")
-    splits = dataset.load()
+    splits = build_dataset(cfg).load()
     check_names(splits.shapes)
     controller.init(list(splits.shapes))  # one that cannot take these modalities says so now
     choose_probe_samples(splits, probe, cfg.seed)  # and so does a probe that wants too many
@@ -54,6 +53,11 @@ def build(cfg: DictConfig) -> Parts:
         workers=cfg.workers,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
     )
+
+
+def build_dataset(cfg: DictConfig) -> Dataset:
+    """Make the dataset alone; nothing is read yet."""
+    return cast(Dataset, make(cfg, "dataset"))
 
 
 def build_controller(cfg: DictConfig) -> Controller:

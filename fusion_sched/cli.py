@@ -151,5 +151,94 @@ def pid(
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
 
 
+data = typer.Typer(
+    help="Check, prepare, imitate or fetch a dataset that lies on disk.", no_args_is_help=True
+)
+app.add_typer(data, name="data")
+
+Name = Annotated[str, typer.Argument(help="The dataset, as in dataset=NAME.")]
+Root = Annotated[
+    Path | None, typer.Option(help="Folder it lies in; by default that of dataset.root.")
+]
+DatasetOverrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings, as in dataset.split=actor.")
+]
+
+
+@data.command("check")
+def data_check(
+    name: Name,
+    overrides: DatasetOverrides = None,
+    root: Root = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Read every file as training would; exit 1 if training would refuse.
+
+    Counts clips against the known ones, and names what is missing, unreadable,
+    silent, too short, stereo, in two splits or twice on a list.
+    """
+    from fusion_sched import data_commands
+
+    found, fatal = data_commands.check(name, root, overrides or [], as_json)
+    for part in found:
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
+    if fatal:
+        raise typer.Exit(FAILED)
+
+
+@data.command("prepare")
+def data_prepare(
+    name: Name,
+    overrides: DatasetOverrides = None,
+    root: Root = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that decode; all cores by default.")
+    ] = None,
+) -> None:
+    """Decode every clip once into a memory-mapped store, as training would.
+
+    Interrupted, it goes on where it was.
+    """
+    from fusion_sched import data_commands
+
+    say(data_commands.prepare(name, root, overrides or [], workers))
+
+
+@data.command("sample")
+def data_sample(
+    name: Name,
+    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 120,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    strength: Annotated[
+        str, typer.Option(help="How well modalities tell the class: audio=0.9,visual=0.5")
+    ] = "",
+) -> None:
+    """Write a small imitation in the exact layout of the dataset, to try everything on.
+
+    Real files of the real formats, with sounds and drawings that tell the
+    class. Strength 0 tells nothing, 1 always, 0.8 unless said.
+    """
+    from fusion_sched import data_commands
+    from fusion_sched.data.clips.imitation import Plan
+
+    plan = Plan(clips, seed, data_commands.parse_strength(strength))
+    say(data_commands.sample(name, out, plan))
+
+
+@data.command("fetch")
+def data_fetch(name: Name, root: Root = None) -> None:
+    """Download a dataset where its licence and source allow that, or say how to get it."""
+    from fusion_sched import data_commands
+
+    say(data_commands.fetch(name, root))
+
+
+def say(lines: list[str]) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
 if __name__ == "__main__":
     main()

@@ -22,6 +22,7 @@ from fusion_sched.checkpoint import CHECKPOINT_DIR, LAST
 from fusion_sched.compare import compare
 from fusion_sched.config import TrainConfig, config_dir, register
 from fusion_sched.display import Display
+from fusion_sched.protocol import PLACES
 from fusion_sched.replay import recorded_stages
 from fusion_sched.replay import replay as replay_trace
 from fusion_sched.report import PICTURE, draw_trace, optimism_line, result_table
@@ -103,10 +104,11 @@ def task(cfg: DictConfig) -> None:
 
 
 def make_paths_absolute(cfg: DictConfig) -> None:
-    """Make ``dataset.root`` absolute, so that the run can be resumed from any folder."""
-    root = None if OmegaConf.is_missing(cfg.dataset, "root") else cfg.dataset.get("root")
-    if isinstance(root, str):
-        cfg.dataset.root = str(Path(root).resolve())
+    """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
+    for key in PLACES:
+        place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
+        if isinstance(place, str):
+            cfg.dataset[key] = str(Path(place).resolve())
 
 
 def check_free(folder: Path) -> None:

@@ -5,6 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+PLACES = ("root", "store", "lists")
+"""Keys of a dataset that name folders or files."""
+
 
 def protocol_of(config: Mapping[str, Any], fingerprint: Mapping[str, str]) -> dict[str, Any]:
     """Return the protocol and its hash.
@@ -15,7 +18,7 @@ def protocol_of(config: Mapping[str, Any], fingerprint: Mapping[str, str]) -> di
     """
     protocol = {
         # Where the data lies is not part of the protocol: the fingerprint says what it is.
-        "dataset": {key: value for key, value in config["dataset"].items() if key != "root"},
+        "dataset": {key: value for key, value in config["dataset"].items() if key not in PLACES},
         "fingerprint": dict(fingerprint),
         "selection": "best validation accuracy of the fused head over joint epochs",
         "encoder": config["encoder"],

@@ -1,5 +1,6 @@
 """Real recordings and handwriting, where they are present; readers on files made here."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import soundfile
 import torch
 
 from fusion_sched.data.audio import fixed_length, log_mel, mel_filters, read_audio
-from fusion_sched.data.avdigits import AVDigits, list_recordings
+from fusion_sched.data.avdigits import AVDigits, list_recordings, read_pictures
+from fusion_sched.data.clips.imitation import Plan
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(
@@ -63,7 +65,7 @@ def test_a_tone_lights_its_mel_band() -> None:
 
 
 def test_missing_data_and_odd_names_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no recordings in .*dataset\.root"):
+    with pytest.raises(FileNotFoundError, match=r"(?s)recordings/\*\.wav does not exist.*dataset\.root"):
         AVDigits(root=str(tmp_path)).load()
     (tmp_path / "fsdd" / "recordings").mkdir(parents=True)
     soundfile.write(tmp_path / "fsdd" / "recordings" / "five_theo.wav", np.zeros(9), 8000)
@@ -71,6 +73,53 @@ def test_missing_data_and_odd_names_are_named(tmp_path: Path) -> None:
         list_recordings(tmp_path)
     with pytest.raises(ValueError, match="preset is 'easy'"):
         AVDigits(root=".", preset="easy")
+
+
+def test_an_imitation_loads_checks_and_says_what_is_odd(tmp_path: Path) -> None:
+    AVDigits.write_sample(tmp_path, Plan(clips=120))
+    data = AVDigits(root=str(tmp_path))
+    splits = data.load()
+    assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [60, 30, 30]
+    assert not data.check().faults
+    folder = tmp_path / "fsdd" / "recordings"
+    soundfile.write(folder / "1_anna_0.wav", np.zeros((4000, 2)), 8000)
+    (folder / "2_anna_0.wav").write_bytes(b"RIFF")
+    found = {(f.kind, f.clip, f.fatal) for f in data.check().faults}
+    assert found == {
+        ("silent", "1_anna_0", False), ("stereo", "1_anna_0", False),
+        ("unreadable", "2_anna_0", True),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"2_anna_0\.wav"):
+        data.load()
+    assert AVDigits(root=str(tmp_path), preset="imbalanced").check().recognised == ""
+
+
+def test_a_digit_without_pictures_is_an_error(tmp_path: Path) -> None:
+    AVDigits.write_sample(tmp_path, Plan(clips=120))
+    path = tmp_path / "optdigits" / "optdigits.tes"
+    path.write_text("".join(r + "\n" for r in path.read_text().split() if not r.endswith(",3")))
+    with pytest.raises(ValueError, match="no picture of a 3 in test"):
+        AVDigits(root=str(tmp_path)).load()
+
+
+@needs_data
+def test_the_published_files_are_the_same_pictures(tmp_path: Path) -> None:
+    lines = (DATA / "optdigits" / "optdigits.csv").read_text().splitlines(keepends=True)[1:]
+    (tmp_path / "optdigits").mkdir()
+    for part, name in ((lines[:3823], "optdigits.tra"), (lines[3823:], "optdigits.tes")):
+        (tmp_path / "optdigits" / name).write_text("".join(part))
+        known = next(d.sha256 for d in AVDigits.source.downloads if d.path.endswith(name))
+        assert hashlib.sha256((tmp_path / "optdigits" / name).read_bytes()).hexdigest() == known
+    for one, other in zip(read_pictures(tmp_path), read_pictures(DATA), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_data
+def test_the_real_recordings_are_recognised() -> None:
+    report = AVDigits(root=str(DATA)).check()
+    assert report.recognised == "balanced"
+    assert {s: sum(c.values()) for s, c in report.counts.items()} == dict(report.expected)
+    assert not [fault for fault in report.faults if fault.fatal]
 
 
 @needs_data

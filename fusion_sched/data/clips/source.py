@@ -9,13 +9,13 @@ from pathlib import Path
 class Download:
     """One file that may be fetched: where it is, its SHA-256, and where it goes under the root.
 
-    An archive (``unpack``) is unpacked into the folder of ``path``.
+    Of a zip archive, the folder ``member`` becomes ``path``.
     """
 
     url: str
     sha256: str
     path: str
-    unpack: bool = False
+    member: str = ""
 
 
 @dataclass(frozen=True)

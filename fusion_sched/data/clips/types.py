@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
+from fusion_sched.data.clips.imitation import Plan
 from fusion_sched.data.clips.source import Source
 from fusion_sched.types import Splits
 
@@ -134,26 +135,44 @@ class Modality(Protocol):
 
 
 @runtime_checkable
-class ClipDataset(Protocol):
-    """A dataset of files: knobs in the object.
+class OnDisk(Protocol):
+    """A dataset that lies on disk under ``root``: what ``fusion-sched data`` works with."""
+
+    source: ClassVar[Source]
+
+    @property
+    def root(self) -> str:
+        """Return the folder it lies in."""
+
+    def load(self) -> Splits:
+        """Return the splits."""
+
+    def check(self) -> Report:
+        """Read every file and report what is wrong or odd."""
+
+    @staticmethod
+    def write_sample(out: Path, plan: Plan) -> None:
+        """Write a small imitation in the dataset's layout; ``out`` exists and is empty."""
+
+
+@runtime_checkable
+class ClipDataset(OnDisk, Protocol):
+    """A dataset of one or more files per clip, decoded once into a store.
 
     ``store`` is the folder of prepared data (``None``: ``.fusion_sched`` under ``root``);
     ``on_error`` is ``"raise"`` or ``"skip"``.
     """
 
-    root: str
-    store: str | None
-    on_error: str
-    source: ClassVar[Source]
+    @property
+    def store(self) -> str | None:
+        """Return the folder of prepared data."""
+
+    @property
+    def on_error(self) -> str:
+        """Return what to do with damaged clips."""
 
     def listing(self) -> Listing:
         """Read lists and folders, no media; raise ``FileNotFoundError`` where they are not."""
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
         """Return how each modality is read, in the network's order."""
-
-    def load(self) -> Splits:
-        """Return the splits, from the store, which is made where it is missing."""
-
-    def check(self) -> Report:
-        """Read every file and report what is wrong or odd."""

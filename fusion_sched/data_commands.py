@@ -1,0 +1,194 @@
+"""Behind ``fusion-sched data``: check, prepare, imitate and fetch a dataset on disk."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from rich.markup import escape
+from rich.table import Table
+
+from fusion_sched.build import build_dataset
+from fusion_sched.config import config_dir, register
+from fusion_sched.data.clips.fetch import fetch as fetch_files
+from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.load import prepare_clips
+from fusion_sched.data.clips.types import ClipDataset, Fault, OnDisk, Report
+from fusion_sched.usage import list_choices
+
+EXAMPLES = 3
+"""Messages that the table of faults shows of each kind."""
+
+
+def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) -> OnDisk:
+    """Return the dataset as ``fusion-sched train dataset=NAME`` would make it; nothing is read.
+
+    Raises:
+        ValueError: no such dataset, an override of something else, or a dataset that does not lie
+            on disk.
+    """
+    choices = list_choices()["dataset"]
+    if name not in choices:
+        raise ValueError(f"no dataset is called {name!r}; known: {', '.join(sorted(choices))}")
+    foreign = [o for o in overrides if not o.lstrip("+").startswith("dataset.")]
+    if foreign:
+        raise ValueError(
+            f"got {' '.join(foreign)}; expected settings of the dataset, as in dataset.split=actor"
+        )
+    place = [f"dataset.root={quoted(root)}"] if root is not None else []
+    register()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = compose("train", overrides=[f"dataset={name}", *place, *overrides])
+    dataset = build_dataset(cfg)
+    if not isinstance(dataset, OnDisk):
+        raise ValueError(
+            f"{name} does not lie on disk in a layout of its own: there is nothing to check, "
+            "prepare, imitate or fetch"
+        )
+    return dataset
+
+
+def quoted(path: Path) -> str:
+    """Return a path as a value of Hydra's grammar, whatever characters it holds."""
+    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool) -> tuple[Any, int]:
+    """Return what to print, and how many fatal faults there are."""
+    dataset = open_dataset(name, root, overrides)
+    report = dataset.check()
+    fatal = sum(fault.fatal for fault in report.faults)
+    if as_json:
+        content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}
+        return [json.dumps(content, indent=1)], fatal
+    return [split_table(dataset, report), *fault_tables(report.faults), verdict(report)], fatal
+
+
+def split_table(dataset: OnDisk, report: Report) -> Table:
+    """Return splits with their sizes, beside the known ones."""
+    table = Table(title=f"{dataset.source.title} in {dataset.root}", title_justify="left")
+    for column in ("split", "clips", "known", "classes", "clips per class"):
+        table.add_column(column)
+    known = known_sizes(report)
+    for split, classes in report.counts.items():
+        present = [count for count in classes.values() if count]
+        spread = f"{min(present)} … {max(present)}" if present else ""
+        table.add_row(
+            split, str(sum(classes.values())), known.get(split, ""),
+            f"{len(present)} of {len(classes)}", spread,
+        )  # fmt: skip
+    return table
+
+
+def known_sizes(report: Report) -> dict[str, str]:
+    """Return the published sizes in words; validation carved out of train counts with it."""
+    known = {split: str(count) for split, count in report.expected.items()}
+    if report.expected and "validation" not in report.expected:
+        known["train"] += " with validation"
+    return known
+
+
+def fault_tables(faults: Sequence[Fault]) -> list[Table]:
+    """Return one table of the kinds of fault, fatal ones first; none where there is no fault."""
+    if not faults:
+        return []
+    kinds: dict[tuple[bool, str], list[Fault]] = defaultdict(list)
+    for fault in faults:
+        kinds[not fault.fatal, fault.kind].append(fault)
+    table = Table(title="what is wrong or odd", title_justify="left", show_lines=True)
+    for column in ("kind", "clips", "training", "for example"):
+        table.add_column(column, no_wrap=column != "for example")
+    for (harmless, kind), found in sorted(kinds.items()):
+        shown = "\n".join(escape(fault.message) for fault in found[:EXAMPLES])
+        more = f"\n… and {len(found) - EXAMPLES} more (--json lists all)"
+        table.add_row(
+            escape(kind), str(len(found)), "goes on" if harmless else "[red]refuses[/]",
+            shown + (more if len(found) > EXAMPLES else ""),
+        )  # fmt: skip
+    return [table]
+
+
+def verdict(report: Report) -> str:
+    """Say in a sentence whether it can be trained on, and whether the split is a known one."""
+    fatal = sum(fault.fatal for fault in report.faults)
+    split = (
+        f"the test clips are those of the known split {report.recognised!r}"
+        if report.recognised
+        else "the test clips are not those of a known split"
+    )
+    if fatal:
+        return f"{fatal} fatal fault(s): training refuses, unless dataset.on_error=skip; {split}"
+    return f"every clip can be read; {split}"
+
+
+def prepare(
+    name: str, root: Path | None, overrides: Sequence[str], workers: int | None
+) -> list[str]:
+    """Decode every clip into the store; return what to print."""
+    dataset = open_dataset(name, root, overrides)
+    if not isinstance(dataset, ClipDataset):
+        return [f"{name} is held in memory: there is nothing to prepare"]
+    listing = dataset.listing()
+    store, _ = prepare_clips(dataset, listing, workers)
+    size = sum(path.stat().st_size for path in store.folder.iterdir())
+    lines = [f"{len(listing.clips)} clips, {size / 1e6:,.1f} MB: {store.folder}"]
+    faults = [*(fault for fault in listing.faults if fault.fatal), *store.faults]
+    if faults:
+        lines.append(
+            f"{len(faults)} fault(s), so training will refuse; see them by `fusion-sched data "
+            f"check {name} --root {dataset.root}`"
+        )
+    return lines
+
+
+def sample(name: str, out: Path, plan: Plan) -> list[str]:
+    """Write an imitation; return what to print.
+
+    Raises:
+        FileExistsError: ``out`` holds something.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"{out} already exists and is not an empty folder; choose another")
+    dataset = open_dataset(name, out)
+    out.mkdir(parents=True, exist_ok=True)
+    dataset.write_sample(out, plan)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    experiments = list_choices()["experiment"]
+    experiment = next((e for e in (f"{name}_smoke", name) if e in experiments), "")
+    train = f"+experiment={experiment}" if experiment else f"dataset={name}"
+    return [
+        f"{plan.clips} clips, {len(files)} files, {size / 1e6:.1f} MB: {out}",
+        "drawings and sounds made by this program, not the dataset itself; train on them by",
+        f"    fusion-sched train {train} dataset.root={out}",
+    ]
+
+
+def parse_strength(text: str) -> dict[str, float]:
+    """Read ``audio=0.9,visual=0.5``."""
+    strength = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            equals = ""
+        if not equals or not 0 <= number <= 1:
+            raise ValueError(
+                f"strength {part!r}: expected MODALITY=NUMBER between 0 (the modality tells "
+                "nothing of the class) and 1 (it always tells it), as in audio=0.9,visual=0.5"
+            )
+        strength[name.strip()] = number
+    return strength
+
+
+def fetch(name: str, root: Path | None) -> list[str]:
+    """Download what may be; return what to print."""
+    dataset = open_dataset(name, root)
+    fetched = fetch_files(dataset.source, Path(dataset.root))
+    if not fetched:
+        return [f"everything is already in {dataset.root}"]
+    return [f"fetched {path}" for path in fetched]
