@@ -38,10 +38,11 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
         raise ValueError(
             f"got {' '.join(foreign)}; expected settings of the dataset, as in dataset.split=actor"
         )
-    place = [f"dataset.root={quoted(root)}"] if root is not None else []
     register()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        cfg = compose("train", overrides=[f"dataset={name}", *place, *overrides])
+        cfg = compose("train", overrides=[f"dataset={name}", *overrides])
+    if root is not None:
+        cfg.dataset.root = str(root)
     dataset = build_dataset(cfg)
     if not isinstance(dataset, OnDisk):
         raise ValueError(
@@ -49,11 +50,6 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
             "prepare, imitate or fetch"
         )
     return dataset
-
-
-def quoted(path: Path) -> str:
-    """Return a path as a value of Hydra's grammar, whatever characters it holds."""
-    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool) -> tuple[Any, int]:

@@ -13,6 +13,8 @@ from hydra import compose, initialize_config_dir
 from fusion_sched import cli
 from fusion_sched.build import build
 from fusion_sched.config import config_dir, register
+from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.cremad import CremaD
 from fusion_sched.run import Parts
 from fusion_sched.train import train
 
@@ -57,6 +59,14 @@ def timeless(event: dict[str, Any]) -> dict[str, Any]:
 def read_events(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="session")
+def imitation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small imitation of CREMA-D, for tests that leave it as it is."""
+    out = tmp_path_factory.mktemp("imitation")
+    CremaD.write_sample(out, Plan(clips=72))
+    return out
 
 
 class Answer:

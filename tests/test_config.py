@@ -55,8 +55,13 @@ def test_yaml_defaults_are_those_of_the_class(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
-def test_every_experiment_builds(path: Path) -> None:
-    assert make_parts(f"+experiment={path.stem}").model.modalities
+def test_every_experiment_composes_and_tells_how_it_is_run(path: Path) -> None:
+    assert make_config(f"+experiment={path.stem}").dataset
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert header[0] == "# @package _global_"
+    assert any(line.startswith("# Command:  fusion-sched ") for line in header)
+    assert any(line.startswith("# Expected: ") for line in header)
+    assert "TODO" not in "".join(header)
 
 
 @pytest.mark.parametrize("group", ["controller", "solver", "fusion", "encoder"])

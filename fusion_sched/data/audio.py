@@ -1,7 +1,9 @@
-"""Audio files to mono waves, and waves to log-mel spectrograms."""
+"""Audio files to mono waves, and waves to spectrograms."""
 
-from math import gcd
+import struct
+from math import ceil, gcd
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import soundfile
@@ -9,29 +11,253 @@ import torch
 from scipy.signal import resample_poly
 from torch import Tensor
 
+from fusion_sched.data.clips.files import check_present
+from fusion_sched.data.clips.types import Damaged
 
-def read_audio(path: Path, rate: int) -> np.ndarray:
-    """Return a mono wave, float32 in [-1, 1], at ``rate`` Hz.
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+VIDEO_SUFFIXES = frozenset({".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm"})
+SILENT_PEAK = 1e-3
+"""-60 dBFS: a 16-bit recording that never leaves its lowest six bits."""
+SHORT_SECONDS = 0.5
+STREAMED = 0x7FFF0000
+"""Sizes from here on are what programs write that do not know how much will follow."""
+
+
+class Recording(NamedTuple):
+    """Decoded sound: float32 ``(samples, channels)``, its rate in Hz, and whether it is 8-bit."""
+
+    samples: np.ndarray
+    rate: int
+    eight_bit: bool
+
+
+def read_audio(
+    path: Path, rate: int, start: float = 0.0, seconds: float | None = None
+) -> np.ndarray:
+    """Return a mono wave, float32 in about [-1, 1], at ``rate`` Hz: the mean of all channels.
+
+    wav, flac, ogg and mp3 are read by libsndfile, the sound of flv, mp4, mov, avi, mkv and webm by
+    PyAV. ``start`` and ``seconds`` cut a part out before it is resampled (``None``: to the end);
+    what is shorter comes back shorter.
 
     Raises:
-        ValueError: a file that cannot be decoded, or that holds no sample.
+        Damaged: "missing", "git-lfs pointer", "empty file"; "unreadable"; "truncated", where the
+            header promises more than there is; "no audio", where no sample, or no sound track, is
+            in the file or in the part; "not finite", where samples are NaN or infinite.
+        ImportError: sound in a video container, and PyAV is not installed.
     """
-    try:
-        wave, found = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path} cannot be read as audio: {error}; fetch the file anew") from error
-    if len(wave) == 0:
-        raise ValueError(f"{path} holds no audio sample, expected at least one; fetch it anew")
-    mono = wave.mean(axis=1)
-    if found != rate:
-        common = gcd(found, rate)
-        mono = resample_poly(mono, rate // common, found // common)
+    recording = decode(path, None if seconds is None else start + seconds)
+    mono = mono_part(path, recording, start, seconds)
+    if recording.rate != rate:
+        common = gcd(recording.rate, rate)
+        mono = resample_poly(mono, rate // common, recording.rate // common)
     return np.asarray(mono, dtype=np.float32)
+
+
+def audio_remarks(
+    path: Path, rate: int, start: float = 0.0, seconds: float | None = None
+) -> list[tuple[str, str]]:
+    """Return kind and message of what is odd, though readable; arguments as in ``read_audio``."""
+    recording = decode(path, None if seconds is None else start + seconds)
+    mono = mono_part(path, recording, start, seconds)
+    channels = recording.samples.shape[1]
+    peak = float(np.abs(mono).max())
+    length = len(mono) / recording.rate
+    remarks = []
+    if peak < SILENT_PEAK:
+        remarks.append(("silent", f"{path} peaks at {peak:.1e} of full scale, below -60 dBFS"))
+    if length < SHORT_SECONDS:
+        remarks.append(("short", f"{path} gives {length:.2f} s, less than {SHORT_SECONDS} s"))
+    if channels > 1:
+        remarks.append(("stereo", f"{path} has {channels} channels; their mean is used"))
+    if recording.rate < rate:
+        remarks.append(
+            ("sample rate", f"{path} has {recording.rate} Hz, upsampled to {rate} Hz: nothing "
+             f"above {recording.rate // 2} Hz")
+        )  # fmt: skip
+    if recording.eight_bit:
+        remarks.append(("8-bit", f"{path} has 8-bit samples: noise at about -50 dBFS"))
+    return remarks
+
+
+def mono_part(path: Path, recording: Recording, start: float, seconds: float | None) -> np.ndarray:
+    """Return the part from ``start`` on, ``(samples,)``, as the mean of all channels."""
+    samples, rate = recording.samples, recording.rate
+    stop = len(samples) if seconds is None else round((start + seconds) * rate)
+    part = samples[round(start * rate) : stop]
+    if len(part) == 0:
+        raise Damaged(
+            "no audio",
+            f"{path} holds no audio sample from {start:g} s on (it holds "
+            f"{len(samples) / rate:.2f} s), expected at least one; fetch it anew",
+        )
+    mono: np.ndarray = part.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise Damaged("not finite", f"{path} holds NaN or infinite samples; encode it anew")
+    return mono
+
+
+def decode(path: Path, stop: float | None) -> Recording:
+    """Return the sound of a file up to ``stop`` seconds, or all of it."""
+    check_present(path)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        recording = decode_track(path, stop)
+    else:
+        check_wav_length(path)
+        recording = decode_file(path, stop)
+    if not 1000 <= recording.rate <= 768000:
+        raise Damaged(
+            "unreadable",
+            f"{path} cannot be read as audio: its header gives {recording.rate} samples per "
+            "second, expected 1000 to 768000; fetch the file anew",
+        )
+    return recording
+
+
+def decode_file(path: Path, stop: float | None) -> Recording:
+    """Return the sound of a wav, flac, ogg or mp3 file."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            promised = file.frames
+            if stop is not None:
+                promised = min(promised, ceil(stop * file.samplerate) + 1)
+            samples = file.read(promised, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise Damaged(
+            "unreadable", f"{path} cannot be read as audio: {error}; fetch the file anew"
+        ) from error
+    check_reach(path, len(samples) / file.samplerate, promised / file.samplerate)
+    return Recording(samples, file.samplerate, file.subtype in ("PCM_U8", "PCM_S8"))
+
+
+def check_wav_length(path: Path) -> None:
+    """Raise where a wav file's data chunk is longer than what is left of the file.
+
+    libsndfile takes what there is without a word. A size of 0xFFFFFFFF and the like is what a
+    program writes that cannot go back to its header: the rest of the file is meant. A size of 0
+    with bytes behind it is a recording that was never closed.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return
+        while len(chunk := stream.read(8)) == 8:
+            name, size = struct.unpack("<4sI", chunk)
+            if name == b"data":
+                held = path.stat().st_size - stream.tell()
+                break
+            stream.seek(size + size % 2, 1)
+        else:
+            return
+    if size == 0 and held > 0:
+        raise Damaged(
+            "no audio",
+            f"{path} holds no audio by its header, though {held} bytes follow: a recording that "
+            "was not closed; repair it (`ffmpeg -i OLD.wav NEW.wav`) or fetch it anew",
+        )
+    # Some programs count the header in: a few dozen bytes are not worth a word.
+    if size < STREAMED and size - held > max(0.01 * size, 64):
+        raise Damaged(
+            "truncated",
+            f"{path} holds {held} bytes of sound of the {size} that its header promises; fetch it "
+            "anew",
+        )
+
+
+def check_reach(path: Path, reached: float, promised: float) -> None:
+    """Raise where what decodes ends more than half a second, and a tenth, before its promise."""
+    if promised - reached > max(0.5, 0.1 * promised):
+        raise Damaged(
+            "truncated",
+            f"{path} ends after {reached:.2f} s of the {promised:.2f} s that its header promises; "
+            "fetch it anew",
+        )
+
+
+def decode_track(path: Path, stop: float | None) -> Recording:
+    """Return the first sound track of a video file."""
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError(
+            f"{path} holds its sound in a video container, which PyAV reads and which is not "
+            'installed; run: pip install "fusion-sched[media]"'
+        ) from error
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise Damaged(
+                    "no audio", f"{path} holds no audio track, expected one; fetch it anew"
+                )
+            return read_track(path, container, stop)
+    except Damaged:
+        raise
+    except (av.FFmpegError, ValueError) as error:
+        raise Damaged(
+            "unreadable",
+            f"the sound of {path} cannot be read: {error}; fetch the file anew, or convert it "
+            "(`ffmpeg -i OLD NEW.wav`)",
+        ) from error
+
+
+def read_track(path: Path, container: "InputContainer", stop: float | None) -> Recording:
+    """Return the first sound track of an open PyAV container."""
+    from av import AudioResampler
+
+    stream = container.streams.audio[0]
+    to_float = AudioResampler(format="fltp")
+    pieces: list[np.ndarray] = []
+    rate, held, reached = 0, 0, 0.0
+    for packet in container.demux():
+        if packet.pts is not None:
+            reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if packet.stream.index != stream.index:
+            continue
+        for frame in stream.decode(packet):
+            pieces += [piece.to_ndarray() for piece in to_float.resample(frame)]
+            rate, held = frame.sample_rate, held + frame.samples
+        if stop is not None and held > ceil(stop * rate):
+            break
+    else:
+        # All tracks together reach as far as the container says, or it was cut off.
+        check_reach(path, reached, (container.duration or 0) / 1e6)
+    if not pieces:
+        raise Damaged("no audio", f"{path} holds no audio sample, expected at least one")
+    samples = np.concatenate(pieces, axis=1).T
+    return Recording(samples, rate, stream.codec_context.format.name in ("u8", "u8p"))
+
+
+def tiled(wave: np.ndarray, samples: int) -> np.ndarray:
+    """Return the wave repeated until it has ``samples`` samples, or cut to them."""
+    return np.resize(wave, samples)
 
 
 def fixed_length(wave: np.ndarray, samples: int) -> np.ndarray:
     """Return the wave cut, or padded with silence at its end, to ``samples`` samples."""
     return np.pad(wave[:samples], (0, max(samples - len(wave), 0)))
+
+
+def log_spectrogram(waves: Tensor, n_fft: int, hop: int, centre: bool = True) -> Tensor:
+    """Return log(|STFT| + 1e-7) of waves ``(N, samples)``: ``(N, n_fft // 2 + 1, frames)``.
+
+    Periodic Hann window; with ``centre`` the wave is padded with ``n_fft // 2`` zeros at either
+    end, so that frames = 1 + samples // hop, without it 1 + (samples - n_fft) // hop. Equal to
+    librosa's ``log(abs(stft(...)) + 1e-7)``.
+    """
+    # In float64 inside, as librosa's: float32 rounding is as large as the quietest bins, and the
+    # logarithm makes 0.7 of it.
+    spectrum = torch.stft(
+        waves.double(),
+        n_fft,
+        hop,
+        window=torch.hann_window(n_fft, dtype=torch.float64, device=waves.device),
+        center=centre,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    return torch.log(spectrum.abs() + 1e-7).to(waves.dtype)
 
 
 def mel_filters(rate: int, n_fft: int, bands: int) -> Tensor:

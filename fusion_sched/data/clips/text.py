@@ -1,0 +1,216 @@
+"""Text as a modality: ids of words that training texts hold, or of a pretrained tokenizer."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusion_sched.data.clips.types import Clip, Fault, Views
+
+PADDING = 0
+UNKNOWN = 1
+FIRST_WORD = 2
+
+# Letters and digits of any script; an apostrophe inside a word belongs to it.
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+
+def split_words(text: str) -> list[str]:
+    """Return the text's words, lower-case, in Unicode's composed compatibility form (NFKC)."""
+    return WORD.findall(unicodedata.normalize("NFKC", text).lower())
+
+
+def build_vocabulary(texts: Iterable[str], size: int) -> tuple[str, ...]:
+    """Return the words of the texts, the most frequent first, ties in alphabetical order.
+
+    ``size`` counts ids: two of them are padding and unknown words, so at most ``size - 2`` words
+    are returned. Pass training texts only.
+
+    Raises:
+        ValueError: a size without room for a word, or texts without any.
+    """
+    if size <= FIRST_WORD:
+        raise ValueError(
+            f"vocabulary is {size} ids, expected at least {FIRST_WORD + 1}: padding, unknown words "
+            "and one word"
+        )
+    counts = Counter(word for text in texts for word in split_words(text))
+    if not counts:
+        raise ValueError("the training texts hold no word, expected at least one; check the lists")
+    ordered = sorted(counts, key=lambda word: (-counts[word], word))
+    return tuple(ordered[: size - FIRST_WORD])
+
+
+def check_length(length: int) -> None:
+    """Raise where a text would have no position."""
+    if length < 1:
+        raise ValueError(f"length is {length} words, expected at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """A text's words as ids ``(length,)``: 0 padding at the end, 1 unknown, 2 … the vocabulary's.
+
+    What is longer than ``length`` words is cut. A text without a word is all padding.
+    """
+
+    name: str = "text"
+    vocabulary: tuple[str, ...]
+    length: int = 40
+
+    def __post_init__(self) -> None:
+        check_length(self.length)
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Return ``(length,)``."""
+        return (self.length,)
+
+    @property
+    def dtype(self) -> str:
+        """Return the numpy dtype of ids."""
+        return "int32"
+
+    @property
+    def jpeg(self) -> bool:
+        """Say that these are no pictures."""
+        return False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return ``(length,)``."""
+        return (self.length,)
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """Map a word to its id."""
+        return {word: number for number, word in enumerate(self.vocabulary, start=FIRST_WORD)}
+
+    def read(self, clip: Clip) -> np.ndarray:
+        """Return the ids of the clip's text."""
+        found = [self.ids.get(word, UNKNOWN) for word in split_words(clip.text[self.name])]
+        ids = np.full(self.length, PADDING, dtype=np.int32)
+        ids[: len(found)] = found[: self.length]
+        return ids
+
+    def remarks(self, clip: Clip) -> list[Fault]:
+        """Say where a text has no word."""
+        return wordless(clip, self.name)
+
+    def finish(self, values: Tensor) -> Tensor:
+        """Return the ids as int64 ``(B, length)``."""
+        return values.to(torch.int64)
+
+    def augment(self, values: Tensor, views: Views) -> Tensor:
+        """Return the ids as they are."""
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedTokens:
+    """A text as a pretrained tokenizer cuts it: ids and mask ``(2, length)``, 1 where a token is.
+
+    ``model`` is a name or a local folder that ``transformers`` loads; ids of other tokenizers, or
+    of ``Tokens``, mean nothing to the pretrained network. Goes with the encoder ``PretrainedText``
+    of the same ``model``.
+    """
+
+    name: str = "text"
+    model: str
+    length: int = 40
+
+    def __post_init__(self) -> None:
+        check_length(self.length)
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Return ``(2, length)``."""
+        return (2, self.length)
+
+    @property
+    def dtype(self) -> str:
+        """Return the numpy dtype of ids."""
+        return "int32"
+
+    @property
+    def jpeg(self) -> bool:
+        """Say that these are no pictures."""
+        return False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return ``(2, length)``."""
+        return (2, self.length)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """Load the tokenizer."""
+        found = load_tokenizer(self.model)
+        if self.length > found.model_max_length:
+            raise ValueError(
+                f"the tokenizer of {self.model!r} takes at most {found.model_max_length} tokens, "
+                f"but length is {self.length}; lower it"
+            )
+        return found
+
+    def read(self, clip: Clip) -> np.ndarray:
+        """Return ids and mask of the clip's text."""
+        found = self.tokenizer(
+            clip.text[self.name], truncation=True, padding="max_length", max_length=self.length
+        )
+        return np.array([found["input_ids"], found["attention_mask"]], dtype=np.int32)
+
+    def remarks(self, clip: Clip) -> list[Fault]:
+        """Say where a text has no word."""
+        return wordless(clip, self.name)
+
+    def finish(self, values: Tensor) -> Tensor:
+        """Return ids and mask as int64 ``(B, 2, length)``."""
+        return values.to(torch.int64)
+
+    def augment(self, values: Tensor, views: Views) -> Tensor:
+        """Return the ids as they are."""
+        return values
+
+
+def wordless(clip: Clip, name: str) -> list[Fault]:
+    """Return a remark where the clip's text has no word."""
+    if split_words(clip.text[name]):
+        return []
+    message = f"{name} of {clip.id} is {clip.text[name]!r}, without a word; it becomes padding only"
+    return [Fault("no words", clip.id, name, message, fatal=False)]
+
+
+def load_tokenizer(model: str) -> Any:
+    """Return the tokenizer of a pretrained model, by name or from a local folder.
+
+    Raises:
+        ValueError: no ``transformers``, nothing under that name, or no token to pad with.
+    """
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise ValueError(
+            "a pretrained tokenizer needs the package transformers, which is not installed; "
+            'pip install "fusion-sched[text]"'
+        ) from error
+    try:
+        tokenizer = cast(Any, AutoTokenizer).from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"the tokenizer of {model!r} could not be fetched or read: {error}; give a local "
+            "folder that holds it"
+        ) from error
+    if tokenizer.pad_token is None:
+        raise ValueError(
+            f"the tokenizer of {model!r} has no token to pad with; take that of an encoder, such "
+            "as bert-base-uncased"
+        )
+    return tokenizer
