@@ -35,6 +35,12 @@ def batches(splits: Splits, epoch: int = 0, workers: int = 0) -> list[Batch]:
     return list(loader)
 
 
+def pictures(found: list[Batch]) -> dict[int, torch.Tensor]:
+    """Return index → picture."""
+    pairs = (zip(b.index.tolist(), b.inputs["visual"], strict=True) for b in found)
+    return {index: picture for batch in pairs for index, picture in batch}
+
+
 def same(one: list[Batch], other: list[Batch]) -> bool:
     return all(
         torch.equal(a.inputs[m], b.inputs[m]) and torch.equal(a.index, b.index)
@@ -49,8 +55,7 @@ def test_loader_processes_change_nothing(splits: Splits) -> None:
 
 def test_augmentation_follows_the_epoch(splits: Splits) -> None:
     assert same(batches(splits, epoch=3), batches(splits, epoch=3))
-    first = {int(i): x for b in batches(splits, 0) for i, x in zip(b.index, b.inputs["visual"])}
-    second = {int(i): x for b in batches(splits, 1) for i, x in zip(b.index, b.inputs["visual"])}
+    first, second = (pictures(batches(splits, epoch)) for epoch in (0, 1))
     assert not any(torch.equal(first[i], second[i]) for i in first)
 
 

@@ -87,7 +87,7 @@ def write_clips(root: Path) -> None:
     rng = np.random.default_rng(0)
     for number, label in enumerate(spread_labels(CLIPS, len(CLASSES), rng)):
         actor, sentence = divmod(number, 16)
-        name = f"{1001 + actor}_{'DFA IEO IOM ITH'.split()[sentence % 4]}_{CLASSES[label]}_"
+        name = f"{1001 + actor}_{['DFA', 'IEO', 'IOM', 'ITH'][sentence % 4]}_{CLASSES[label]}_"
         name += ("XX", "LO", "MD", "HI")[sentence // 4]
         if (root / "AudioWAV" / f"{name}.wav").exists():
             continue
@@ -127,7 +127,7 @@ def waiting(splits: Splits) -> list[str]:
     if not torch.cuda.is_available():
         return ["How long a GPU waits for data: not measured, no CUDA device was at hand."]
     device = torch.device("cuda")
-    sizes = {m: 64 for m in splits.shapes}
+    sizes = dict.fromkeys(splits.shapes, 64)
     model = MultimodalNetwork(
         {m: ResNet18(shape) for m, shape in splits.shapes.items()},
         {m: torch.nn.Linear(64, len(CLASSES)) for m in sizes},

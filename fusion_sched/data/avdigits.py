@@ -11,16 +11,16 @@ from itertools import count, islice
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
 
-from fusion_sched.data.audio import audio_remarks, fixed_length, log_mel, read_audio
+from fusion_sched.data.clips.audio import audio_remarks, fixed_length, log_mel, read_audio
 from fusion_sched.data.clips.imitation import Plan, voiced_sound, write_wav
 from fusion_sched.data.clips.source import Download, Source, not_there
 from fusion_sched.data.clips.types import Damaged, Fault, Report
 from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays
+from fusion_sched.data.opencv import cv2
 from fusion_sched.types import Splits
 
 RATE = 8000

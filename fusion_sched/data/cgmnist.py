@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-import cv2
 import numpy as np
 
 from fusion_sched.data.clips.audio_visual import SampleClip, check_choice, plan_sample
@@ -21,6 +20,7 @@ from fusion_sched.data.clips.types import Fault, Report
 from fusion_sched.data.digits import CLASSES, check_variance, jittered_colours
 from fusion_sched.data.idx import read_idx, write_idx
 from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays, stratified_split
+from fusion_sched.data.opencv import cv2
 from fusion_sched.data.pickles import load_object
 from fusion_sched.types import Splits
 

@@ -61,8 +61,8 @@ class Food101:
     Validation is a stratified share of the training list, drawn by ``split_seed``. Classes are the
     folders of ``images/train`` in alphabetical order, which ``images/test`` must have as well.
 
-    ``tokenizer=None``: words, as ids below ``vocabulary``, by their frequency in the titles that are
-    trained on; for the encoder ``text``. Otherwise the name or local folder of a pretrained model,
+    ``tokenizer=None``: words, as ids below ``vocabulary``, the most frequent ones of the training
+    titles; for the encoder ``text``. Otherwise the name or local folder of a pretrained model,
     whose tokenizer is used; for the encoder ``pretrained_text``. A title is cut after ``length``
     words or tokens.
     """
@@ -101,8 +101,8 @@ class Food101:
                 else:
                     faults.append(found)
         clips, twice = keep_unique(clips)
-        name = LISTS["train"].name
-        clips = draw_validation(name, clips, self.validation, self.split_seed)
+        trained = str(root / LISTS["train"])
+        clips = draw_validation(trained, clips, self.validation, self.split_seed)
         return Listing(clips, classes, faults=[*faults, *twice])
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:

@@ -6,7 +6,7 @@ three ways to split them in which no group is both trained and tested on.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -116,13 +116,14 @@ class UCF101:
         """
         folder = Path(self.root) / LISTS
         classes = read_classes(list_path(SOURCE, folder / "classInd.txt"))
+        labels = {name: label for label, name in enumerate(classes)}
         clips: list[Clip] = []
         faults: list[Fault] = []
         for split in ("train", "test"):
             name = f"{split}list{self.split:02d}.txt"
-            rows = read_rows(list_path(SOURCE, folder / name), delimiter=" ")
+            rows = read_words(list_path(SOURCE, folder / name))
             for number, row in enumerate(rows, start=1):
-                found = self.clip_or_fault(row, f"{name} row {number}", split, classes)
+                found = self.clip_or_fault(row, f"{name} row {number}", split, labels)
                 if isinstance(found, Clip):
                     clips.append(found)
                 else:
@@ -132,7 +133,7 @@ class UCF101:
         return Listing(clips, classes, "group", [*faults, *twice])
 
     def clip_or_fault(
-        self, row: Sequence[str], place: str, split: str, classes: Sequence[str]
+        self, row: Sequence[str], place: str, split: str, labels: Mapping[str, int]
     ) -> Clip | Fault:
         """Return the clip of one row, or what is wrong with the row."""
         name = VIDEO.fullmatch(row[0])
@@ -140,9 +141,9 @@ class UCF101:
         numbers = (2,) if split == "train" else (1, 2)
         if name is None or len(row) not in numbers or not all(cell.isdigit() for cell in row[1:]):
             return broken_row(place, row, " ", ROWS[split])
-        if name["label"] not in classes:
-            return unknown_label(place, name["label"], classes)
-        label = list(classes).index(name["label"])
+        if name["label"] not in labels:
+            return unknown_label(place, name["label"], list(labels))
+        label = labels[name["label"]]
         if row[1:] not in ([], [str(label + 1)]):
             message = (
                 f"{place} gives {row[0]} the class {row[1]}, but {name['label']} is {label + 1} in "
@@ -220,7 +221,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
     Raises:
         ValueError: the rows are not 1 … N with one name each.
     """
-    rows = read_rows(path, delimiter=" ")
+    rows = read_words(path)
     numbers = [row[0] for row in rows]
     names = tuple(row[-1] for row in rows)
     counted = [str(number) for number in range(1, len(rows) + 1)]
@@ -230,6 +231,11 @@ def read_classes(path: Path) -> tuple[str, ...]:
             "`2 ACTION` and so on, no name twice; take it from the published archive"
         )
     return names
+
+
+def read_words(path: Path) -> list[list[str]]:
+    """Return the words of each row, however many blanks are between them and at its end."""
+    return [[cell for cell in row if cell] for row in read_rows(path, delimiter=" ")]
 
 
 def carve_groups(

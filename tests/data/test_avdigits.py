@@ -8,8 +8,8 @@ import pytest
 import soundfile
 import torch
 
-from fusion_sched.data.audio import fixed_length, log_mel, mel_filters, read_audio
 from fusion_sched.data.avdigits import AVDigits, list_recordings, read_pictures
+from fusion_sched.data.clips.audio import fixed_length, log_mel, mel_filters, read_audio
 from fusion_sched.data.clips.imitation import Plan
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -65,7 +65,9 @@ def test_a_tone_lights_its_mel_band() -> None:
 
 
 def test_missing_data_and_odd_names_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"(?s)recordings/\*\.wav does not exist.*dataset\.root"):
+    with pytest.raises(
+        FileNotFoundError, match=r"(?s)recordings/\*\.wav does not exist.*dataset\.root"
+    ):
         AVDigits(root=str(tmp_path)).load()
     (tmp_path / "fsdd" / "recordings").mkdir(parents=True)
     soundfile.write(tmp_path / "fsdd" / "recordings" / "five_theo.wav", np.zeros(9), 8000)

@@ -18,12 +18,12 @@ from fusion_sched.data.clips.video import (
     count_frames,
     list_frames,
     numbered,
-    opencv,
     read_picture,
     read_pictures,
     resized,
 )
 from fusion_sched.data.clips.views import crop_and_flip
+from fusion_sched.data.opencv import cv2
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,6 @@ def in_pairs(path: Path, choose: Choice, times: np.ndarray) -> list[int]:
 
 def estimate(pictures: list[np.ndarray], method: str, size: int) -> list[np.ndarray]:
     """Return the flow from each even picture to the one after it, ``(size, size, 2)``."""
-    cv2 = opencv()
     grey = [cv2.cvtColor(resized(picture, size), cv2.COLOR_RGB2GRAY) for picture in pictures]
     estimator = flow_estimator(method)
     return [estimator.calc(*pair, None) for pair in zip(grey[::2], grey[1::2], strict=True)]
@@ -146,9 +145,8 @@ def estimate(pictures: list[np.ndarray], method: str, size: int) -> list[np.ndar
 
 def flow_estimator(method: str) -> Any:
     """Return OpenCV's estimator."""
-    cv2 = opencv()
     if method == "dis":
-        return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     try:
         optflow = import_module("cv2.optflow")
     except ImportError as error:

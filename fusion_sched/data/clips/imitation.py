@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import soundfile
+
+from fusion_sched.data.opencv import cv2
 
 SHAPES = ((48, 1.0), (3, 1.0), (4, 1.0), (5, 0.45), (4, 0.35), (8, 0.6))
 """Points and inner radius (share of the outer): circle, triangle, square and three stars."""

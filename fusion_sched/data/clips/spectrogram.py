@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from fusion_sched.data.audio import (
+from fusion_sched.data.clips.audio import (
     audio_remarks,
     fixed_length,
     log_spectrogram,

@@ -13,12 +13,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from fusion_sched.data.clips.types import Clip, Fault, Modality
+from fusion_sched.data.opencv import cv2
 
 FORMAT = 1
 INDEX, FAULTS, META = "index.json", "faults.json", "meta.json"

@@ -8,46 +8,20 @@ hundreds.
 import os
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from fusion_sched.data.audio import VIDEO_SUFFIXES, check_reach
+from fusion_sched.data.clips.audio import VIDEO_SUFFIXES, check_reach
 from fusion_sched.data.clips.files import check_present
 from fusion_sched.data.clips.types import Damaged
+from fusion_sched.data.opencv import cv2
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 Choice = Callable[[np.ndarray], Sequence[int]]
 """Frames' times, ascending, at least one → positions among them, in any order, repeated or not."""
-
-
-@cache
-def opencv() -> ModuleType:
-    """Return cv2, without its own messages, and with one thread: clips are read by processes.
-
-    Raises:
-        ImportError: OpenCV's window libraries are not there, as on many servers.
-    """
-    # FFmpeg inside OpenCV prints to stderr what we say better; it looks at this once.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    try:
-        cv2 = import_module("cv2")
-    except ImportError as error:
-        raise ImportError(
-            f"OpenCV does not load: {error}. Where libGL.so.1 is missing, either install it "
-            "(`apt-get install libgl1`), or take OpenCV without windows (`pip uninstall "
-            "opencv-python`, then `pip install opencv-python-headless`)"
-        ) from error
-    version = tuple(int(part) for part in cv2.__version__.split(".")[:2])
-    logging = cv2.utils.logging if version >= (4, 13) else cv2  # where setLogLevel is
-    logging.setLogLevel(0)
-    cv2.setNumThreads(1)
-    return cv2
 
 
 def read_pictures(
@@ -109,7 +83,6 @@ def numbered(path: Path) -> list[tuple[int, str]]:
 def read_picture(path: Path) -> np.ndarray:
     """Return a picture file, RGB, uint8 ``(H, W, 3)``."""
     check_present(path)
-    cv2 = opencv()
     data = path.read_bytes()
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     # Some versions of OpenCV fill the rest of half a JPEG with grey: its end marker tells.
@@ -125,7 +98,6 @@ def resized(picture: np.ndarray, size: int) -> np.ndarray:
 
     The mean over areas where it shrinks in both directions, else bilinear.
     """
-    cv2 = opencv()
     shrinks = min(picture.shape[:2]) >= size
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     square: np.ndarray = cv2.resize(picture, (size, size), interpolation=how)
@@ -174,7 +146,6 @@ def packet_times(path: Path) -> np.ndarray:
     Raises:
         Damaged: as ``read_pictures`` says.
     """
-    cv2 = opencv()
     capture = open_video(path)
     fps = capture.get(cv2.CAP_PROP_FPS)
     promised = capture.get(cv2.CAP_PROP_FRAME_COUNT) / fps if fps > 0 else 0.0
@@ -228,7 +199,6 @@ def decode_frames(
     path: Path, positions: Sequence[int], start: float, seconds: float | None
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """Return the frames at these positions, counted from the clip's first, and all times."""
-    cv2 = opencv()
     capture = open_video(path)
     wanted, kept = set(positions), {}
     times: list[float] = []
@@ -250,7 +220,6 @@ def decode_frames(
 
 def retrieve(path: Path, capture: Any) -> np.ndarray:
     """Return the frame that was grabbed last, RGB."""
-    cv2 = opencv()
     found, frame = capture.retrieve()
     if not found:
         raise Damaged("unreadable", f"{path} has a frame that cannot be decoded; fetch it anew")
@@ -261,7 +230,6 @@ def retrieve(path: Path, capture: Any) -> np.ndarray:
 def open_video(path: Path) -> Any:
     """Return OpenCV's reader of a video."""
     check_present(path)
-    cv2 = opencv()
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
         raise Damaged(

@@ -16,7 +16,7 @@ from fusion_sched.data.clips.types import Views
 LEAST_AREA = 0.08
 LARGEST_RATIO = 4 / 3
 ATTEMPTS = 10
-"""Until a crop fits into the picture; after that it is the whole picture (one in 10 million)."""
+"""Crops drawn until one fits; where none does (less than one in a million) all is shown."""
 
 
 def draw_views(count: int, generator: torch.Generator) -> Views:

@@ -31,7 +31,9 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def source(*downloads: Download) -> Source:
-    return Source("made_up", "Made up", "example.org", "1 MB", "none", (), "Ask.", {}, {}, downloads)
+    return Source(
+        "made_up", "Made up", "example.org", "1 MB", "none", (), "Ask.", {}, {}, downloads
+    )
 
 
 def sha256(path: Path) -> str:
@@ -65,9 +67,7 @@ def test_another_file_than_the_known_one_is_refused(
     assert not list((tmp_path / "root").iterdir())
 
 
-def test_no_connection_and_no_permission_are_said(
-    tmp_path: Path, served: tuple[Path, str]
-) -> None:
+def test_no_connection_and_no_permission_are_said(tmp_path: Path, served: tuple[Path, str]) -> None:
     _, address = served
     with pytest.raises(ConnectionError, match=r"absent\.csv cannot be fetched.*put it where"):
         fetch(source(Download(f"{address}/absent.csv", "0" * 64, "x.csv")), tmp_path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion_sched.data.audio import log_spectrogram, read_audio, tiled
+from fusion_sched.data.clips.audio import log_spectrogram, read_audio, tiled
 
 pytestmark = pytest.mark.oracle
 librosa = pytest.importorskip("librosa")

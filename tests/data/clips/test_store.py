@@ -133,7 +133,9 @@ def test_a_changed_file_makes_it_stale(tmp_path: Path) -> None:
     clips[2].files["numbers"].write_text("11 12 13")
     after = make(tmp_path / "store", clips)
     assert after.folder == before.folder
-    np.testing.assert_array_equal(Store(after.folder).read("numbers", np.array([2])), [[11, 12, 13]])
+    np.testing.assert_array_equal(
+        Store(after.folder).read("numbers", np.array([2])), [[11, 12, 13]]
+    )
 
 
 def test_another_setting_is_another_store(tmp_path: Path) -> None:

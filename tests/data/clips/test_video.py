@@ -6,6 +6,7 @@ Each frame tells its number in six large black or white blocks, which every code
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from fusion_sched.data.clips.video import (
     check_boxes,
     count_frames,
     decode_frames,
-    opencv,
     packet_times,
     read_picture,
     read_pictures,
@@ -254,10 +254,10 @@ for name in ("a.mp4", "b.flv"):
 def test_missing_window_libraries_are_named_with_two_ways_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    opencv.cache_clear()
     monkeypatch.setitem(sys.modules, "cv2", None)  # an import of cv2 now raises ImportError
+    monkeypatch.delitem(sys.modules, "fusion_sched.data.opencv")
     with pytest.raises(ImportError, match=r"libgl1.*opencv-python-headless"):
-        opencv()
+        import_module("fusion_sched.data.opencv")
 
 
 def write_folder(folder: Path, names: Sequence[str]) -> Path:

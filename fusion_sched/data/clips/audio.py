@@ -3,7 +3,7 @@
 import struct
 from math import ceil, gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -13,9 +13,6 @@ from torch import Tensor
 
 from fusion_sched.data.clips.files import check_present
 from fusion_sched.data.clips.types import Damaged
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
 
 VIDEO_SUFFIXES = frozenset({".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm"})
 SILENT_PEAK = 1e-3
@@ -186,12 +183,7 @@ def decode_track(path: Path, stop: float | None) -> Recording:
             'installed; run: pip install "fusion-sched[media]"'
         ) from error
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise Damaged(
-                    "no audio", f"{path} holds no audio track, expected one; fetch it anew"
-                )
-            return read_track(path, container, stop)
+        return read_track(path, stop)
     except Damaged:
         raise
     except (av.FFmpegError, ValueError) as error:
@@ -202,31 +194,35 @@ def decode_track(path: Path, stop: float | None) -> Recording:
         ) from error
 
 
-def read_track(path: Path, container: "InputContainer", stop: float | None) -> Recording:
-    """Return the first sound track of an open PyAV container."""
-    from av import AudioResampler
+def read_track(path: Path, stop: float | None) -> Recording:
+    """Return the first sound track of a file that PyAV opens."""
+    import av
 
-    stream = container.streams.audio[0]
-    to_float = AudioResampler(format="fltp")
     pieces: list[np.ndarray] = []
     rate, held, reached = 0, 0, 0.0
-    for packet in container.demux():
-        if packet.pts is not None:
-            reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        if packet.stream.index != stream.index:
-            continue
-        for frame in stream.decode(packet):
-            pieces += [piece.to_ndarray() for piece in to_float.resample(frame)]
-            rate, held = frame.sample_rate, held + frame.samples
-        if stop is not None and held > ceil(stop * rate):
-            break
-    else:
-        # All tracks together reach as far as the container says, or it was cut off.
-        check_reach(path, reached, (container.duration or 0) / 1e6)
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            raise Damaged("no audio", f"{path} holds no audio track, expected one; fetch it anew")
+        stream = container.streams.audio[0]
+        to_float = av.AudioResampler(format="fltp")
+        for packet in container.demux():
+            if packet.pts is not None:
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                reached = max(reached, float(end))
+            if packet.stream.index != stream.index:
+                continue
+            for frame in stream.decode(packet):
+                pieces += [piece.to_ndarray() for piece in to_float.resample(frame)]
+                rate, held = frame.sample_rate, held + frame.samples
+            if stop is not None and held > ceil(stop * rate):
+                break
+        else:
+            # All tracks together reach as far as the container says, or it was cut off.
+            check_reach(path, reached, (container.duration or 0) / 1e6)
+        eight_bit = stream.codec_context.format.name in ("u8", "u8p")
     if not pieces:
         raise Damaged("no audio", f"{path} holds no audio sample, expected at least one")
-    samples = np.concatenate(pieces, axis=1).T
-    return Recording(samples, rate, stream.codec_context.format.name in ("u8", "u8p"))
+    return Recording(np.concatenate(pieces, axis=1).T, rate, eight_bit)
 
 
 def tiled(wave: np.ndarray, samples: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_sched.data.audio import (
+from fusion_sched.data.clips.audio import (
     audio_remarks,
     fixed_length,
     log_mel,
