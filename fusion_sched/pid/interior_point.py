@@ -18,6 +18,7 @@ from torch import Tensor
 from fusion_sched.pid.certificate import Results, certify
 from fusion_sched.pid.pairs import PairPoint, Pairs, faster_newton, newton_bytes
 from fusion_sched.pid.problem import Duals, Found, Status, solve_on_support
+from fusion_sched.pid.scaling import Scaling
 from fusion_sched.pid.schur import Schur, SchurFactors
 from fusion_sched.pid.tuples import DenseFactors, TuplePoint, Tuples, tuples_bytes
 from fusion_sched.pid.woodbury import WoodburyFactors
@@ -36,6 +37,8 @@ WARM_STEPS = 50  # first-order steps before the Newton steps (two sources)
 FIRST_RUN = 25  # Newton steps after which a problem starts again: on the Schur path, without
 SECOND_WARM_STEPS = 500  # correctors (bolder steps, but rarely a trap), from a better start,
 SECOND_RUN_BYTES = 2**31  # where that path fits into this much memory
+LAST_TOL = 1e-6  # bits: scaling, which gets what is still missed, certifies no less
+LAST_STEPS = 100_000
 
 # What a batch of problems, L at one dual point, and a factored Newton matrix can be.
 System = Pairs | Tuples
@@ -70,7 +73,7 @@ class InteriorPoint:
         return newton_bytes(faster_newton(sizes), sizes)
 
     def _solve(self, marginals: Duals) -> Found:
-        """Choose the linear algebra; what a first run misses starts again, better prepared."""
+        """Choose the linear algebra; what a run misses starts again, in another way."""
         if len(marginals) > 2:
             return self._iterate(Tuples(marginals), WARM_STEPS, self.max_iterations)
         sizes = (marginals[0].shape[1], *marginals[1].shape[1:])
@@ -84,6 +87,11 @@ class InteriorPoint:
                 second = Pairs(tuple(m[problem] for m in marginals), Schur, correctors=0)
                 again = self._iterate(second, SECOND_WARM_STEPS, left)
                 found.keep_better(problem, again, FIRST_RUN)
+        # Masses near the rounding error can jam every Newton step, and scaling does not see them.
+        last = Scaling(tol=max(self.tol, LAST_TOL), max_iterations=LAST_STEPS)
+        for problem in (found.status != Status.SOLVED).nonzero() if left > 0 else ():
+            third = last.solve(tuple(m[problem] for m in marginals))
+            found.keep_better(problem, third, self.max_iterations)
         return found
 
     def _iterate(self, system: System, warm_steps: int, limit: int) -> Found:

@@ -1,12 +1,22 @@
 """Values: golden gates, invariances, bounds, and a certificate checked from outside."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_sched.pid import Decomposition, InteriorPoint, Scaling, decompose, mutual_information
+from fusion_sched.pid import (
+    Decomposition,
+    InteriorPoint,
+    Scaling,
+    Status,
+    decompose,
+    mutual_information,
+)
 from tests.pid.problems import GATES, check_certificate, counts, dirichlet
 
 TIGHT = InteriorPoint(tol=1e-9)
@@ -165,6 +175,18 @@ def test_thousands_of_joints_with_masses_over_sixteen_decades() -> None:
     d = decompose(p)
     assert float(d.solution.gap.max()) <= 1e-6
     assert float(d.solution.marginal_error.max()) <= 1e-12
+
+
+@pytest.mark.parametrize("tol", [1e-3, 1e-6])
+def test_a_table_of_late_training_that_jams_the_newton_steps(tol: float) -> None:
+    """Drawn from a probe of a run on spoken digits: classes nearly pure, masses down to 1e-16."""
+    path = Path(__file__).with_name("faint_cells.json")
+    marginals = [torch.tensor(m, dtype=torch.float64)[None] for m in json.loads(path.read_text())]
+    found = InteriorPoint(tol=tol).solve(tuple(marginals))
+    assert found.status.tolist() == [Status.SOLVED]
+    assert float(found.gap) <= tol
+    for axis, marginal in zip((2, 1), marginals, strict=True):
+        assert float((found.q.sum(axis) - marginal).abs().max()) < 1e-12
 
 
 def test_nearly_pure_joints_with_faint_cells_converge() -> None:
