@@ -45,7 +45,7 @@ def build(cfg: DictConfig) -> Parts:
         controller=controller,
         stage1=stage1,
         stage2=stage2,
-        unimodal_weight=cfg.stage2.unimodal_weight,
+        balancer=make(cfg, "balancer"),
         equal_budget=cfg.equal_budget,
         batch_size=cfg.batch_size,
         seed=cfg.seed,
@@ -76,10 +76,6 @@ def check_values(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key)
         if not smallest <= value < 2**31:
             raise ValueError(f"{key} is {value}, expected at least {smallest} and below 2^31")
-    if cfg.stage2.unimodal_weight < 0:
-        raise ValueError(
-            f"stage2.unimodal_weight is {cfg.stage2.unimodal_weight}, expected 0 or more"
-        )
 
 
 def check_finite(key: str, value: Any) -> None:

@@ -20,10 +20,9 @@ class Stage1Config:
 
 @dataclass
 class Stage2Config:
-    """Stage 2: joint training; ``unimodal_weight`` weighs each modality's own loss."""
+    """Stage 2: joint training."""
 
     epochs: int = 15
-    unimodal_weight: float = 0.6
     optimizer: Node = field(default_factory=dict)
     scheduler: Node = field(default_factory=dict)
 
@@ -38,6 +37,7 @@ class TrainConfig:
     probe: Node = field(default_factory=dict)
     solver: Node = field(default_factory=dict)
     controller: Node = field(default_factory=dict)
+    balancer: Node = field(default_factory=dict)
     stage1: Stage1Config = field(default_factory=Stage1Config)
     stage2: Stage2Config = field(default_factory=Stage2Config)
     equal_budget: bool = True

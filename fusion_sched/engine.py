@@ -1,15 +1,14 @@
 """Plain functions over a model and batches on its device: train an epoch, evaluate, embed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Embedded, Stage
+from fusion_sched.types import FUSED, Batch, Embedded, Seen, Stage, Step, losses_of
 
 
 @dataclass
@@ -21,17 +20,18 @@ class EpochLog:
     samples: int
 
 
+Backward = Callable[[MultimodalNetwork, Batch], Step]
+"""Puts a batch's gradients into the parameters and returns what it saw."""
+
+
 def train_epoch(
     model: MultimodalNetwork,
     loader: Iterable[Batch],
     optimizer: Optimizer,
     stage: Stage,
-    unimodal_weight: float,
+    backward: Backward,
 ) -> EpochLog:
-    """Take one optimizer step per batch.
-
-    Unimodal stage: the sum of the active modalities' cross-entropies. Joint stage: the fused
-    cross-entropy plus ``unimodal_weight`` times the sum of all modalities'.
+    """Take one optimizer step per batch, along the gradients of ``backward``.
 
     Raises:
         FloatingPointError: a loss that is NaN or infinite.
@@ -41,17 +41,14 @@ def train_epoch(
     correct: dict[str, Tensor] = {}
     samples = 0
     for batch in loader:
-        logits = stage_logits(model, batch, stage)
-        losses = {name: cross_entropy(out, batch.y) for name, out in logits.items()}
-        total = weighted_sum(losses, unimodal_weight if stage.joint else 1.0)
         optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        seen = backward(model, batch)
         optimizer.step()
         samples += len(batch.y)
-        for name, loss in losses.items():
-            right = (logits[name].argmax(dim=1) == batch.y).sum()
+        for name, loss in seen.losses.items():
+            right = (seen.logits[name].argmax(dim=1) == batch.y).sum()
             correct[name] = correct.get(name, 0) + right
-            loss_sums[name] = loss_sums.get(name, 0) + loss.detach() * len(batch.y)
+            loss_sums[name] = loss_sums.get(name, 0) + loss * len(batch.y)
     # One device sync per epoch: a broken loss stays broken in the sum.
     mean_loss = {name: float(value) / samples for name, value in loss_sums.items()}
     check_finite(mean_loss)
@@ -59,18 +56,12 @@ def train_epoch(
     return EpochLog(mean_loss, accuracy, samples)
 
 
-def stage_logits(model: MultimodalNetwork, batch: Batch, stage: Stage) -> dict[str, Tensor]:
-    """Return the logits that the stage trains, by modality or ``fused``."""
-    if not stage.joint:
-        return {m: model.unimodal_logits(batch.inputs, m) for m in stage.active}
-    outputs = model(batch.inputs)
-    return {**outputs.unimodal, FUSED: outputs.logits}
-
-
-def weighted_sum(losses: Mapping[str, Tensor], unimodal_weight: float) -> Tensor:
-    """Return the fused loss, if there is one, plus the weighted unimodal losses."""
-    parts = [loss if m == FUSED else unimodal_weight * loss for m, loss in losses.items()]
-    return torch.stack(parts).sum()
+def apart(model: MultimodalNetwork, batch: Batch, active: Collection[str]) -> Step:
+    """Descend each active modality's own cross-entropy; the others are not run at all."""
+    logits = {m: model.unimodal_logits(batch.inputs, m) for m in active}
+    losses = losses_of(logits, batch.y)
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    return Step.of(logits, losses)
 
 
 def check_finite(loss: Mapping[str, float]) -> None:
@@ -126,19 +117,27 @@ def evaluate(model: nn.Module, loader: Iterable[Batch]) -> Evaluation:
 
 
 @torch.no_grad()
-def embed(model: nn.Module, loader: Iterable[Batch]) -> Embedded:
-    """Return every sample's embeddings and unimodal predictions, in evaluation mode."""
+def look(model: nn.Module, loader: Iterable[Batch]) -> Seen:
+    """Return every sample's logits and embeddings, in evaluation mode."""
     model.eval()
+    logits: dict[str, list[Tensor]] = {}
     embeddings: dict[str, list[Tensor]] = {}
-    predictions: dict[str, list[Tensor]] = {}
     labels = []
     for batch in loader:
         outputs = model(batch.inputs)
         for name, values in outputs.embeddings.items():
             embeddings.setdefault(name, []).append(values)
-            predictions.setdefault(name, []).append(outputs.unimodal[name].argmax(dim=1))
+        for name, values in {**outputs.unimodal, FUSED: outputs.logits}.items():
+            logits.setdefault(name, []).append(values)
         labels.append(batch.y)
-    return Embedded(joined(embeddings), joined(predictions), torch.cat(labels).cpu())
+    return Seen(joined(logits), joined(embeddings), torch.cat(labels).cpu())
+
+
+def embed(model: nn.Module, loader: Iterable[Batch]) -> Embedded:
+    """Return every sample's embeddings and unimodal predictions, in evaluation mode."""
+    seen = look(model, loader)
+    predictions = {m: seen.logits[m].argmax(dim=1) for m in seen.embeddings}
+    return Embedded(seen.embeddings, predictions, seen.y)
 
 
 def joined(parts: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:

@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched import checkpoint
+from fusion_sched.balancers import Balancer
+from fusion_sched.balancers import Memory as BalancerMemory
 from fusion_sched.loading import EpochOrder, Loader
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.pid import Solver
@@ -72,7 +74,7 @@ class Parts:
     controller: Controller
     stage1: StagePlan
     stage2: StagePlan
-    unimodal_weight: float
+    balancer: Balancer
     equal_budget: bool
     batch_size: int
     seed: int
@@ -85,7 +87,8 @@ class Parts:
 class State:
     """What changes while a run goes on, besides weights and optimizer: a checkpoint holds it all.
 
-    ``epoch`` and ``step`` are the next ones; ``memory`` is the probe's; ``peak`` and ``best`` name
+    ``epoch`` and ``step`` are the next ones; ``memory`` is the probe's, ``balance`` the balancer's;
+    ``peak`` and ``best`` name
     weights in the checkpoint folder, by the number of epochs they have; ``test_predictions`` holds
     the fused predictions of every joint epoch, not yet scored.
     """
@@ -102,14 +105,16 @@ class State:
     best_epoch: int = -1
     best_validation: dict[str, float] = field(default_factory=dict)
     test_predictions: list[Tensor] = field(default_factory=list)
+    balance: BalancerMemory = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
 
 
 @dataclass
 class Loaders:
-    """One loader per purpose; only ``train`` is shuffled."""
+    """One loader per purpose; only ``train`` is shuffled and augmented."""
 
     train: Loader
+    plain_train: Loader
     validation: Loader
     test: Loader
     probe: Loader
@@ -150,6 +155,7 @@ def make_loaders(parts: Parts) -> Loaders:
     make = partial(Loader, device=parts.device, workers=parts.workers, finish=splits.finish)
     return Loaders(
         train=make(splits.train, size, order, augment=splits.augment),
+        plain_train=make(splits.plain_train, size, sorted(order.positions)),
         validation=make(splits.validation, size),
         test=make(splits.test, size),
         probe=make(source, size, chosen),

@@ -1,12 +1,23 @@
 """The story of a run: stage 1, probe, decide, hand over, stage 2, one look at the test labels."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fusion_sched import checkpoint
+from fusion_sched.balancers import Look
 from fusion_sched.controllers import within_stage1
-from fusion_sched.engine import EpochLog, Evaluation, embed, evaluate, train_epoch
+from fusion_sched.engine import (
+    Backward,
+    EpochLog,
+    Evaluation,
+    apart,
+    embed,
+    evaluate,
+    look,
+    train_epoch,
+)
 from fusion_sched.protocol import protocol_of
 from fusion_sched.run import (
     Parts,
@@ -110,14 +121,26 @@ def train_one(run: Run) -> tuple[EpochLog, float]:
     seed_everything(seed_for(run.parts.seed, "epoch", run.state.epoch))
     run.loaders.order.epoch = run.state.epoch
     log = train_epoch(
-        run.parts.model, run.loaders.train, run.optimizer, run.state.stage,
-        run.parts.unimodal_weight,
-    )  # fmt: skip
+        run.parts.model, run.loaders.train, run.optimizer, run.state.stage, backward_of(run)
+    )
     seconds = time.perf_counter() - started
     run.state.step += len(run.loaders.train)
     run.state.seconds["train"] += seconds
     run.state.unimodal_epochs += not run.state.stage.joint
     return log, seconds
+
+
+def backward_of(run: Run) -> Backward:
+    """Return how a step of this epoch finds its gradients; the balancer prepares a joint epoch."""
+    state, parts = run.state, run.parts
+    if not state.stage.joint:
+        return partial(apart, active=state.stage.active)
+    looks = Look(
+        train=partial(look, parts.model, run.loaders.plain_train),
+        validation=partial(look, parts.model, run.loaders.validation),
+    )
+    state.balance = parts.balancer.start_epoch(parts.model, looks, state.balance)
+    return partial(parts.balancer.backward, memory=state.balance)
 
 
 def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float) -> None:

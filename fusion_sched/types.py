@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from torch import Generator, Tensor
+from torch.nn.functional import cross_entropy
 
 FUSED = "fused"
 
@@ -108,6 +109,40 @@ class Dataset(Protocol):
 
     def load(self) -> Splits:
         """Read or generate the data; raise ``ValueError`` or ``OSError`` where it is unusable."""
+
+
+class Seen(NamedTuple):
+    """A split as the model sees it, in evaluation mode, on the CPU.
+
+    ``logits``: modality or ``fused`` → ``(N, classes)``; ``embeddings``: modality → ``(N, size)``;
+    ``y``: class ids ``(N,)``.
+    """
+
+    logits: dict[str, Tensor]
+    embeddings: dict[str, Tensor]
+    y: Tensor
+
+
+class Step(NamedTuple):
+    """What one training step saw: logits ``(B, classes)`` and mean cross-entropies, by modality
+    or ``fused``; without gradients.
+    """
+
+    logits: dict[str, Tensor]
+    losses: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, logits: Mapping[str, Tensor], losses: Mapping[str, Tensor]) -> "Step":
+        """Return the step of these tensors, without their gradients."""
+        return cls(
+            {name: values.detach() for name, values in logits.items()},
+            {name: loss.detach() for name, loss in losses.items()},
+        )
+
+
+def losses_of(logits: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
+    """Return the mean cross-entropy of each set of logits."""
+    return {name: cross_entropy(values, y) for name, values in logits.items()}
 
 
 class Embedded(NamedTuple):

@@ -58,7 +58,7 @@ Groups and choices (GROUP=CHOICE; an experiment is added: +experiment=CHOICE):
 
 TRAIN_MORE = """
 Keys of a choice are set with a dot: controller.threshold=3, probe.every=5.
-Stages: stage1.epochs, stage2.epochs, stage2.unimodal_weight, equal_budget;
+Stages: stage1.epochs, stage2.epochs, equal_budget;
   optimizer@stage1.optimizer=adamw, stage1.optimizer.lr=0.02,
   scheduler@stage2.scheduler=cosine.
 Others: batch_size, seed, device, threads. Run folder: hydra.run.dir=FOLDER.

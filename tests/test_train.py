@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 import torch
 
 from fusion_sched.controllers import jointly, unimodal
-from fusion_sched.engine import macro_f1, train_epoch
+from fusion_sched.engine import EpochLog, apart, macro_f1, train_epoch
 from fusion_sched.loading import Batches, EpochOrder, Loader
-from fusion_sched.run import make_loaders, stratified_choice
+from fusion_sched.run import Parts, make_loaders, stratified_choice
 from fusion_sched.train import train
 from fusion_sched.types import ControllerState, Decision, Observation, Stage
 
@@ -35,14 +36,15 @@ def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
     order = EpochOrder(range(len(parts.splits.train)), 0)
     loader = Loader(parts.splits.train, 64, order)
     stepper = parts.stage1.optimizer(parts.model.parameters())
-    train_epoch(parts.model, loader, stepper, Stage(("gray", "colored")), 0.6)
+    both, one = Stage(("gray", "colored")), Stage(("gray",))
+    train_epoch(parts.model, loader, stepper, both, partial(apart, active=both.active))
     paused = [p for part in (parts.model.encoders["colored"], parts.model.heads["colored"])
               for p in part.parameters()]  # fmt: skip
     memory = [{k: torch.as_tensor(v).clone() for k, v in stepper.state[p].items()} for p in paused]
     assert all(memory), "the optimizer must hold state for this test to mean anything"
     before = snapshot(parts.model)
 
-    train_epoch(parts.model, loader, stepper, Stage(("gray",)), 0.6)
+    train_epoch(parts.model, loader, stepper, one, partial(apart, active=one.active))
 
     moved = differing(before, snapshot(parts.model))
     assert all("gray" in name for name in moved)
@@ -51,25 +53,37 @@ def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
         assert all(torch.equal(torch.as_tensor(stepper.state[p][k]), v) for k, v in was.items())
 
 
-def test_stage_2_trains_fusion_and_everything_else() -> None:
-    parts = make_parts()
+def train_jointly(parts: Parts) -> tuple[EpochLog, set[str]]:
+    """Train one joint epoch; return its log and the names of what moved."""
     loader = Loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
     before = snapshot(parts.model)
     stepper = parts.stage2.optimizer(parts.model.parameters())
-    log = train_epoch(parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), 0.6)
-    assert differing(before, snapshot(parts.model)) == set(before)
+    backward = partial(parts.balancer.backward, memory={})
+    log = train_epoch(
+        parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), backward
+    )
+    return log, differing(before, snapshot(parts.model))
+
+
+def test_stage_2_trains_fusion_and_everything_else() -> None:
+    parts = make_parts()
+    log, moved = train_jointly(parts)
+    assert moved == set(parts.model.state_dict())
     assert set(log.loss) == {"gray", "colored", "fused"}
 
 
-def test_the_joint_loss_weighs_the_unimodal_losses() -> None:
-    """With weight 0 the heads, which only the unimodal losses reach, do not move."""
-    parts = make_parts("stage2.unimodal_weight=0", "stage2.optimizer.weight_decay=0")
-    loader = Loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
-    before = snapshot(parts.model)
-    stepper = parts.stage2.optimizer(parts.model.parameters())
-    train_epoch(parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), 0.0)
-    still = set(before) - differing(before, snapshot(parts.model))
-    assert still == {name for name in before if name.startswith("heads.")}
+@pytest.mark.parametrize(("balancer", "still"), [("fused_only", "heads."), ("unimodal", "fusion.")])
+def test_a_loss_without_weight_moves_nothing(balancer: str, still: str) -> None:
+    parts = make_parts(f"balancer={balancer}")
+    _, moved = train_jointly(parts)
+    everything = set(parts.model.state_dict())
+    assert everything - moved == {name for name in everything if name.startswith(still)}
+
+
+def test_frozen_encoders_and_their_statistics_stay_bit_for_bit() -> None:
+    parts = make_parts("balancer=frozen", "encoder=small_cnn")
+    _, moved = train_jointly(parts)
+    assert moved == {name for name in parts.model.state_dict() if name.startswith("fusion.")}
 
 
 @pytest.mark.parametrize("equal", [True, False])

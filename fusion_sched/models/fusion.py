@@ -1,13 +1,16 @@
-"""Fusion modules: embeddings by modality name to fused logits.
+"""Fusion modules: embeddings and logits by modality name to fused logits.
 
-Each takes ``sizes`` (modality → embedding features) and ``classes``, and maps a dict of
-``(B, size)`` to ``(B, classes)``.
+Each takes ``sizes`` (modality → embedding features) and ``classes``, and maps two dicts, embeddings
+``(B, size)`` and the modalities' own logits ``(B, classes)``, to fused logits ``(B, classes)``.
 """
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
+
+Tensors = Mapping[str, Tensor]
 
 
 class Concat(nn.Module):
@@ -18,7 +21,7 @@ class Concat(nn.Module):
         self.names = tuple(sizes)
         self.linear = nn.Linear(sum(sizes.values()), classes)
 
-    def forward(self, embeddings: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
         """Return logits ``(B, classes)``."""
         out: Tensor = self.linear(torch.cat([embeddings[name] for name in self.names], dim=1))
         return out
@@ -31,10 +34,22 @@ class Sum(nn.Module):
         super().__init__()
         self.linear = nn.ModuleDict({m: nn.Linear(size, classes) for m, size in sizes.items()})
 
-    def forward(self, embeddings: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
         """Return logits ``(B, classes)``."""
         parts = [layer(embeddings[name]) for name, layer in self.linear.items()]
         return torch.stack(parts).sum(dim=0)
+
+
+class Average(nn.Module):
+    """The mean of the modalities' own logits; no parameters, any number of modalities."""
+
+    def __init__(self, sizes: Mapping[str, int], classes: int) -> None:
+        super().__init__()
+        self.names = tuple(sizes)
+
+    def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
+        """Return logits ``(B, classes)``."""
+        return torch.stack([logits[name] for name in self.names]).mean(dim=0)
 
 
 class FiLM(nn.Module):
@@ -46,7 +61,7 @@ class FiLM(nn.Module):
         self.modulate = nn.Linear(sizes[self.first], 2 * sizes[self.second])
         self.linear = nn.Linear(sizes[self.second], classes)
 
-    def forward(self, embeddings: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
         """Return logits ``(B, classes)``."""
         scale, shift = self.modulate(embeddings[self.first]).chunk(2, dim=1)
         out: Tensor = self.linear(scale * embeddings[self.second] + shift)
@@ -67,7 +82,7 @@ class Gated(nn.Module):
         self.value = nn.Linear(sizes[self.second], common)
         self.linear = nn.Linear(common, classes)
 
-    def forward(self, embeddings: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
         """Return logits ``(B, classes)``."""
         gate = torch.sigmoid(self.gate(embeddings[self.first]))
         out: Tensor = self.linear(gate * self.value(embeddings[self.second]))

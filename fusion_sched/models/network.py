@@ -14,7 +14,7 @@ class MultimodalNetwork(nn.Module):
     """Encoders by modality name, a linear head on each embedding, and a fusion module.
 
     ``encoders``: modality → module mapping ``(B, *shape)`` to ``(B, size)``; ``heads`` alike to
-    ``(B, classes)``; ``fusion`` maps the dict of embeddings to ``(B, classes)``. ``precision`` is
+    ``(B, classes)``; ``fusion`` maps the dicts of embeddings and of logits to ``(B, classes)``. ``precision`` is
     ``"float32"``, or ``"bf16"`` for automatic mixed precision; outputs are float32 either way.
     """
 
@@ -43,7 +43,7 @@ class MultimodalNetwork(nn.Module):
         with self.arithmetic(inputs):
             embeddings = {m: encoder(inputs[m]) for m, encoder in self.encoders.items()}
             unimodal = {m: self.heads[m](e).float() for m, e in embeddings.items()}
-            fused = self.fusion(embeddings).float()
+            fused = self.fusion(embeddings, unimodal).float()
         return Outputs(fused, unimodal, {m: e.float() for m, e in embeddings.items()})
 
     def unimodal_logits(self, inputs: Mapping[str, Tensor], modality: str) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from fusion_sched.models.encoders import MLP, ByShape, SmallCNN
-from fusion_sched.models.fusion import Concat, FiLM, Gated, Sum
+from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Sum
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.models.resnet import ResNet18
 
@@ -59,7 +59,7 @@ def test_every_fusion_takes_any_embedding_sizes(
 ) -> None:
     module = fusion(sizes, classes=4)
     embeddings = {m: torch.randn(3, size, requires_grad=True) for m, size in sizes.items()}
-    out = module(embeddings)
+    out = module(embeddings, {})
     assert out.shape == (3, 4)
     out.sum().backward()
     assert all(e.grad is not None and e.grad.abs().sum() > 0 for e in embeddings.values())
@@ -70,7 +70,7 @@ def test_every_fusion_takes_any_embedding_sizes(
 def test_concat_and_sum_take_any_number(fusion: type[nn.Module], count: int) -> None:
     sizes = {f"m{i}": 3 + i for i in range(count)}
     embeddings = {m: torch.randn(2, size) for m, size in sizes.items()}
-    assert fusion(sizes, classes=5)(embeddings).shape == (2, 5)
+    assert fusion(sizes, classes=5)(embeddings, {}).shape == (2, 5)
 
 
 @pytest.mark.parametrize("fusion", [FiLM, Gated])
@@ -78,6 +78,15 @@ def test_concat_and_sum_take_any_number(fusion: type[nn.Module], count: int) -> 
 def test_film_and_gated_say_where_they_stop(fusion: type[nn.Module], count: int) -> None:
     with pytest.raises(ValueError, match=rf"exactly two modalities, got {count}.*concat"):
         fusion({f"m{i}": 4 for i in range(count)}, classes=3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_average_is_that_of_the_logits(count: int) -> None:
+    average = Average({f"m{i}": 4 for i in range(count)}, classes=3)
+    logits = {f"m{i}": torch.randn(5, 3) for i in range(count)}
+    expected = sum(logits.values()) / count
+    torch.testing.assert_close(average({}, logits), expected)
+    assert not list(average.parameters())
 
 
 def test_film_by_hand() -> None:
@@ -88,7 +97,7 @@ def test_film_by_hand() -> None:
         film.linear.weight.fill_(1.0)
         film.linear.bias.zero_()
     # scale (3, 6), shift (0, 3): 3·1 + 0 + 6·10 + 3
-    out = film({"a": torch.tensor([[3.0]]), "b": torch.tensor([[1.0, 10.0]])})
+    out = film({"a": torch.tensor([[3.0]]), "b": torch.tensor([[1.0, 10.0]])}, {})
     assert out.item() == pytest.approx(66.0)
 
 
