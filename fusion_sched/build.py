@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
+from fusion_sched.processes import Processes, join_processes
 from fusion_sched.run import Parts, StagePlan, choose_probe_samples
 from fusion_sched.runtime import pick_device, seed_everything, seed_for
 from fusion_sched.types import Controller, Dataset, Splits
@@ -28,7 +29,13 @@ def build(cfg: DictConfig) -> Parts:
     """
     check_values(cfg)
     torch.set_num_threads(cfg.threads)
-    device = pick_device(cfg.device)
+    processes = join_processes(cfg.device == "cpu")
+    device = pick_device(cfg.device, processes.local_rank)
+    if cfg.batch_size < 2 * processes.count:
+        raise ValueError(
+            f"batch_size is {cfg.batch_size} for all {processes.count} processes together, "
+            "expected at least two samples for each"
+        )
     stage1, stage2 = (stage_plan(cfg, name) for name in ("stage1", "stage2"))
     controller: Controller = make(cfg, "controller")
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
@@ -39,7 +46,7 @@ def build(cfg: DictConfig) -> Parts:
     seed_everything(seed_for(cfg.seed, "weights"))
     return Parts(
         splits=splits,
-        model=place(cfg, build_model(cfg, splits), device),
+        model=place(cfg, build_model(cfg, splits), device, processes),
         probe=probe,
         solver=solver,
         controller=controller,
@@ -50,6 +57,7 @@ def build(cfg: DictConfig) -> Parts:
         batch_size=cfg.batch_size,
         seed=cfg.seed,
         device=device,
+        processes=processes,
         workers=cfg.workers,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
     )
@@ -90,7 +98,12 @@ def check_finite(key: str, value: Any) -> None:
 def check_names(shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise where a modality's name cannot name a part of a network."""
     for name in shapes:
-        if not name or set(name) & set("./[]") or name == "fused" or hasattr(nn.ModuleDict, name):
+        if (
+            not name
+            or set(name) & set("./[]")
+            or name in ("fused", "y")
+            or hasattr(nn.ModuleDict, name)
+        ):
             raise ValueError(
                 f"a modality is called {name!r}, which is reserved or holds one of . / [ ]; rename "
                 "it"
@@ -115,9 +128,13 @@ def build_model(cfg: DictConfig, splits: Splits) -> MultimodalNetwork:
     return MultimodalNetwork(encoders, heads, fusion, cfg.precision)
 
 
-def place(cfg: DictConfig, model: MultimodalNetwork, device: torch.device) -> MultimodalNetwork:
+def place(
+    cfg: DictConfig, model: MultimodalNetwork, device: torch.device, processes: Processes
+) -> MultimodalNetwork:
     """Put the model on the device, in the layout and with the compiler that are asked for."""
     model = model.to(device)
+    if processes.count > 1 and device.type == "cuda":  # torch has no such layer for CPUs
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     if cfg.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if cfg.compile:

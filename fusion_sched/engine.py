@@ -7,8 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from fusion_sched.loading import Loader
 from fusion_sched.models.network import MultimodalNetwork
+from fusion_sched.processes import ALONE, Processes
 from fusion_sched.types import FUSED, Batch, Embedded, Seen, Stage, Step, losses_of
+
+LABELS = "y"
+"""Under this name labels travel among predictions; "fused" is not a modality's name either."""
 
 
 @dataclass
@@ -30,8 +35,11 @@ def train_epoch(
     optimizer: Optimizer,
     stage: Stage,
     backward: Backward,
+    processes: Processes = ALONE,
 ) -> EpochLog:
     """Take one optimizer step per batch, along the gradients of ``backward``.
+
+    With several processes, along their mean; the log is that of all samples.
 
     Raises:
         FloatingPointError: a loss that is NaN or infinite.
@@ -43,16 +51,22 @@ def train_epoch(
     for batch in loader:
         optimizer.zero_grad(set_to_none=True)
         seen = backward(model, batch)
+        processes.average_gradients(model.parameters(), len(batch.y))
         optimizer.step()
         samples += len(batch.y)
         for name, loss in seen.losses.items():
             right = (seen.logits[name].argmax(dim=1) == batch.y).sum()
             correct[name] = correct.get(name, 0) + right
             loss_sums[name] = loss_sums.get(name, 0) + loss * len(batch.y)
+    processes.average_buffers(model.buffers())
     # One device sync per epoch: a broken loss stays broken in the sum.
-    mean_loss = {name: float(value) / samples for name, value in loss_sums.items()}
+    sums = torch.stack([*loss_sums.values(), *correct.values()]).double()
+    totals = processes.add_up(torch.cat([sums, sums.new_tensor([samples])])).tolist()
+    samples = round(totals[-1])
+    mean_loss = {name: total / samples for name, total in zip(loss_sums, totals, strict=False)}
     check_finite(mean_loss)
-    accuracy = {name: float(value) / samples for name, value in correct.items()}
+    right_counts = totals[len(loss_sums) : -1]
+    accuracy = {name: n / samples for name, n in zip(correct, right_counts, strict=True)}
     return EpochLog(mean_loss, accuracy, samples)
 
 
@@ -102,44 +116,42 @@ def macro_f1(predicted: Tensor, y: Tensor) -> float:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, loader: Iterable[Batch]) -> Evaluation:
+def evaluate(model: nn.Module, loader: Loader) -> Evaluation:
     """Predict every sample with every head, in evaluation mode."""
     model.eval()
-    predictions: dict[str, list[Tensor]] = {}
-    labels = []
+    found: dict[str, list[Tensor]] = {}
+    index = []
     for batch in loader:
         outputs = model(batch.inputs)
         for name, logits in {**outputs.unimodal, FUSED: outputs.logits}.items():
-            predictions.setdefault(name, []).append(logits.argmax(dim=1))
-        labels.append(batch.y)
-    # The one device sync: nothing is copied before the last batch is under way.
-    return Evaluation(joined(predictions), torch.cat(labels).cpu())
+            found.setdefault(name, []).append(logits.argmax(dim=1))
+        found.setdefault(LABELS, []).append(batch.y)
+        index.append(batch.index)
+    predictions = loader.collect(found, index)
+    return Evaluation(y=predictions.pop(LABELS), predictions=predictions)
 
 
 @torch.no_grad()
-def look(model: nn.Module, loader: Iterable[Batch]) -> Seen:
+def look(model: nn.Module, loader: Loader) -> Seen:
     """Return every sample's logits and embeddings, in evaluation mode."""
     model.eval()
     logits: dict[str, list[Tensor]] = {}
     embeddings: dict[str, list[Tensor]] = {}
-    labels = []
+    index = []
     for batch in loader:
         outputs = model(batch.inputs)
         for name, values in outputs.embeddings.items():
             embeddings.setdefault(name, []).append(values)
         for name, values in {**outputs.unimodal, FUSED: outputs.logits}.items():
             logits.setdefault(name, []).append(values)
-        labels.append(batch.y)
-    return Seen(joined(logits), joined(embeddings), torch.cat(labels).cpu())
+        logits.setdefault(LABELS, []).append(batch.y)
+        index.append(batch.index)
+    found = loader.collect(logits, index)
+    return Seen(y=found.pop(LABELS), logits=found, embeddings=loader.collect(embeddings, index))
 
 
-def embed(model: nn.Module, loader: Iterable[Batch]) -> Embedded:
+def embed(model: nn.Module, loader: Loader) -> Embedded:
     """Return every sample's embeddings and unimodal predictions, in evaluation mode."""
     seen = look(model, loader)
     predictions = {m: seen.logits[m].argmax(dim=1) for m in seen.embeddings}
     return Embedded(seen.embeddings, predictions, seen.y)
-
-
-def joined(parts: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
-    """Join each name's batches, on the CPU."""
-    return {name: torch.cat(values).cpu() for name, values in parts.items()}

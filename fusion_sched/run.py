@@ -1,7 +1,7 @@
 """A run: its parts, what changes while it goes on, and the checkpoint that holds it all."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,14 +18,12 @@ from fusion_sched.balancers import Memory as BalancerMemory
 from fusion_sched.loading import EpochOrder, Loader
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.pid import Solver
+from fusion_sched.processes import Processes
 from fusion_sched.runtime import seed_for
 from fusion_sched.schedules import Schedule
 from fusion_sched.trace import (
-    TRACE_FILE,
     TraceWriter,
-    diagnosis_fields,
-    diagnosis_from,
-    read_trace,
+    Unwritten,
 )
 from fusion_sched.types import (
     Controller,
@@ -79,6 +77,7 @@ class Parts:
     batch_size: int
     seed: int
     device: torch.device
+    processes: Processes
     workers: int
     config: dict[str, Any]
 
@@ -129,7 +128,7 @@ class Run:
     folder: Path
     state: State
     loaders: Loaders
-    trace: TraceWriter
+    trace: TraceWriter | Unwritten
     optimizer: Optimizer
     scheduler: LRScheduler
 
@@ -152,7 +151,10 @@ def make_loaders(parts: Parts) -> Loaders:
     source, chosen = choose_probe_samples(splits, parts.probe, parts.seed)
     held_out = set(chosen) if parts.probe.source == "held_out" else set()
     order = EpochOrder([i for i in range(len(splits.train)) if i not in held_out], parts.seed)
-    make = partial(Loader, device=parts.device, workers=parts.workers, finish=splits.finish)
+    make = partial(
+        Loader, device=parts.device, processes=parts.processes, workers=parts.workers,
+        finish=splits.finish,
+    )  # fmt: skip
     return Loaders(
         train=make(splits.train, size, order, augment=splits.augment),
         plain_train=make(splits.plain_train, size, sorted(order.positions)),
@@ -207,88 +209,3 @@ def make_optimizer(parts: Parts, state: State) -> tuple[Optimizer, LRScheduler]:
         epochs = plan.epochs + spare
     optimizer = plan.optimizer(parts.model.parameters())
     return optimizer, plan.schedule(optimizer, epochs)
-
-
-def keep_weights(run: Run, purpose: str) -> str:
-    """Save the present weights under a name of their own; return it."""
-    name = f"{purpose}-{run.state.epoch + 1:04d}.pt"
-    checkpoint.save(run.weights / name, {"model": run.parts.model.state_dict()})
-    return name
-
-
-def save(run: Run) -> None:
-    """Write the checkpoint, then delete the weights that it no longer names."""
-    state = run.state
-    content = {
-        "state": {
-            **{name: getattr(state, name) for name in state.__dataclass_fields__},
-            "stage": asdict(state.stage),
-            "diagnosis": state.diagnosis and diagnosis_fields(state.diagnosis),
-        },
-        "model": run.parts.model.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "scheduler": run.scheduler.state_dict(),
-        "trace_lines": run.trace.lines,
-        "elapsed": run.trace.elapsed,
-    }
-    checkpoint.save(run.weights / checkpoint.LAST, content)
-    checkpoint.remove_others(run.weights, {checkpoint.LAST, str(state.peak), str(state.best)})
-
-
-def go_on(parts: Parts, folder: Path, show: Show) -> Run | None:
-    """Return the run that ``folder`` holds, as it was after its last whole epoch, or ``None``.
-
-    Raises:
-        ValueError: a checkpoint that is damaged, is missing though epochs were traced, or belongs
-            to another configuration or to other data.
-    """
-    path = folder / checkpoint.CHECKPOINT_DIR / checkpoint.LAST
-    traced = (folder / TRACE_FILE).exists()
-    if not path.exists():
-        if traced and read_trace(folder).of("epoch"):
-            raise ValueError(
-                f"{folder} has traced epochs but no {path.name}: without it the run cannot go on; "
-                "bring the checkpoint folder back or start a new run"
-            )
-        return None
-    content = checkpoint.load(path, parts.device)
-    check_same_run(parts, folder)
-    try:
-        return restored(parts, folder, show, content)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} does not hold this run's state: {str(error).splitlines()[0]}; it is of "
-            "another run or version; bring the right one back or start a new run"
-        ) from error
-
-
-def restored(parts: Parts, folder: Path, show: Show, content: dict[str, Any]) -> Run:
-    """Return the run as the checkpoint has it."""
-    saved = content["state"]
-    stage = Stage(tuple(saved["stage"]["active"]), saved["stage"]["joint"])
-    diagnosis = saved["diagnosis"] and diagnosis_from(saved["diagnosis"])
-    state = State(**{**saved, "stage": stage, "diagnosis": diagnosis})
-    parts.model.load_state_dict(content["model"])
-    optimizer, scheduler = make_optimizer(parts, state)
-    optimizer.load_state_dict(content["optimizer"])
-    scheduler.load_state_dict(content["scheduler"])
-    trace = TraceWriter(folder, show, content["trace_lines"], content["elapsed"])
-    return Run(parts, folder, state, make_loaders(parts), trace, optimizer, scheduler)
-
-
-def check_same_run(parts: Parts, folder: Path) -> None:
-    """Raise where the configuration or the data is no longer what the run began with."""
-    start = read_trace(folder).start
-    if start["config"] != parts.config:
-        changed = sorted(k for k in parts.config if parts.config[k] != start["config"].get(k))
-        raise ValueError(
-            f"the configuration of {folder} differs from the one its trace began with, in "
-            f"{', '.join(changed)}; bring .hydra/config.yaml back or start a new run"
-        )
-    for name, now in parts.splits.fingerprints().items():
-        if now != start["fingerprint"][name]:
-            raise ValueError(
-                f"the {name} split has fingerprint {now}, but the run in {folder} began with "
-                f"{start['fingerprint'][name]}: the data has changed, so it cannot go on; bring "
-                "the data back or start a new run"
-            )

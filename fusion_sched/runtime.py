@@ -11,14 +11,18 @@ import numpy as np
 import torch
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str, local_rank: int = 0) -> torch.device:
     """Return the device called ``name``; ``auto`` takes CUDA where there is one.
+
+    ``local_rank`` numbers the processes of one training on this machine: each has its own device.
 
     Raises:
         ValueError: a name torch does not know, or a device this machine does not have.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return (
+            torch.device("cuda", local_rank) if torch.cuda.is_available() else torch.device("cpu")
+        )
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

@@ -92,6 +92,25 @@ def lock(run_dir: Path) -> TextIO:
     return holder
 
 
+class Unwritten:
+    """In the place of a trace's writer in every process of a training but the first."""
+
+    def __init__(self, lines: int = 0, elapsed: float = 0.0) -> None:
+        self.lines = lines
+        self._started = time.perf_counter() - elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run started."""
+        return time.perf_counter() - self._started
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
 @dataclass(frozen=True)
 class Trace:
     """A trace read back: its events in order, and what could not be read, in words."""

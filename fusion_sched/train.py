@@ -1,9 +1,12 @@
 """The story of a run: stage 1, probe, decide, hand over, stage 2, one look at the test labels."""
 
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from fusion_sched import checkpoint
 from fusion_sched.balancers import Look
@@ -19,20 +22,11 @@ from fusion_sched.engine import (
     train_epoch,
 )
 from fusion_sched.protocol import protocol_of
-from fusion_sched.run import (
-    Parts,
-    Run,
-    Show,
-    State,
-    go_on,
-    keep_weights,
-    make_loaders,
-    make_optimizer,
-    save,
-)
+from fusion_sched.run import Parts, Run, Show, State, make_loaders, make_optimizer
 from fusion_sched.runtime import describe_device, git_revision, seed_everything, seed_for, versions
-from fusion_sched.trace import TraceWriter, diagnosis_fields, lock, stage_fields
-from fusion_sched.types import FUSED, Decision, Observation, Stage
+from fusion_sched.saving import go_on, keep_weights, open_trace, save
+from fusion_sched.trace import diagnosis_fields, lock, stage_fields
+from fusion_sched.types import FUSED, Decision, Diagnosis, Embedded, Observation, Stage
 
 BEFORE = -1
 """The epoch of what is seen and decided before the first one."""
@@ -49,7 +43,8 @@ def train(parts: Parts, folder: Path, show: Show) -> dict[str, Any]:
         ValueError: a checkpoint that is damaged or belongs to other data, or a folder that another
             process is training in.
     """
-    with lock(folder):  # before anything is read: another process may be writing it
+    # Before anything is read: another training may be writing it.
+    with lock(folder) if parts.processes.first else nullcontext():
         run = go_on(parts, folder, show) or begin(parts, folder, show)
         try:
             return follow(run)
@@ -80,7 +75,7 @@ def follow(run: Run) -> dict[str, Any]:
 def begin(parts: Parts, folder: Path, show: Show) -> Run:
     """Start a run: trace its setting, diagnose the untrained state, let the controller decide."""
     memory, decision = parts.controller.init(parts.model.modalities)
-    trace = TraceWriter(folder, show)
+    trace = open_trace(parts, folder, show)
     trace.write("start", **start_fields(parts, folder))
     state = State(decision.stage, memory, epoch=BEFORE)
     run = Run(parts, folder, state, make_loaders(parts), trace, *make_optimizer(parts, state))
@@ -118,11 +113,13 @@ def start_fields(parts: Parts, folder: Path) -> dict[str, Any]:
 def train_one(run: Run) -> tuple[EpochLog, float]:
     """Train one epoch of the present stage; return its log and its seconds."""
     started = time.perf_counter()
-    seed_everything(seed_for(run.parts.seed, "epoch", run.state.epoch))
+    rank = (run.parts.processes.rank,) if run.parts.processes.rank else ()
+    seed_everything(seed_for(run.parts.seed, "epoch", run.state.epoch, *rank))
     run.loaders.order.epoch = run.state.epoch
     log = train_epoch(
-        run.parts.model, run.loaders.train, run.optimizer, run.state.stage, backward_of(run)
-    )
+        run.parts.model, run.loaders.train, run.optimizer, run.state.stage, backward_of(run),
+        run.parts.processes,
+    )  # fmt: skip
     seconds = time.perf_counter() - started
     run.state.step += len(run.loaders.train)
     run.state.seconds["train"] += seconds
@@ -167,7 +164,7 @@ def diagnose(run: Run) -> None:
     state, started = run.state, time.perf_counter()
     seen = embed(run.parts.model, run.loaders.probe)
     embedded = time.perf_counter() - started
-    diagnosis, state.memory = run.parts.probe.diagnose(seen, run.parts.solver, state.memory)
+    diagnosis, state.memory = solve_once(run, seen)
     state.diagnosis = diagnosis
     state.seconds["probe"] += time.perf_counter() - started
     fields = diagnosis_fields(diagnosis)
@@ -177,13 +174,23 @@ def diagnose(run: Run) -> None:
     )
 
 
+def solve_once(run: Run, seen: Embedded) -> tuple[Diagnosis, dict[str, Tensor]]:
+    """Let the first process estimate and solve, and return its answer in all of them."""
+    parts, answer = run.parts, None
+    if parts.processes.first:
+        answer = parts.probe.diagnose(seen, parts.solver, run.state.memory)
+    agreed = parts.processes.agree(answer)
+    assert agreed is not None, "the first process has an answer"
+    return agreed
+
+
 def decide(run: Run, validation: dict[str, float], fresh: bool) -> None:
     """Ask the controller, remember or restore weights as it says, and change the stage."""
     state = run.state
     last = state.unimodal_epochs >= run.parts.stage1.epochs
     seen = Observation(state.epoch, state.diagnosis, fresh, validation, last)
-    state.controller, decision = within_stage1(
-        run.parts.controller, state.controller, seen, run.parts.model.modalities
+    state.controller, decision = run.parts.processes.agree(
+        within_stage1(run.parts.controller, state.controller, seen, run.parts.model.modalities)
     )
     if decision.keep:
         state.peak = keep_weights(run, "peak")
