@@ -58,6 +58,7 @@ def build(cfg: DictConfig) -> Parts:
         seed=cfg.seed,
         device=device,
         processes=processes,
+        tracker=make(cfg, "tracker"),
         workers=cfg.workers,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
     )

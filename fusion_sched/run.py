@@ -25,6 +25,7 @@ from fusion_sched.trace import (
     TraceWriter,
     Unwritten,
 )
+from fusion_sched.trackers import Tracker
 from fusion_sched.types import (
     Controller,
     ControllerState,
@@ -78,6 +79,7 @@ class Parts:
     seed: int
     device: torch.device
     processes: Processes
+    tracker: Tracker
     workers: int
     config: dict[str, Any]
 

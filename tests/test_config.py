@@ -66,7 +66,9 @@ def test_every_experiment_composes_and_tells_how_it_is_run(path: Path) -> None:
     assert "TODO" not in "".join(header)
 
 
-@pytest.mark.parametrize("group", ["controller", "balancer", "solver", "fusion", "encoder"])
+@pytest.mark.parametrize(
+    "group", ["controller", "balancer", "tracker", "solver", "fusion", "encoder"]
+)
 def test_every_choice_of_a_group_builds(group: str) -> None:
     for choice in set(list_choices()[group]) - NOT_FOR_PICTURES:
         make_parts(f"{group}={choice}")
@@ -90,8 +92,8 @@ def test_every_choice_has_a_line_for_the_help() -> None:
 def test_top_level_keys_are_frozen() -> None:
     """A new key needs a caller; it is added here on purpose."""
     assert set(make_config()) == set(TrainConfig.__dataclass_fields__) == {
-        "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "stage1", "stage2",
-        "equal_budget", "batch_size", "seed", "device", "threads", "workers", "precision",
+        "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "tracker",
+        "stage1", "stage2", "equal_budget", "batch_size", "seed", "device", "threads", "workers", "precision",
         "channels_last", "compile",
     }  # fmt: skip
 

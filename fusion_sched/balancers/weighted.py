@@ -39,7 +39,7 @@ class Weighted:
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
         losses = losses_of(logits, batch.y)
-        weights = {name: self.unimodal_weight for name in outputs.unimodal}
+        weights = dict.fromkeys(outputs.unimodal, self.unimodal_weight)
         weights[FUSED] = self.fused_weight
         # A weight of 0 leaves its part of the network without gradient, so that nothing moves it.
         parts = [weights[name] * loss for name, loss in losses.items() if weights[name]]

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-
 Tensors = Mapping[str, Tensor]
 
 

@@ -14,8 +14,9 @@ class MultimodalNetwork(nn.Module):
     """Encoders by modality name, a linear head on each embedding, and a fusion module.
 
     ``encoders``: modality → module mapping ``(B, *shape)`` to ``(B, size)``; ``heads`` alike to
-    ``(B, classes)``; ``fusion`` maps the dicts of embeddings and of logits to ``(B, classes)``. ``precision`` is
-    ``"float32"``, or ``"bf16"`` for automatic mixed precision; outputs are float32 either way.
+    ``(B, classes)``; ``fusion`` maps the dicts of embeddings and of logits to ``(B, classes)``.
+    ``precision`` is ``"float32"``, or ``"bf16"`` for automatic mixed precision; outputs are
+    float32 either way.
     """
 
     def __init__(
