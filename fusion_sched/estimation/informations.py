@@ -11,6 +11,8 @@ from fusion_sched.pid import Decomposition, NotConverged, Solver, Status, decomp
 
 TOLERABLE = 0.005
 """Bits: a certified gap that is nothing beside the sampling error of any probe."""
+FAINT = 1e-9
+"""Share of all mass; a cell of counts holds at least one sample of some thousands."""
 
 MI1, MI2, JOINT, UNION = range(4)  # places on the last axis of an array of informations
 
@@ -36,13 +38,15 @@ def informations(counts: Array, union: Array, entropy: EntropyEstimator) -> Arra
 def solved(tables: Array, solver: Solver) -> Decomposition:
     """Decompose tables of counts or joints (..., n1, n2, ny) in one batch.
 
+    Cells with less than `FAINT` of the mass are left out: together they hold no more than a
+    millionth of a bit, and masses near the rounding error jam a solver's steps.
     A table on which the solver ends short of its tolerance counts as long as its certified gap is
     within `TOLERABLE`, far below what samples can tell; the gap is reported with the estimate.
     Beyond that `NotConverged` is raised.
     """
-    found = decompose(
-        torch.from_numpy(np.ascontiguousarray(tables)), solver, normalise=True, throw=False
-    )
+    total = tables.sum((-3, -2, -1), keepdims=True)
+    seen = np.ascontiguousarray(np.where(tables < FAINT * total, 0.0, tables))
+    found = decompose(torch.from_numpy(seen), solver, normalise=True, throw=False)
     gap, status = found.solution.gap, found.solution.status
     missed = (status == Status.ITERATION_LIMIT) & ~(gap <= TOLERABLE)
     if bool(missed.any()):

@@ -85,7 +85,8 @@ class Found:
     def keep_better(self, problem: Tensor, other: Found, spent: int) -> None:
         """Take `other` for one `problem` (1,) if its gap is smaller; `spent` iterations precede."""
         self.iterations[problem] = other.iterations + spent
-        if not bool(self.gap[problem] <= other.gap):  # nor where the first run broke down
+        # Also where this one broke down, but never for one that did.
+        if bool(other.gap.isfinite()) and not bool(self.gap[problem] <= other.gap):
             for whole, part in zip((self.q, *self.duals), (other.q, *other.duals), strict=True):
                 whole[problem] = part
             self.gap[problem], self.status[problem] = other.gap, other.status

@@ -1,9 +1,16 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from fusion_sched.estimation import ScalingFirst, estimate
 from fusion_sched.estimation.informations import solved, union_of
 from fusion_sched.pid import InteriorPoint, Scaling, decompose
+
+
+PID_TESTS = Path(__file__).parents[1] / "pid"
 
 
 def tables() -> np.ndarray:
@@ -34,6 +41,21 @@ def test_nearly_deterministic_sources_of_many_classes() -> None:
     found = estimate(x1, x2, y)
     assert found.gap <= 1e-3 + 1e-9
     assert found.redundancy.value > 3
+
+
+@pytest.mark.parametrize("name", ["faint_cells.json", "fainter_cells.json"])
+def test_cells_of_no_weight_do_not_hold_up_the_solver(name: str) -> None:
+    """Drawn from probes of a real run, with masses down to 1e-16: one of them had ended it."""
+    first, second = (
+        np.array(m) for m in json.loads((PID_TESTS / name).read_text(encoding="utf-8"))
+    )
+    joint = first[:, None] * second[None] / first.sum(0)
+    found = solved(joint[None], InteriorPoint(tol=1e-6))
+    assert bool(found.solution.converged.all())
+    assert int(found.solution.iterations.max()) < 30
+    loose = decompose(torch.from_numpy(joint)[None], InteriorPoint(tol=1e-3), throw=False)
+    difference = float(union_of(found)[0] - union_of(loose)[0])
+    assert abs(difference) <= float(loose.solution.gap.max()) + 1e-5
 
 
 def test_bad_knobs() -> None:

@@ -189,6 +189,15 @@ def test_a_table_of_late_training_that_jams_the_newton_steps(tol: float) -> None
         assert float((found.q.sum(axis) - marginal).abs().max()) < 1e-12
 
 
+def test_what_breaks_down_never_replaces_what_did_not() -> None:
+    """A second table of that run: there, scaling ends in NaN, and the Newton steps at 0.0055."""
+    path = Path(__file__).with_name("fainter_cells.json")
+    marginals = [torch.tensor(m, dtype=torch.float64)[None] for m in json.loads(path.read_text())]
+    found = InteriorPoint(tol=1e-3).solve(tuple(marginals))
+    assert 0 < float(found.gap) < 0.01
+    assert bool(found.q.isfinite().all())
+
+
 def test_nearly_pure_joints_with_faint_cells_converge() -> None:
     """Each class in one cell, and noise over sixteen decades: what late training looks like."""
     generator = torch.Generator().manual_seed(0)
