@@ -26,10 +26,11 @@ check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 	$(BIN)/deptry .
 	$(BIN)/vulture
 
-benchmark: $(VENV)/.installed-dev  ## solver, estimates and probe against peers; minutes; RESULTS.md each
+benchmark: $(VENV)/.installed-dev  ## solver, estimates, probe and loading against peers; minutes; RESULTS.md each
 	$(BIN)/python -m benchmarks.pid
 	$(BIN)/python -m benchmarks.probe
 	$(BIN)/python -m benchmarks.estimation
+	$(BIN)/python -m benchmarks.loading
 
 reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked so far; resumable
 	@$(BIN)/python scripts/reproduce_paper.py
@@ -49,5 +50,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing fusion-sched with what its tests need (about two minutes) …"
-	@$(PIP) install -c constraints.txt -e ".[dev,oracles]"
+	@$(PIP) install -c constraints.txt -e ".[dev,oracles,media,text,distributed,tensorboard]"
 	@touch $(VENV)/.installed $@

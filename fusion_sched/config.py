@@ -39,6 +39,7 @@ class TrainConfig:
     controller: Node = field(default_factory=dict)
     balancer: Node = field(default_factory=dict)
     tracker: Node = field(default_factory=dict)
+    method: str = ""
     stage1: Stage1Config = field(default_factory=Stage1Config)
     stage2: Stage2Config = field(default_factory=Stage2Config)
     equal_budget: bool = True

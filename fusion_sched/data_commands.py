@@ -1,6 +1,7 @@
 """Behind ``fusion-sched data``: check, prepare, imitate and fetch a dataset on disk."""
 
 import json
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from rich.markup import escape
+from omegaconf import OmegaConf
 from rich.table import Table
 
-from fusion_sched.build import build_dataset
+from fusion_sched.build import build_dataset, check_finite
 from fusion_sched.config import config_dir, register
 from fusion_sched.data.clips.fetch import fetch as fetch_files
 from fusion_sched.data.clips.imitation import Plan
-from fusion_sched.data.clips.load import prepare_clips
+from fusion_sched.data.clips.load import check_on_error, prepare_clips
 from fusion_sched.data.clips.types import ClipDataset, Fault, OnDisk, Report
 from fusion_sched.usage import list_choices
 
@@ -27,8 +28,8 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
     """Return the dataset as ``fusion-sched train dataset=NAME`` would make it; nothing is read.
 
     Raises:
-        ValueError: no such dataset, an override of something else, or a dataset that does not lie
-            on disk.
+        ValueError: no such dataset, an override of something else, two roots, a number that is not
+            finite, or a dataset that does not lie on disk.
     """
     choices = list_choices()["dataset"]
     if name not in choices:
@@ -38,17 +39,22 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
         raise ValueError(
             f"got {' '.join(foreign)}; expected settings of the dataset, as in dataset.split=actor"
         )
+    if root is not None and any(o.lstrip("+").startswith("dataset.root=") for o in overrides):
+        raise ValueError(f"got --root {root} and dataset.root as well, expected one of them")
     register()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         cfg = compose("train", overrides=[f"dataset={name}", *overrides])
-    if root is not None:
+    if root is not None and "root" in cfg.dataset:
         cfg.dataset.root = str(root)
+    check_finite("dataset", OmegaConf.to_container(cfg.dataset))
     dataset = build_dataset(cfg)
     if not isinstance(dataset, OnDisk):
         raise ValueError(
             f"{name} does not lie on disk in a layout of its own: there is nothing to check, "
             "prepare, imitate or fetch"
         )
+    if isinstance(dataset, ClipDataset):
+        check_on_error(dataset)
     return dataset
 
 
@@ -98,10 +104,10 @@ def fault_tables(faults: Sequence[Fault]) -> list[Table]:
     for column in ("kind", "clips", "training", "for example"):
         table.add_column(column, no_wrap=column != "for example")
     for (harmless, kind), found in sorted(kinds.items()):
-        shown = "\n".join(escape(fault.message) for fault in found[:EXAMPLES])
+        shown = "\n".join(fault.message for fault in found[:EXAMPLES])
         more = f"\n… and {len(found) - EXAMPLES} more (--json lists all)"
         table.add_row(
-            escape(kind), str(len(found)), "goes on" if harmless else "[red]refuses[/]",
+            kind, str(len(found)), "goes on" if harmless else "refuses",
             shown + (more if len(found) > EXAMPLES else ""),
         )  # fmt: skip
     return [table]
@@ -135,7 +141,7 @@ def prepare(
     if faults:
         lines.append(
             f"{len(faults)} fault(s), so training will refuse; see them by `fusion-sched data "
-            f"check {name} --root {dataset.root}`"
+            f"check {name} --root {shlex.quote(dataset.root)}`"
         )
     return lines
 
@@ -159,8 +165,15 @@ def sample(name: str, out: Path, plan: Plan) -> list[str]:
     return [
         f"{plan.clips} clips, {len(files)} files, {size / 1e6:.1f} MB: {out}",
         "drawings and sounds made by this program, not the dataset itself; train on them by",
-        f"    fusion-sched train {train} dataset.root={out}",
+        f"    fusion-sched train {train} {root_override(out)}",
     ]
+
+
+def root_override(root: Path) -> str:
+    """Return ``dataset.root=ROOT`` as a shell takes it, quoted for Hydra where that is needed."""
+    plain = not set(str(root)) & set(" ,=:'\"()[]{}$\\")
+    quoted = str(root) if plain else "'" + str(root).replace("'", "\\'") + "'"
+    return shlex.quote(f"dataset.root={quoted}")
 
 
 def parse_strength(text: str) -> dict[str, float]:

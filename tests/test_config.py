@@ -13,7 +13,9 @@ from fusion_sched.usage import list_choices
 
 from .conftest import make_config, make_parts
 
-GROUPS = sorted(p for p in config_dir().glob("*/*.yaml") if p.parent.name != "experiment")
+GROUPS = sorted(
+    p for p in config_dir().glob("*/*.yaml") if p.parent.name not in ("experiment", "method")
+)
 EXPERIMENTS = sorted(config_dir().glob("experiment/*.yaml"))
 GIVEN = {"shape", "sizes", "classes", "params", "optimizer", "epochs"}
 """Arguments that the program passes, not the configuration."""
@@ -66,6 +68,11 @@ def test_every_experiment_composes_and_tells_how_it_is_run(path: Path) -> None:
     assert "TODO" not in "".join(header)
 
 
+@pytest.mark.parametrize("name", list_choices()["method"])
+def test_every_method_composes_under_its_name(name: str) -> None:
+    assert make_config(f"+method={name}").method == name
+
+
 @pytest.mark.parametrize(
     "group", ["controller", "balancer", "tracker", "solver", "fusion", "encoder"]
 )
@@ -92,8 +99,9 @@ def test_every_choice_has_a_line_for_the_help() -> None:
 def test_top_level_keys_are_frozen() -> None:
     """A new key needs a caller; it is added here on purpose."""
     assert set(make_config()) == set(TrainConfig.__dataclass_fields__) == {
-        "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "tracker",
-        "stage1", "stage2", "equal_budget", "batch_size", "seed", "device", "threads", "workers", "precision",
+        "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "tracker", "method",
+        "stage1", "stage2", "equal_budget", "batch_size", "seed", "device", "threads", "workers",
+        "precision",
         "channels_last", "compile",
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ import numpy as np
 from fusion_sched.data.clips.audio_visual import (
     broken_row,
     check_choice,
+    check_size,
     keep_unique,
     unknown_label,
 )
@@ -110,6 +111,7 @@ class CremaD:
 
     def __post_init__(self) -> None:
         check_choice("split", self.split, list(LISTS))
+        check_size("audio_size", self.audio_size)
 
     def listing(self) -> Listing:
         """Return the clips of the lists, or of the folders where the split has no list.

@@ -74,6 +74,14 @@ def check_choice(knob: str, value: str, choices: Sequence[str]) -> None:
         raise ValueError(f"{knob} is {value!r}, expected one of {list(choices)}")
 
 
+def check_size(knob: str, size: Sequence[int] | None) -> None:
+    """Raise ``ValueError`` where a size is neither two whole numbers above 0 nor ``None``."""
+    if size is not None and (len(size) != 2 or not all(type(n) is int and n > 0 for n in size)):
+        raise ValueError(
+            f"{knob} is {list(size)}, expected two whole numbers above 0, as in [224, 224], or null"
+        )
+
+
 def list_path(source: Source, path: Path) -> Path:
     """Return the path of a list, or raise ``FileNotFoundError`` with where to get the data."""
     if not path.is_file():

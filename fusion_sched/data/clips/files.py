@@ -33,7 +33,7 @@ def read_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
     """Return the rows of a list, without byte-order mark, line ends, or empty rows.
 
     Raises:
-        ValueError: the file is not UTF-8 text, or is a git-lfs pointer or empty.
+        ValueError: the file is not UTF-8 text in rows, or is a git-lfs pointer or empty.
     """
     check_present(path)
     try:
@@ -41,6 +41,8 @@ def read_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
             rows = list(csv.reader(stream, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL))
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
+    except csv.Error as error:
+        raise ValueError(f"{path} is not a list of rows: {error}; fetch it anew") from error
     return [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
 
 

@@ -69,9 +69,18 @@ def prepare_clips(
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function that shows how many of how many are done, on standard error."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    # Elsewhere than on a terminal it would leave an empty line behind.
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def check_on_error(dataset: ClipDataset) -> None:
+    """Raise ``ValueError`` where ``on_error`` is neither of its choices."""
+    if dataset.on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error is {dataset.on_error!r}, expected 'raise' or 'skip'")
 
 
 def load_clips(dataset: ClipDataset) -> Splits:
@@ -81,8 +90,7 @@ def load_clips(dataset: ClipDataset) -> Splits:
         ValueError: damaged clips, unless ``on_error`` is ``"skip"``; a split without clips.
         FileNotFoundError: the data is not under ``root``.
     """
-    if dataset.on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error is {dataset.on_error!r}, expected 'raise' or 'skip'")
+    check_on_error(dataset)
     listing = dataset.listing()
     store, modalities = prepare_clips(dataset, listing)
     faults = [*(fault for fault in listing.faults if fault.fatal), *store.faults]

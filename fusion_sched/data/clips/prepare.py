@@ -88,6 +88,11 @@ def make_folder(folder: Path) -> None:
             f"prepared data cannot be written to {folder}: {error.strerror}; set dataset.store to "
             "a folder that can be written to"
         ) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise NotADirectoryError(
+            f"prepared data cannot be written to {folder}: it, or what it lies in, is a file; set "
+            "dataset.store to a folder"
+        ) from error
 
 
 @contextmanager
