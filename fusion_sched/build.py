@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
+import torch._functorch.config
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -139,6 +140,8 @@ def place(
     if cfg.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if cfg.compile:
+        # Some balancers go back through an encoder twice, which donated buffers forbid.
+        torch._functorch.config.donated_buffer = False
         for encoder in model.encoders.values():
             encoder.compile()  # in place, so that parameter names stay as they are
     return model

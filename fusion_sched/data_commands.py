@@ -21,7 +21,7 @@ from fusion_sched.data.clips.types import ClipDataset, Fault, OnDisk, Report
 from fusion_sched.usage import list_choices
 
 EXAMPLES = 3
-"""Messages that the table of faults shows of each kind."""
+"""Messages that the table shows of each kind of fault; of a common harmless kind, one."""
 
 
 def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) -> OnDisk:
@@ -66,7 +66,8 @@ def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool)
     if as_json:
         content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}
         return [json.dumps(content, indent=1)], fatal
-    return [split_table(dataset, report), *fault_tables(report.faults), verdict(report)], fatal
+    said = verdict(report, skips=isinstance(dataset, ClipDataset))
+    return [split_table(dataset, report), *fault_tables(report.faults), said], fatal
 
 
 def split_table(dataset: OnDisk, report: Report) -> Table:
@@ -101,20 +102,24 @@ def fault_tables(faults: Sequence[Fault]) -> list[Table]:
     for fault in faults:
         kinds[not fault.fatal, fault.kind].append(fault)
     table = Table(title="what is wrong or odd", title_justify="left", show_lines=True)
-    for column in ("kind", "clips", "training", "for example"):
+    for column in ("kind", "found", "training", "for example"):
         table.add_column(column, no_wrap=column != "for example")
     for (harmless, kind), found in sorted(kinds.items()):
-        shown = "\n".join(fault.message for fault in found[:EXAMPLES])
-        more = f"\n… and {len(found) - EXAMPLES} more (--json lists all)"
+        examples = 1 if harmless and len(found) > EXAMPLES else EXAMPLES
+        shown = "\n".join(fault.message for fault in found[:examples])
+        more = f"\n… and {len(found) - examples} more (--json lists all)"
         table.add_row(
             kind, str(len(found)), "goes on" if harmless else "refuses",
-            shown + (more if len(found) > EXAMPLES else ""),
+            shown + (more if len(found) > examples else ""),
         )  # fmt: skip
     return [table]
 
 
-def verdict(report: Report) -> str:
-    """Say in a sentence whether it can be trained on, and whether the split is a known one."""
+def verdict(report: Report, skips: bool) -> str:
+    """Say in a sentence whether it can be trained on, and whether the split is a known one.
+
+    ``skips``: whether the dataset can go on without damaged clips.
+    """
     fatal = sum(fault.fatal for fault in report.faults)
     split = (
         f"the test clips are those of the known split {report.recognised!r}"
@@ -122,7 +127,8 @@ def verdict(report: Report) -> str:
         else "the test clips are not those of a known split"
     )
     if fatal:
-        return f"{fatal} fatal fault(s): training refuses, unless dataset.on_error=skip; {split}"
+        skip = " unless dataset.on_error=skip" if skips else ""
+        return f"{fatal} fatal fault(s): training refuses{skip}; {split}"
     return f"every clip can be read; {split}"
 
 
@@ -155,18 +161,30 @@ def sample(name: str, out: Path, plan: Plan) -> list[str]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} already exists and is not an empty folder; choose another")
     dataset = open_dataset(name, out)
+    unknown = sorted(set(plan.strength) - set(dataset.source.modalities))
+    if unknown:
+        raise ValueError(
+            f"--strength names {', '.join(unknown)}, but the modalities of {name} are "
+            f"{', '.join(dataset.source.modalities)}"
+        )
     out.mkdir(parents=True, exist_ok=True)
     dataset.write_sample(out, plan)
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    experiments = list_choices()["experiment"]
-    experiment = next((e for e in (f"{name}_smoke", name) if e in experiments), "")
-    train = f"+experiment={experiment}" if experiment else f"dataset={name}"
     return [
         f"{plan.clips} clips, {len(files)} files, {size / 1e6:.1f} MB: {out}",
-        "drawings and sounds made by this program, not the dataset itself; train on them by",
-        f"    fusion-sched train {train} {root_override(out)}",
+        "made by this program in the dataset's layout, not the dataset itself; train on it by",
+        f"    fusion-sched train {training_of(name)} {root_override(out)}",
     ]
+
+
+def training_of(name: str) -> str:
+    """Return the overrides of a short training on an imitation."""
+    experiments = list_choices()["experiment"]
+    if f"{name}_smoke" in experiments:
+        return f"+experiment={name}_smoke"
+    choice = f"+experiment={name}" if name in experiments else f"dataset={name}"
+    return f"{choice} stage1.epochs=5 stage2.epochs=5 probe.every=1"
 
 
 def root_override(root: Path) -> str:

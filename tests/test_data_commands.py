@@ -73,7 +73,7 @@ def test_every_kind_of_damage_is_counted_and_named(command: Command, root: Path)
     assert report["fatal"] == sum(fault["fatal"] for fault in report["faults"])
     table = command("data", "check", "cremad", "--root", str(root))
     assert table.code == 1
-    assert "training refuses, unless dataset.on_error=skip" in table.out
+    assert "training refuses unless dataset.on_error=skip" in table.out
 
 
 def test_settings_of_the_dataset_are_taken_and_others_refused(

@@ -38,6 +38,7 @@ WRITTEN = "https://archive.ics.uci.edu/ml/machine-learning-databases/optdigits"
 SOURCE = Source(
     name="avdigits",
     title="Audio-visual digits (Free Spoken Digit Dataset v1.0.10, Optdigits)",
+    modalities=("audio", "image"),
     address=f"{SPOKEN} and {WRITTEN}",
     size="17 MB",
     licence="CC BY-SA 4.0 (speech), CC BY 4.0 (pictures)",

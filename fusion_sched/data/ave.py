@@ -65,6 +65,7 @@ EXAMPLE = {"video": "RUhOCu3LNXM"}
 SOURCE = Source(
     name="ave",
     title="AVE (Audio-Visual Event dataset)",
+    modalities=("audio", "visual"),
     address="https://github.com/YapengTian/AVE-ECCV18",
     size="4,097 videos of ten seconds, 4,143 annotated events, 28 classes",
     licence="none stated; AudioSet's labels are CC BY 4.0, the videos belong to their makers",

@@ -45,6 +45,7 @@ SHA256 = {
 SOURCE = Source(
     name="cgmnist",
     title="Coloured-and-gray MNIST",
+    modalities=("gray", "colored"),
     address=MIRROR,
     size="12 MB; the published colours 212 MB",
     licence="MNIST: CC BY-SA 3.0; no licence is named for the published colours",

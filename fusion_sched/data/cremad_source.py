@@ -16,6 +16,7 @@ DR = (
 SOURCE = Source(
     name="cremad",
     title="CREMA-D (7,442 clips, 91 actors, 6 emotions)",
+    modalities=("audio", "visual"),
     address=(
         "https://github.com/CheyneyComputerScience/CREMA-D or its mirror "
         "https://gitlab.com/cs-cooper-lab/crema-d-mirror"

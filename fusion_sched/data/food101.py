@@ -41,6 +41,7 @@ SAMPLE_WORDS = ("easy", "recipe", "best", "homemade", "quick", "with", "and", "t
 SOURCE = Source(
     name="food101",
     title="UPMC Food-101",
+    modalities=("text", "image"),
     address="https://www.kaggle.com/datasets/gianmarco96/upmcfood101",
     size="6 GB, 90,704 pictures with titles",
     licence="none is named; pictures and titles belong to their makers",

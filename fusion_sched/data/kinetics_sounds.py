@@ -78,6 +78,7 @@ EXAMPLE = {"video": "-00nar1nEPc", "start": 33, "end": 43, "split": "train", "la
 SOURCE = Source(
     name="kinetics_sounds",
     title="Kinetics-Sounds (the lists of OGM-GE)",
+    modalities=("audio", "visual"),
     address="https://github.com/cvdfoundation/kinetics-dataset",
     size="17,396 clips of ten seconds out of Kinetics-400's 300,000",
     licence="annotations CC BY 4.0; the videos belong to their makers",

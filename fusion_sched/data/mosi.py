@@ -48,6 +48,7 @@ class MOSI:
     source: ClassVar[Source] = Source(
         name="mosi",
         title="CMU-MOSI",
+        modalities=("text", "audio", "vision"),
         address=ADDRESS,
         size="some 0.4 GB aligned",
         licence=LICENCE,
@@ -91,6 +92,7 @@ class MOSEI:
     source: ClassVar[Source] = Source(
         name="mosei",
         title="CMU-MOSEI",
+        modalities=("text", "audio", "vision"),
         address=ADDRESS,
         size="some 4 GB aligned",
         licence=LICENCE,

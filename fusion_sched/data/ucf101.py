@@ -48,6 +48,7 @@ SAMPLE_FRAMES, SAMPLE_FPS = 15, 25
 SOURCE = Source(
     name="ucf101",
     title="UCF-101",
+    modalities=("flow", "visual"),
     address="https://www.crcv.ucf.edu/data/UCF101.php",
     size="7 GB of videos",
     licence="none is named; the videos belong to their makers",

@@ -56,6 +56,7 @@ SAMPLE_CLASSES = (
 SOURCE = Source(
     name="vggsound",
     title="VGGSound",
+    modalities=("audio", "visual"),
     address="https://www.robots.ox.ac.uk/~vgg/data/vggsound/",
     size="199,176 clips of ten seconds, 309 classes",
     licence="list CC BY 4.0; the videos belong to their makers",

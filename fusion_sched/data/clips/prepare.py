@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from fusion_sched.data.clips.store import (
     array_path,
     describe,
     encode_jpeg,
+    is_whole,
     jpeg_path,
     offsets_path,
     read_json,
@@ -75,8 +77,16 @@ def prepare(
 
 
 def is_current(final: Path, meta: Mapping[str, Any]) -> bool:
-    """Say whether a finished store is there and its sources and settings are the present ones."""
-    return (final / META).is_file() and read_json(final / META) == meta
+    """Say whether a whole store is there, of the present sources and settings."""
+    return was_begun(final, meta) and is_whole(Store(final))
+
+
+def was_begun(folder: Path, meta: Mapping[str, Any]) -> bool:
+    """Say whether a store of these sources and settings was begun in the folder."""
+    try:
+        return bool(read_json(folder / META) == meta)
+    except (FileNotFoundError, JSONDecodeError):
+        return False
 
 
 def make_folder(folder: Path) -> None:
@@ -106,7 +116,7 @@ def one_at_a_time(final: Path) -> Iterator[None]:
 def begin(final: Path, meta: Mapping[str, Any]) -> Path:
     """Return the folder to write to: a half-written one of the same sources, or a new one."""
     partial = final.with_name(final.name + ".partial")
-    if partial.is_dir() and is_current(partial, meta):
+    if was_begun(partial, meta):
         return partial
     shutil.rmtree(partial, ignore_errors=True)
     check_room(final.parent, meta)

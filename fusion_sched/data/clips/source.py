@@ -31,6 +31,7 @@ class Source:
 
     name: str
     title: str
+    modalities: Sequence[str]
     address: str
     size: str
     licence: str

@@ -16,6 +16,8 @@ from fusion_sched.data.clips.audio import (
 )
 from fusion_sched.data.clips.types import Clip, Fault, Views
 
+LONGEST_SECONDS = 3600
+
 
 @dataclass(frozen=True)
 class Spectrogram:
@@ -43,10 +45,15 @@ class Spectrogram:
     def __post_init__(self) -> None:
         if self.short not in ("tile", "silence"):
             raise ValueError(f"short is {self.short!r}, expected 'tile' or 'silence'")
-        if min(self.rate, self.n_fft, self.hop) < 1:
+        if min(self.rate, self.hop) < 1 or self.n_fft < 2:
             raise ValueError(
-                f"rate, n_fft and hop are {self.rate}, {self.n_fft} and {self.hop}, expected 1 or "
-                "more"
+                f"rate, n_fft and hop are {self.rate}, {self.n_fft} and {self.hop}, expected at "
+                "least 1, 2 and 1"
+            )
+        if not self.seconds <= LONGEST_SECONDS:
+            raise ValueError(
+                f"seconds is {self.seconds:g}, expected at most {LONGEST_SECONDS}: a clip is held "
+                "in memory"
             )
         if self.samples < self.n_fft:
             raise ValueError(

@@ -76,16 +76,48 @@ class Store:
         return torch.from_numpy(values)
 
 
-@lru_cache(maxsize=64)
+def is_whole(store: Store) -> bool:
+    """Say whether everything is there that the store's meta data promise, in full length."""
+    try:
+        store.faults  # noqa: B018  (read, and so looked at)
+        return len(store.rows) == store.meta["clips"] and all(
+            is_whole_modality(store, name) for name in store.meta["modalities"]
+        )
+    except (OSError, ValueError, TypeError):  # absent, cut short, or not what was written
+        return False
+
+
+def is_whole_modality(store: Store, name: str) -> bool:
+    """Say whether one modality's files have the length that the meta data promise."""
+    facts, clips = store.meta["modalities"][name], store.meta["clips"]
+    if not facts["jpeg"]:
+        values = open_array(array_path(store.folder, name))
+        return values.shape == (clips, *facts["shape"]) and values.dtype == facts["dtype"]
+    starts = open_array(offsets_path(store.folder, name))
+    size = jpeg_path(store.folder, name).stat().st_size
+    return len(starts) == clips * facts["shape"][0] + 1 and int(starts[-1]) == size
+
+
 def open_array(path: Path) -> np.ndarray:
-    """Map an array; one map per process."""
+    """Map an array; one map per process, and another one where the file was made anew."""
+    return map_array(path, path.stat().st_mtime_ns)
+
+
+def open_bytes(path: Path) -> np.ndarray:
+    """Map a file of bytes; one map per process, and another one where the file was made anew."""
+    return map_bytes(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def map_array(path: Path, written: int) -> np.ndarray:
+    """Map an array."""
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 
 
 @lru_cache(maxsize=16)
-def open_bytes(path: Path) -> np.ndarray:
-    """Map a file of bytes; one map per process."""
+def map_bytes(path: Path, written: int) -> np.ndarray:
+    """Map a file of bytes."""
     return np.memmap(path, dtype=np.uint8, mode="r")
 
 

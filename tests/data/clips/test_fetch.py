@@ -32,7 +32,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 def source(*downloads: Download) -> Source:
     return Source(
-        "made_up", "Made up", "example.org", "1 MB", "none", (), "Ask.", {}, {}, downloads
+        "made_up", "Made up", (), "example.org", "1 MB", "none", (), "Ask.", {}, {}, downloads
     )
 
 

@@ -138,6 +138,35 @@ def test_a_changed_file_makes_it_stale(tmp_path: Path) -> None:
     )
 
 
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "an array cut short": lambda f: os.truncate(f / "numbers.npy", 200),
+    "no array": lambda f: (f / "numbers.npy").unlink(),
+    "pictures cut short": lambda f: os.truncate(f / "pictures.jpeg", 100),
+    "no index": lambda f: (f / "index.json").unlink(),
+    "half an index": lambda f: os.truncate(f / "index.json", 9),
+    "an empty list of faults": lambda f: os.truncate(f / "faults.json", 0),
+    "half the meta data": lambda f: os.truncate(f / "meta.json", 9),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_store_is_made_anew(tmp_path: Path, damage: str) -> None:
+    clips = make_clips(tmp_path / "raw", 9)
+    store = make(tmp_path / "store", clips)
+    whole = content(store)
+    DAMAGE[damage](store.folder)
+    assert content(make(tmp_path / "store", clips)) == whole
+
+
+def test_a_store_made_anew_is_read_anew(tmp_path: Path) -> None:
+    """The maps of a process are not those of the older files."""
+    clips = make_clips(tmp_path / "raw", 5)
+    make(tmp_path / "store", clips).read("numbers", np.array([2]))
+    clips[2].files["numbers"].write_text("11 12 13")
+    after = make(tmp_path / "store", clips).read("numbers", np.array([2]))
+    np.testing.assert_array_equal(after, [[11, 12, 13]])
+
+
 def test_another_setting_is_another_store(tmp_path: Path) -> None:
     clips = make_clips(tmp_path / "raw", 5)
     first = make(tmp_path / "store", clips)
