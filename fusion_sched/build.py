@@ -60,6 +60,7 @@ def build(cfg: DictConfig) -> Parts:
         device=device,
         processes=processes,
         tracker=make(cfg, "tracker"),
+        robustness=cfg.robustness,
         workers=cfg.workers,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
     )

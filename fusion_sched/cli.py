@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -104,17 +105,54 @@ def replay(context: typer.Context) -> None:
         launch.replay(context.args, console)
 
 
+class TableFormat(StrEnum):
+    """How a comparison is written."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    csv = "csv"
+    latex = "latex"
+    json = "json"
+
+
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold runs.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, folders that hold runs, or quoted patterns.")
+    ],
+    form: Annotated[TableFormat, typer.Option("--format", help="Of the tables.")] = (
+        TableFormat.terminal
+    ),
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="Every column.")] = False,
+    reference: Annotated[
+        str | None, typer.Option(help="Row to test against; by default plain joint training.")
+    ] = None,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="One table even where protocols differ.")
+    ] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Published numbers, comparable or not and why.")
+    ] = False,
 ) -> None:
-    """Put many runs into one table: mean and deviation over seeds."""
-    from fusion_sched.compare import compare as compare_runs
+    """Put many runs into tables: means over seeds, paired tests, what is missing.
 
-    table, notes = compare_runs(runs)
-    console.print(table)
-    for note in notes:
-        errors.print(f"[yellow]note:[/] {escape(note)}")
+    Runs share a table where they share a protocol, and a row where they differ
+    by their seed alone.
+    """
+    from fusion_sched.comparison import compare as compare_runs
+    from fusion_sched.comparison import render
+
+    comparison = compare_runs(runs, reference=reference, mix=mix, published=published)
+    text = render(comparison, form, wide, console.width)
+    if output is not None:
+        output.write_text(text + "\n", encoding="utf-8")
+    else:
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+    if form is TableFormat.csv:  # has no place for them
+        told = [note for table in comparison.tables for note in table.notes]
+        for note in (*told, *comparison.notes):
+            errors.print(f"[yellow]note:[/] {escape(note)}")
 
 
 @app.command()

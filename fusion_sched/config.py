@@ -43,6 +43,7 @@ class TrainConfig:
     stage1: Stage1Config = field(default_factory=Stage1Config)
     stage2: Stage2Config = field(default_factory=Stage2Config)
     equal_budget: bool = True
+    robustness: bool = True
     batch_size: int = 64
     seed: int = 0
     device: str = "auto"

@@ -2,24 +2,27 @@
 
 import os
 import sys
-from contextlib import suppress
+import uuid
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from yaml import YAMLError
 
+from fusion_sched import sweep
 from fusion_sched.build import build, build_controller
-from fusion_sched.checkpoint import CHECKPOINT_DIR, LAST
-from fusion_sched.compare import compare
+from fusion_sched.comparison import compare, note_job, render
 from fusion_sched.config import TrainConfig, config_dir, register
 from fusion_sched.display import Display
 from fusion_sched.protocol import PLACES
@@ -30,52 +33,95 @@ from fusion_sched.run import Parts
 from fusion_sched.trace import TRACE_FILE, read_trace
 from fusion_sched.train import train as train_parts
 
-SAVED = ".hydra"
 FULL_ERROR = "HYDRA_FULL_ERROR"
+LAUNCHER_EXTRAS = {
+    "joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray",
+}  # fmt: skip
+"""The extra that brings each of the launchers that Hydra does not have itself."""
 
 register()
 
 
+@dataclass(frozen=True)
+class Job:
+    """What Hydra calls for each run: in this process, or pickled in a launcher's worker."""
+
+    resume: bool
+    mailbox: str = field(default_factory=lambda: uuid.uuid4().hex)
+    process: int = field(default_factory=os.getpid)
+    errors: list[Exception] = field(default_factory=list)
+
+    def __call__(self, cfg: DictConfig) -> None:
+        """Run one training; its error is kept from Hydra, which would end the whole sweep."""
+        worker = os.getpid() != self.process
+        try:
+            if worker:  # its launcher may have started it anywhere
+                os.chdir(HydraConfig.get().runtime.cwd)
+            task(cfg, self.resume, worker)
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                sweep.post_failure(self.mailbox, error)
+            else:
+                self.errors.append(error)
+
+
 def train(arguments: list[str]) -> None:
     """Let Hydra read the overrides and run ``task``, once or as a sweep."""
-    sys.argv = ["fusion-sched train", *arguments]
+    resume, overrides = sweep.take_resume(arguments)
+    sys.argv = ["fusion-sched train", *map(sweep.from_here, overrides)]
+    sweep.Announced.forget()
+    job = Job(resume)
     # Hydra would print errors in its own way and leave; with this they reach the command line's
     # one place for errors instead.
     before = os.environ.get(FULL_ERROR)
     os.environ[FULL_ERROR] = "1"
-    failures: list[Exception] = []
-    here = os.getpid()
-
-    def run(cfg: DictConfig) -> None:
-        # Hydra ends a sweep with its first error and without its table: errors of this process
-        # are kept from it. In a worker of a parallel launcher there is no such list.
-        try:
-            task(cfg)
-        except Exception as error:
-            if os.getpid() != here:
-                raise
-            failures.append(describe_failure(error))
-
+    stopped: Exception | None = None
     try:
-        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(run)()
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
+    except MissingConfigException as error:
+        raise name_extra(error) from error
+    except (HydraException, OmegaConfBaseException):
+        raise
+    except Exception as error:
+        if sweep.Announced.folder is None:
+            raise
+        stopped = error
     finally:
         os.environ.pop(FULL_ERROR)
         if before is not None:
             os.environ[FULL_ERROR] = before
-    if len(failures) > 1:
-        raise ValueError("\n".join(map(str, failures))) from failures[0]
-    if failures:
-        raise failures[0]
+    if job.errors:
+        raise job.errors[0]
+    report_sweep(job.mailbox, stopped, traceback=before not in (None, "", "0"))
 
 
-def describe_failure(error: Exception) -> Exception:
-    """Return the error, in a sweep with the job's number and overrides before its message."""
-    hydra_cfg = HydraConfig.get()
-    if hydra_cfg.mode != RunMode.MULTIRUN:
+def report_sweep(mailbox: str, stopped: Exception | None, traceback: bool) -> None:
+    """Raise where jobs of the sweep that has just run have failed, or the launcher has."""
+    folder = sweep.Announced.folder
+    if folder is None:
+        return
+    failures = sweep.collect_failures(folder, mailbox)
+    messages = [f["traceback"] + f["message"] if traceback else f["message"] for f in failures]
+    if stopped is not None:
+        reason = str(stopped).strip().splitlines() or [""]
+        messages.append(
+            f"the launcher stopped before all jobs had ended ({type(stopped).__name__}: "
+            f"{reason[0]}); go on by the same command with hydra.sweep.dir={shown_path(folder)} "
+            "sweep.resume=true"
+        )
+    if messages:
+        raise ValueError("\n".join(messages)) from stopped
+
+
+def name_extra(error: MissingConfigException) -> Exception:
+    """Return, for a launcher whose package is not installed, an error that names the extra."""
+    launcher = str(error.missing_cfg_file).removeprefix("hydra/launcher/")
+    if launcher not in LAUNCHER_EXTRAS:
         return error
-    failure = ValueError(f"job {hydra_cfg.job.num} ({hydra_cfg.job.override_dirname}): {error}")
-    failure.__cause__ = error  # for those who ask for the traceback
-    return failure
+    return ImportError(
+        f"hydra/launcher={launcher} is of a package that is not installed: "
+        f'pip install "fusion-sched[{LAUNCHER_EXTRAS[launcher]}]"'
+    )
 
 
 def plain_console() -> Console:
@@ -84,23 +130,30 @@ def plain_console() -> Console:
     return console if console.is_terminal else Console(width=120)
 
 
-def task(cfg: DictConfig) -> None:
-    """Run one training in the folder that Hydra chose."""
-    hydra_cfg = HydraConfig.get()
-    folder = Path(hydra_cfg.runtime.output_dir)
-    console = plain_console()
-    if hydra_cfg.mode == RunMode.MULTIRUN:
-        console.rule(f"job {hydra_cfg.job.num}: {hydra_cfg.job.override_dirname}", align="left")
+def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
+    """Run one training in the folder that Hydra chose; in a resumed sweep, in the run's own.
+
+    A ``worker`` shares the terminal with others, so it prints plain lines.
+    """
+    job = HydraConfig.get().job
+    console = Console(width=120, force_terminal=False) if worker else plain_console()
+    many = HydraConfig.get().mode == RunMode.MULTIRUN
+    if many:
+        console.rule(f"job {job.num}: {job.override_dirname}", align="left")
+    make_paths_absolute(cfg)
+    folder = sweep.claim(cfg, resume)
+    if many:  # one that leaves nothing behind is missed later
+        overrides = list(HydraConfig.get().overrides.task)
+        note_job(sweep.sweep_folder(), job.num, folder.resolve(), overrides)
+    if sweep.has_ended(folder):
+        console.print(f"{shown_path(folder)} has already ended", highlight=False, soft_wrap=True)
+        return
     try:
-        check_free(folder)
-        make_paths_absolute(cfg)
         parts = build(cfg)
-        save_config(cfg, folder)
-        execute(parts, folder, console)
     except Exception:
-        with suppress(OSError):  # only an empty folder goes: one that holds anything stays
-            folder.rmdir()
+        sweep.release(folder)
         raise
+    execute(parts, folder, console)
 
 
 def make_paths_absolute(cfg: DictConfig) -> None:
@@ -109,29 +162,6 @@ def make_paths_absolute(cfg: DictConfig) -> None:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
         if isinstance(place, str):
             cfg.dataset[key] = str(Path(place).resolve())
-
-
-def check_free(folder: Path) -> None:
-    """Raise where the run folder already holds something."""
-    held = sorted(p.name for p in folder.iterdir())
-    if not held:
-        return
-    begun = (folder / CHECKPOINT_DIR / LAST).exists()
-    go_on = f"go on with it by `fusion-sched train resume={folder}`, or " if begun else ""
-    raise FileExistsError(
-        f"{folder} already holds {', '.join(held[:4])}; nothing was overwritten: {go_on}choose "
-        "another hydra.run.dir (in a sweep: hydra.sweep.dir)"
-    )
-
-
-def save_config(cfg: DictConfig, folder: Path) -> None:
-    """Write the composed configuration and the overrides, as Hydra would have."""
-    hydra_cfg = HydraConfig.get()
-    saved = folder / SAVED
-    saved.mkdir()
-    OmegaConf.save(cfg, saved / "config.yaml", resolve=True)
-    OmegaConf.save(hydra_cfg.overrides.task, saved / "overrides.yaml")
-    OmegaConf.save(OmegaConf.create({"hydra": hydra_cfg}), saved / "hydra.yaml")
 
 
 def execute(parts: Parts, folder: Path, console: Console) -> None:
@@ -175,11 +205,9 @@ class SweepTable(Callback):
         """Compare what the sweep folder holds."""
         folder = Path(config.hydra.sweep.dir)
         console = plain_console()
-        table, notes = compare([folder])
+        text = render(compare([folder]), width=console.width)
         console.rule(f"sweep: {shown_path(folder)}", align="left")
-        console.print(table)
-        for note in notes:
-            console.print(f"note: {note}", markup=False, soft_wrap=True)
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def resume(arguments: list[str], console: Console) -> None:
@@ -191,13 +219,13 @@ def resume(arguments: list[str], console: Console) -> None:
             f"got {' '.join(others or arguments)}"
         )
     folder = Path(arguments[0].removeprefix("resume="))
-    saved = folder / SAVED / "config.yaml"
+    saved = folder / sweep.SAVED / sweep.CONFIG
     if not saved.is_file():
         raise FileNotFoundError(
             f"{folder} is not the folder of a run: {saved} does not exist; expected the folder "
             "that `fusion-sched train` printed"
         )
-    if (folder / TRACE_FILE).exists() and read_trace(folder).result is not None:
+    if sweep.has_ended(folder):
         console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
         conclude(folder, console)
         return

@@ -14,7 +14,9 @@ def protocol_of(config: Mapping[str, Any], fingerprint: Mapping[str, str]) -> di
 
     It holds the data (settings and fingerprint of each split, whose test part is the denominator
     of every accuracy), how the epoch is selected, the encoders with their initialisation, and the
-    budget; not the method: controller, solver, probe, fusion, losses and seed may differ.
+    budget. Not the method: controller, balancer, fusion, probe, solver, optimizers and seed may
+    differ; nor the machine: device, precision, threads, loader processes and compiler. How many
+    frames and seconds of sound a network sees is among the settings of the data.
     """
     protocol = {
         # Where the data lies is not part of the protocol: the fingerprint says what it is.
@@ -31,3 +33,29 @@ def protocol_of(config: Mapping[str, Any], fingerprint: Mapping[str, str]) -> di
     }
     digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
     return {"protocol": protocol, "protocol_hash": digest[:12]}
+
+
+def protocol_differences(protocols: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line ``key: value (hash), value (hash, hash)`` for each key that is not shared.
+
+    ``protocols``: hash → protocol.
+    """
+    flattened = {name: flatten(protocol) for name, protocol in protocols.items()}
+    lines = []
+    for key in dict.fromkeys(key for flat in flattened.values() for key in flat):
+        holders: dict[str, list[str]] = {}
+        for name, flat in flattened.items():
+            holders.setdefault(flat.get(key, "absent"), []).append(name)
+        if len(holders) > 1:
+            told = [f"{value} ({', '.join(names)})" for value, names in holders.items()]
+            lines.append(f"{key}: {', '.join(told)}")
+    return lines
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested values by dotted keys, printed."""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
+    return flat

@@ -80,6 +80,7 @@ class Parts:
     device: torch.device
     processes: Processes
     tracker: Tracker
+    robustness: bool
     workers: int
     config: dict[str, Any]
 

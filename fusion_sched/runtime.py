@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import platform
 import random
+import resource
 import subprocess
 from pathlib import Path
 
@@ -73,6 +74,14 @@ def git_revision() -> str | None:
         cwd=folder, capture_output=True, check=False,
     )  # fmt: skip
     return answer.stdout.strip() if answer.returncode == 0 and tracked.returncode == 0 else None
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Return the most memory held so far: torch's on a CUDA device, this process's on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if platform.system() == "Darwin" else 1024  # of ru_maxrss
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def describe_device(device: torch.device) -> str:

@@ -22,8 +22,16 @@ from fusion_sched.engine import (
     train_epoch,
 )
 from fusion_sched.protocol import protocol_of
+from fusion_sched.robustness import examine, mean_embeddings
 from fusion_sched.run import Parts, Run, Show, State, make_loaders, make_optimizer
-from fusion_sched.runtime import describe_device, git_revision, seed_everything, seed_for, versions
+from fusion_sched.runtime import (
+    describe_device,
+    git_revision,
+    peak_memory_bytes,
+    seed_everything,
+    seed_for,
+    versions,
+)
 from fusion_sched.saving import go_on, keep_weights, open_trace, save
 from fusion_sched.trace import diagnosis_fields, lock, stage_fields
 from fusion_sched.types import FUSED, Decision, Diagnosis, Embedded, Observation, Stage
@@ -239,6 +247,7 @@ def finish(run: Run) -> dict[str, Any]:
     content = checkpoint.load(run.weights / str(state.best), run.parts.device)
     model.load_state_dict(content["model"])
     test = evaluate(model, run.loaders.test)
+    examined = {"robustness": look_closer(run)} if run.parts.robustness else {}
     accuracy, f1 = test.accuracy(), test.macro_f1()
     scores = [float((predicted == test.y).double().mean()) for predicted in state.test_predictions]
     best_on_test = max(scores)
@@ -254,8 +263,17 @@ def finish(run: Run) -> dict[str, Any]:
             "epoch": state.unimodal_epochs + scores.index(best_on_test),
         },
         "optimism_gap": best_on_test - accuracy[FUSED],
+        **examined,
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
+        "peak_memory_bytes": peak_memory_bytes(run.parts.device),
         "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),
     }
     run.trace.write("result", **fields)
     return fields
+
+
+def look_closer(run: Run) -> dict[str, Any]:
+    """Return what the selected weights do without a modality, under noise, and how sure they are."""
+    model, loaders = run.parts.model, run.loaders
+    means = mean_embeddings(model, loaders.plain_train)
+    return examine(model, loaders.test, means, seed_for(run.parts.seed, "robustness")).fields()

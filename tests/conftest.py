@@ -52,7 +52,7 @@ def timeless(event: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in event.items()
-        if name not in ("time", "seconds", "samples_per_second", "run", "probe_share")
+        if name not in ("time", "seconds", "samples_per_second", "run", "probe_share", "peak_memory_bytes")
     }
 
 

@@ -101,7 +101,7 @@ def test_top_level_keys_are_frozen() -> None:
     assert set(make_config()) == set(TrainConfig.__dataclass_fields__) == {
         "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "tracker", "method",
         "stage1", "stage2", "equal_budget", "batch_size", "seed", "device", "threads", "workers",
-        "precision",
+        "robustness", "precision",
         "channels_last", "compile",
     }  # fmt: skip
 

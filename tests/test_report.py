@@ -1,11 +1,10 @@
-"""Picture, closing table, comparison, replay and what is printed while a run goes on."""
+"""Picture, closing table, replay and what is printed while a run goes on."""
 
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from fusion_sched.compare import compare, find_runs, name_rows
 from fusion_sched.controllers.fixed import Fixed
 from fusion_sched.controllers.joint import Joint
 from fusion_sched.controllers.pid import PID
@@ -52,42 +51,6 @@ def test_a_run_under_way_draws_and_has_no_table(runs: Path, tmp_path: Path) -> N
         result_table(begun)
 
 
-def test_compare_means_over_seeds_and_leaves_nothing_out_silently(runs: Path) -> None:
-    results = {s: read_trace(runs / f"joint{s}").result for s in (0, 1)}
-    fused = [100 * r["test"]["fused"]["accuracy"] for r in results.values() if r]
-    table, notes = compare([runs])
-    shown = text_of(table)
-    assert f"{sum(fused) / 2:.1f}" in shown
-    assert "controller=Joint" in shown
-    assert "controller=PID" in shown
-    assert notes == []
-
-
-def test_compare_names_runs_that_have_not_ended(runs: Path, tmp_path: Path) -> None:
-    lines = (runs / "pid0" / "trace.jsonl").read_text().splitlines(keepends=True)
-    (tmp_path / "open").mkdir()
-    (tmp_path / "open" / "trace.jsonl").write_text("".join(lines[:-1]))
-    _, notes = compare([runs, tmp_path])
-    assert len(notes) == 1
-    assert "open has not ended" in notes[0]
-    with pytest.raises(ValueError, match="none of the 1 runs has ended"):
-        compare([tmp_path])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match="empty"):
-        find_runs([tmp_path / "empty"])
-
-
-def test_a_run_counts_once_and_a_seed_inside_a_controller_makes_no_row(runs: Path) -> None:
-    assert len(find_runs([runs, runs / "pid0", runs / "." / "pid0"])) == 4
-
-    def trace(seed: int) -> Trace:
-        controller = {"_target_": "x.Random", "seed": seed}
-        start = {"event": "start", "config": {"seed": seed, "controller": controller}}
-        return Trace(Path("x"), [start], [])
-
-    assert name_rows([trace(0), trace(1)]) == ["all runs", "all runs"]
-
-
 def test_warnings_of_the_probe_are_shown_once(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,20 +62,6 @@ def test_warnings_of_the_probe_are_shown_once(
         for event in events:
             display.show(event)
     assert capsys.readouterr().out.count("note: few samples [per cell]") == 1
-
-
-def test_rows_are_named_by_what_differs() -> None:
-    def trace(**controller: object) -> Trace:
-        start = {"event": "start", "config": {"seed": 1, "a": 1, "controller": controller}}
-        return Trace(Path("x"), [start], [])
-
-    rows = [trace(_target_="x.PID", drop=0.8), trace(_target_="x.PID", drop=0.5),
-            trace(_target_="x.Joint")]  # fmt: skip
-    assert name_rows(rows) == [
-        "controller=PID controller.drop=0.8", "controller=PID controller.drop=0.5",
-        "controller=Joint",
-    ]  # fmt: skip
-    assert name_rows(rows[:1] * 2) == ["all runs", "all runs"]
 
 
 @pytest.mark.parametrize("seed", [0, 1])
