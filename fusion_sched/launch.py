@@ -3,6 +3,7 @@
 import os
 import sys
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ from fusion_sched.build import build, build_controller
 from fusion_sched.comparison import compare, note_job, render
 from fusion_sched.config import TrainConfig, config_dir, register
 from fusion_sched.display import Display
+from fusion_sched.processes import join_processes
 from fusion_sched.protocol import PLACES
 from fusion_sched.replay import recorded_stages
 from fusion_sched.replay import replay as replay_trace
@@ -141,9 +143,9 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     if many:
         console.rule(f"job {job.num}: {job.override_dirname}", align="left")
     make_paths_absolute(cfg)
-    folder = sweep.claim(cfg, resume)
+    folder = claim_together(cfg, resume)
     if many:  # one that leaves nothing behind is missed later
-        overrides = list(HydraConfig.get().overrides.task)
+        overrides = sorted(HydraConfig.get().overrides.task)
         note_job(sweep.sweep_folder(), job.num, folder.resolve(), overrides)
     if sweep.has_ended(folder):
         console.print(f"{shown_path(folder)} has already ended", highlight=False, soft_wrap=True)
@@ -156,6 +158,16 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     execute(parts, folder, console)
 
 
+def claim_together(cfg: DictConfig, resume: bool) -> Path:
+    """Return the run's folder; of several processes, the first one's, where all of them train."""
+    processes = join_processes(cfg.device == "cpu")
+    folder = Path(processes.agree(str(sweep.claim(cfg, resume)) if processes.first else ""))
+    mine = Path(HydraConfig.get().runtime.output_dir)
+    if not processes.first and mine.resolve() != folder.resolve():
+        mine.rmdir()  # Hydra made one for every process, by the clock
+    return folder
+
+
 def make_paths_absolute(cfg: DictConfig) -> None:
     """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
     for key in PLACES:
@@ -166,9 +178,17 @@ def make_paths_absolute(cfg: DictConfig) -> None:
 
 def execute(parts: Parts, folder: Path, console: Console) -> None:
     """Train, draw, and print the closing table and where everything lies."""
+    if not parts.processes.first:
+        train_parts(parts, folder, lambda event: None)
+        return
     try:
-        with Display(console) as display:
-            train_parts(parts, folder, display.show)
+        with Display(console) as display, closing(parts.tracker.open(folder)) as sink:
+
+            def show(event: dict[str, Any]) -> None:
+                display.show(event)
+                sink.record(event)
+
+            train_parts(parts, folder, show)
     except KeyboardInterrupt:
         console.print(
             f"interrupted; go on by: fusion-sched train resume={shown_path(folder)}",

@@ -273,7 +273,7 @@ def finish(run: Run) -> dict[str, Any]:
 
 
 def look_closer(run: Run) -> dict[str, Any]:
-    """Return what the selected weights do without a modality, under noise, and how sure they are."""
+    """Return what the selected weights do without a modality and under noise, and much else."""
     model, loaders = run.parts.model, run.loaders
     means = mean_embeddings(model, loaders.plain_train)
     return examine(model, loaders.test, means, seed_for(run.parts.seed, "robustness")).fields()

@@ -47,12 +47,18 @@ def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [event for event in events if event["event"] == kind]
 
 
+OF_THE_CLOCK = {
+    "time", "seconds", "samples_per_second", "run", "probe_share", "peak_memory_bytes"
+}  # fmt: skip
+
+
 def timeless(event: dict[str, Any]) -> dict[str, Any]:
     """Return an event without what depends on the clock."""
     return {
         name: value
         for name, value in event.items()
-        if name not in ("time", "seconds", "samples_per_second", "run", "probe_share", "peak_memory_bytes")
+        if name
+        not in ("time", "seconds", "samples_per_second", "run", "probe_share", "peak_memory_bytes")
     }
 
 

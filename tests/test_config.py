@@ -99,10 +99,9 @@ def test_every_choice_has_a_line_for_the_help() -> None:
 def test_top_level_keys_are_frozen() -> None:
     """A new key needs a caller; it is added here on purpose."""
     assert set(make_config()) == set(TrainConfig.__dataclass_fields__) == {
-        "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "tracker", "method",
-        "stage1", "stage2", "equal_budget", "batch_size", "seed", "device", "threads", "workers",
-        "robustness", "precision",
-        "channels_last", "compile",
+        "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "tracker",
+        "method", "stage1", "stage2", "equal_budget", "robustness", "batch_size", "seed", "device",
+        "threads", "workers", "precision", "channels_last", "compile",
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ LARGEST_GAP = 10.0
 
 @dataclass(frozen=True)
 class AGM:
-    """Adaptive gradient modulation (Li et al., ICCV 2023, Section 3, and the authors' code).
+    """Adaptive gradient modulation (Li et al., ICCV 2023, and the authors' code).
 
     The fused logits are the sum of Shapley shares φ_m. With s_m the cross-entropy of softmax(φ_m)
     on the batch, the discrepancy ratio is r_m = exp(mean over the others of s_j - s_m), above 1

@@ -15,7 +15,7 @@ from fusion_sched.types import Outputs
 def contributions(model: MultimodalNetwork, outputs: Outputs) -> dict[str, Tensor]:
     """Return each modality's share φ_m of the fused logits, ``(B, classes)``; they sum to them.
 
-    φ_m is the Shapley value of m among all modalities (AGM: Li et al., ICCV 2023, Section 3) in
+    φ_m is the Shapley value of m among all modalities (AGM: Li et al., ICCV 2023) in
     the game whose value v(S) is the fused logits with every embedding outside of S set to zero and
     v(∅) = 0: φ_m = Σ_{S ∌ m} |S|! (k - |S| - 1)! / k! · (v(S ∪ m) - v(S)).
 

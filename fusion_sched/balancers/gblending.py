@@ -15,7 +15,7 @@ Losses = Mapping[str, float]
 
 @dataclass(frozen=True)
 class GBlending:
-    """Gradient blending, online (Wang et al., CVPR 2020, Proposition 1).
+    """Gradient blending, online (Wang et al., CVPR 2020).
 
     Descend Σ_k w_k L_k over the modalities' own heads and the fused one. Between two checkpoints
     head k generalises by ΔG_k = L*_k(before) - L*_k(now), L* being the validation loss, and

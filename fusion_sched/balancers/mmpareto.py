@@ -13,7 +13,7 @@ from fusion_sched.types import FUSED, Batch, Step, losses_of
 
 @dataclass(frozen=True)
 class MMPareto:
-    """MMPareto (Wei & Hu, ICML 2024, Algorithm 1, and the authors' code).
+    """MMPareto (Wei & Hu, ICML 2024, and the authors' code).
 
     Descend the fused loss plus each modality's own. In each encoder, let g be the gradient of the
     fused loss and u that of the modality's own. Where they agree (g·u >= 0) the gradient stays

@@ -14,13 +14,13 @@ from fusion_sched.types import FUSED, Batch, Step, losses_of
 
 @dataclass(frozen=True)
 class OGM:
-    """OGM and, with ``noise``, OGM-GE (Peng et al., CVPR 2022, Equations 8 to 11).
+    """OGM and, with ``noise``, OGM-GE (Peng et al., CVPR 2022).
 
     Descend the fused loss. A modality's score is Σ_i softmax(φ_m)_{y_i} over the batch, where φ_m
-    is its share of the fused logits (Equation 8); ρ_m is its score over the other's (Equation 9);
-    its encoder's gradient is multiplied by k_m = 1 - tanh(``alpha`` ρ_m) where ρ_m > 1, else by 1
-    (Equation 10). Generalisation enhancement adds, to each of the encoders' tensors, Gaussian noise
-    with the standard deviation of its gradient before the multiplication.
+    is its share of the fused logits; ρ_m is its score over the other's; its encoder's gradient is
+    multiplied by k_m = 1 - tanh(``alpha`` ρ_m) where ρ_m > 1, else by 1 (the paper's Equation 10).
+    Generalisation enhancement adds, to each of the encoders' tensors, Gaussian noise with the
+    standard deviation of its gradient before the multiplication.
 
     ``first_epoch`` and ``last_epoch``, counted from 0 and over joint epochs alone, bound the
     modulation. 0 to 50 are the authors' defaults; ``alpha`` is BalanceBenchmark's.

@@ -15,13 +15,12 @@ from fusion_sched.types import FUSED, Batch, Seen, Step, losses_of
 
 @dataclass(frozen=True)
 class PMR:
-    """Prototypical modal rebalance (Fan et al., CVPR 2023, Equations 9 to 13).
+    """Prototypical modal rebalance (Fan et al., CVPR 2023).
 
     A modality's prototype of a class is the mean of its embeddings of that class over the training
-    split, before each epoch, of which ``momentum`` is kept from the last ones (Equation 12). The
-    softmax of minus the Euclidean distances to them classifies an embedding: PCE is its
-    cross-entropy (Equation 9), H its entropy, and ρ_m the modality's mean probability of the right
-    class over the other's. Descend (Equations 10, 11 and 13)
+    split, before each epoch, of which ``momentum`` is kept from the last ones. The softmax of
+    minus the Euclidean distances to them classifies an embedding: PCE is its cross-entropy, H its
+    entropy, and ρ_m the modality's mean probability of the right class over the other's. Descend
 
         L_fused + alpha Σ_m clip(1/ρ_m - 1, 0, 1) PCE_m - entropy_weight Σ_m clip(ρ_m - 1, 0, 1) H_m
 

@@ -64,7 +64,7 @@ def difference(row: Values, other: Values) -> Difference:
     if not common or 2 * len(common) < max(len(row), len(other)):
         return welch(row, other)
     left = sorted(set(row) ^ set(other))
-    remark = f"seeds {listed(left)} have no partner and are left out of the test" if left else None
+    remark = f"without a partner and left out of the test: seed {listed(left)}" if left else None
     gaps = np.array([row[seed] - other[seed] for seed in common])
     mean = float(gaps.mean())
     if len(common) == 1:

@@ -38,7 +38,7 @@ def test_weights_by_hand() -> None:
 
 
 def test_the_weights_are_best_in_the_sense_of_the_paper() -> None:
-    """Proposition 1: of all blends with <∇L*, Σ w v> = 1, w has the least E(Σ w error)²."""
+    """Of all blends with <∇L*, Σ w v> = 1, w has the least E(Σ w error)²."""
     now = {"train": {"a": 1.3, "b": 1.7, "fused": 0.8},
            "validation": {"a": 1.6, "b": 2.0, "fused": 1.3}}  # fmt: skip
     gain, spread = np.array([0.5, 0.2, 0.8]), np.array([0.2, 0.1, 0.4])

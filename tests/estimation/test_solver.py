@@ -9,7 +9,6 @@ from fusion_sched.estimation import ScalingFirst, estimate
 from fusion_sched.estimation.informations import solved, union_of
 from fusion_sched.pid import InteriorPoint, Scaling, decompose
 
-
 PID_TESTS = Path(__file__).parents[1] / "pid"
 
 
