@@ -36,10 +36,8 @@ from fusion_sched.trace import TRACE_FILE, read_trace
 from fusion_sched.train import train as train_parts
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-LAUNCHER_EXTRAS = {
-    "joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray",
-}  # fmt: skip
-"""The extra that brings each of the launchers that Hydra does not have itself."""
+PROCESS = uuid.uuid4().hex
+"""Tells this process from a launcher's workers, on whatever machine."""
 
 register()
 
@@ -50,12 +48,12 @@ class Job:
 
     resume: bool
     mailbox: str = field(default_factory=lambda: uuid.uuid4().hex)
-    process: int = field(default_factory=os.getpid)
+    process: str = PROCESS
     errors: list[Exception] = field(default_factory=list)
 
     def __call__(self, cfg: DictConfig) -> None:
         """Run one training; its error is kept from Hydra, which would end the whole sweep."""
-        worker = os.getpid() != self.process
+        worker = self.process != PROCESS
         try:
             if worker:  # its launcher may have started it anywhere
                 os.chdir(HydraConfig.get().runtime.cwd)
@@ -81,7 +79,7 @@ def train(arguments: list[str]) -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
     except MissingConfigException as error:
-        raise name_extra(error) from error
+        raise sweep.name_extra(error) from error
     except (HydraException, OmegaConfBaseException):
         raise
     except Exception as error:
@@ -113,17 +111,6 @@ def report_sweep(mailbox: str, stopped: Exception | None, traceback: bool) -> No
         )
     if messages:
         raise ValueError("\n".join(messages)) from stopped
-
-
-def name_extra(error: MissingConfigException) -> Exception:
-    """Return, for a launcher whose package is not installed, an error that names the extra."""
-    launcher = str(error.missing_cfg_file).removeprefix("hydra/launcher/")
-    if launcher not in LAUNCHER_EXTRAS:
-        return error
-    return ImportError(
-        f"hydra/launcher={launcher} is of a package that is not installed: "
-        f'pip install "fusion-sched[{LAUNCHER_EXTRAS[launcher]}]"'
-    )
 
 
 def plain_console() -> Console:

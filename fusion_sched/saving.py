@@ -77,7 +77,8 @@ def read_checkpoint(parts: Parts, folder: Path, path: Path) -> dict[str, Any] | 
         content = checkpoint.load(path, torch.device("cpu"))
         check_same_run(parts, folder)
         return content
-    if (folder / TRACE_FILE).exists() and read_trace(folder).of("epoch"):
+    trace = folder / TRACE_FILE  # empty: killed before its first event
+    if trace.exists() and trace.stat().st_size and read_trace(folder).of("epoch"):
         raise ValueError(
             f"{folder} has traced epochs but no {path.name}: without it the run cannot go on; "
             "bring the checkpoint folder back or start a new run"

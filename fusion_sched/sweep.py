@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import MissingConfigException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -31,6 +32,10 @@ HASH_LINE = "# configuration: "
 """Begins the first line of a saved configuration, before its hash."""
 LOCK = ".sweep.lock"
 FAILED = ".failed"
+LAUNCHER_EXTRAS = {
+    "joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray",
+}  # fmt: skip
+"""The extra that brings each of the launchers that Hydra does not have itself."""
 PLAIN_ERRORS = (ValueError, OSError, FloatingPointError)
 """Errors whose message says it all."""
 
@@ -53,6 +58,17 @@ def take_resume(arguments: list[str]) -> tuple[bool, list[str]]:
             "hydra.sweep.dir=FOLDER"
         )
     return resume, others
+
+
+def name_extra(error: MissingConfigException) -> Exception:
+    """Return, for a launcher whose package is not installed, an error that names the extra."""
+    launcher = str(error.missing_cfg_file).removeprefix("hydra/launcher/")
+    if launcher not in LAUNCHER_EXTRAS:
+        return error
+    return ImportError(
+        f"hydra/launcher={launcher} is of a package that is not installed: "
+        f'pip install "fusion-sched[{LAUNCHER_EXTRAS[launcher]}]"'
+    )
 
 
 def from_here(argument: str) -> str:

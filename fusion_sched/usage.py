@@ -51,6 +51,8 @@ controller reads it and decides who trains and when the joint stage starts.
   fusion-sched train dataset=arrays dataset.root=my.npz        your own arrays
   fusion-sched train -m seed=0,1,2 controller=pid,joint        a sweep: six runs
   fusion-sched train resume=outputs/train/…         go on with an interrupted run
+  fusion-sched train -m … hydra.sweep.dir=DIR sweep.resume=true      … with a sweep
+  fusion-sched train +method=ogm_ge                 a method by name, as in comparisons
   fusion-sched train --cfg job                      print the configuration only
 
 Groups and choices (GROUP=CHOICE; an experiment is added: +experiment=CHOICE):

@@ -20,8 +20,8 @@ from fusion_sched.trace import read_trace
 
 RUNS = ("seed=0,1", "controller=pid,joint", "stage1.epochs=1", "stage2.epochs=1",
         "probe.resamples=5", "probe.shuffles=2", "tracker=none")  # fmt: skip
-CLOCK = ("time", "seconds", "samples_per_second", "run", "probe_share")
-"""Fields of an event that depend on the clock or on the folder's name."""
+CLOCK = ("time", "seconds", "samples_per_second", "run", "probe_share", "peak_memory_bytes")
+"""Fields of an event that depend on the clock, the process or the folder's name."""
 
 
 def main() -> None:

@@ -6,7 +6,7 @@
 # The daemons keep to 127.0.0.1 and to a folder of their own, and are stopped at the end.
 set -euo pipefail
 
-python=${PYTHON:-python}
+python=$(command -v "${PYTHON:-python}")
 work=$(realpath -m "${1:-$(mktemp -d)}")
 slurm=$(mktemp -d /tmp/slurm-one-node.XXXXXX)
 node=$(hostname -s)
@@ -49,7 +49,11 @@ mkdir -p "$slurm/state" "$slurm/spool"
 
 stop() {
   for pid in "$slurm"/slurmd.pid "$slurm"/slurmctld.pid "$slurm"/munge.pid; do
-    if [ -s "$pid" ]; then kill "$(cat "$pid")" || true; fi
+    if [ -s "$pid" ]; then
+      number=$(cat "$pid")
+      kill "$number" || true
+      while [ -e "/proc/$number/exe" ]; do sleep 0.1; done
+    fi
   done
   rm -rf "$slurm"
 }
@@ -66,7 +70,7 @@ for _ in $(seq 100); do
   sinfo --noheader --format=%T 2> /dev/null | grep -q idle && break
   sleep 0.2
 done
+sinfo --version
 sinfo
 
 "$python" "$here/four_runs.py" "$work" hydra/launcher=slurm hydra.launcher.mem_gb=1
-sinfo --version

@@ -18,7 +18,7 @@ from fusion_sched import checkpoint
 from fusion_sched.trace import lock
 from fusion_sched.train import train
 
-from .conftest import make_parts, of, read_events, run_once, timeless
+from .conftest import SHORT, make_parts, of, read_events, run_once, timeless
 
 OPTIONS = ("stage1.epochs=6", "stage2.epochs=3", "probe.resamples=10", "probe.shuffles=2",
            "controller.min_epochs=1", "controller.patience=1", "controller.drop=0.95",
@@ -195,3 +195,9 @@ def test_a_folder_in_training_is_left_alone(tmp_path: Path) -> None:
     with lock(folder), pytest.raises(ValueError, match="another process is training"):
         train(make_parts(*OPTIONS), folder, lambda event: None)
     assert (folder / "trace.jsonl").read_text() == before
+
+
+def test_killed_before_its_first_event_a_run_begins_again(tmp_path: Path) -> None:
+    (tmp_path / "trace.jsonl").touch()
+    train(make_parts(*SHORT, "probe.samples=100", "probe.resamples=5"), tmp_path, lambda _: None)
+    assert read_events(tmp_path)[-1]["event"] == "result"

@@ -109,14 +109,14 @@ def open_bytes(path: Path) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def map_array(path: Path, written: int) -> np.ndarray:
+def map_array(path: Path, _written: int) -> np.ndarray:
     """Map an array."""
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 
 
 @lru_cache(maxsize=16)
-def map_bytes(path: Path, written: int) -> np.ndarray:
+def map_bytes(path: Path, _written: int) -> np.ndarray:
     """Map a file of bytes."""
     return np.memmap(path, dtype=np.uint8, mode="r")
 
