@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= auto
 
-.PHONY: demo test check benchmark reproduce-paper clean help
+.PHONY: demo test check compare benchmark reproduce-paper clean help
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,6 +31,9 @@ benchmark: $(VENV)/.installed-dev  ## solver, estimates, probe and loading again
 	$(BIN)/python -m benchmarks.probe
 	$(BIN)/python -m benchmarks.estimation
 	$(BIN)/python -m benchmarks.loading
+
+compare: $(VENV)/.installed-dev  ## every method on five seeds, one honest table; resumable; docs/comparison.md
+	@$(BIN)/python scripts/compare_methods.py
 
 reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked so far; resumable
 	@$(BIN)/python scripts/reproduce_paper.py

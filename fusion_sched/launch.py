@@ -133,7 +133,8 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     folder = claim_together(cfg, resume)
     if many:  # one that leaves nothing behind is missed later
         overrides = sorted(HydraConfig.get().overrides.task)
-        note_job(sweep.sweep_folder(), job.num, folder.resolve(), overrides)
+        own_hash = sweep.configuration_hash(cfg)
+        note_job(sweep.sweep_folder(), job.num, folder.resolve(), overrides, own_hash)
     if sweep.has_ended(folder):
         console.print(f"{shown_path(folder)} has already ended", highlight=False, soft_wrap=True)
         return

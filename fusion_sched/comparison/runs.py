@@ -61,19 +61,19 @@ def failed_jobs(paths: Iterable[Path], runs: Iterable[Path]) -> list[str]:
 def failures_of(file: Path) -> str | None:
     """Return the sentence for one sweep, ``None`` where every job left a run.
 
-    A job is known by its overrides: in a sweep that was resumed its last start counts, and a
-    folder belongs to the last job that took it.
+    A job is known by its configuration, however its overrides were spelt: in a sweep that was
+    resumed its last start counts, and a folder belongs to the last job that took it.
     """
     jobs, owners = {}, {}
     for line in file.read_text(encoding="utf-8").splitlines():
         job = json.loads(line)
-        jobs[tuple(job["overrides"])] = job
-        owners[job["folder"]] = tuple(job["overrides"])
-    shared = set.intersection(*map(set, jobs))
+        jobs[job["configuration"]] = job
+        owners[job["folder"]] = job["configuration"]
+    shared = set.intersection(*(set(job["overrides"]) for job in jobs.values()))
     failed = [
-        f"{job['job']} ({' '.join(o for o in overrides if o not in shared)})"
-        for overrides, job in jobs.items()
-        if owners[job["folder"]] != overrides
+        f"{job['job']} ({' '.join(o for o in job['overrides'] if o not in shared)})"
+        for configuration, job in jobs.items()
+        if owners[job["folder"]] != configuration
         or not (file.parent / job["folder"] / TRACE_FILE).is_file()
     ]
     if not failed:
@@ -81,8 +81,11 @@ def failures_of(file: Path) -> str | None:
     return f"jobs of {file.parent} that failed before their first event: {', '.join(failed)}"
 
 
-def note_job(sweep: Path, job: int, folder: Path, overrides: list[str]) -> None:
-    """Append a job that starts, and the folder of its run, to its sweep's list."""
-    record = {"job": job, "folder": folder.relative_to(sweep).as_posix(), "overrides": overrides}
+def note_job(sweep: Path, job: int, folder: Path, overrides: list[str], configuration: str) -> None:
+    """Append a job that starts, its run's folder and the hash of its configuration, to a list."""
+    record = {
+        "job": job, "folder": folder.relative_to(sweep).as_posix(), "overrides": overrides,
+        "configuration": configuration,
+    }  # fmt: skip
     with (sweep / JOBS_FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")

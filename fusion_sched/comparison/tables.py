@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from fusion_sched.comparison.measures import Measured, Row, measure
@@ -130,7 +131,8 @@ def make_table(
         if (ended := [run for run in runs if run.result is not None])
     ]
     chosen = choose_reference(rows, reference)
-    measured = against([measure(row) for row in rows], chosen)
+    best_first = sorted(map(measure, rows), key=lambda m: -fmean(m.fused.values.values()))
+    measured = against(best_first, chosen)
     protocols = {t.start["protocol_hash"]: t.start["protocol"] for t in traces}
     data = data_of(traces[0])
     return ResultTable(

@@ -78,8 +78,10 @@ def test_json_holds_every_seed(five: Path) -> None:
         assert by_seed == measured.fused.values
         assert row["fused_percent"]["mean"] == measured.fused.mean
         assert all(Path(run["folder"]).is_dir() for run in row["runs"])
-    assert [row["difference"] is None for row in record["rows"]] == [True, *[False] * 4]
-    assert record["tables"][0]["reference"] == record["rows"][0]["name"]
+    without = [row["name"] for row in record["rows"] if row["difference"] is None]
+    assert without == [record["tables"][0]["reference"]]
+    means = [row["fused_percent"]["mean"] for row in record["rows"]]
+    assert means == sorted(means, reverse=True), "the best first"
 
 
 def assert_row_schema(row: dict[str, Any]) -> None:
@@ -106,8 +108,8 @@ def test_csv_holds_the_numbers_of_json(five: Path) -> None:
     for line, row in zip(lines, rows, strict=True):
         assert float(line["fused_percent.mean"]) == row["fused_percent"]["mean"]
         assert line["seeds"] == "0 1 2"
-    assert lines[0]["difference.p"] == ""
-    assert float(lines[1]["difference.p"]) == rows[1]["difference"]["p"]
+        known = row["difference"]
+        assert line["difference.p"] == ("" if known is None else str(known["p"]))
     assert "difference" not in lines[0]
 
 
