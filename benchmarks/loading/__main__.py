@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.loading.published import PublishedCremaD
 from benchmarks.machine import processor
+from fusion_sched.balancers.weighted import Weighted
 from fusion_sched.data.clips.imitation import (
     moving_drawing,
     spread_labels,
@@ -145,7 +147,7 @@ def waiting(splits: Splits) -> list[str]:
     for batches in (ready, fed, ready, fed):
         torch.cuda.synchronize()
         started = time.perf_counter()
-        train_epoch(model, batches, optimizer, stage, 0.6)
+        train_epoch(model, batches, optimizer, stage, partial(Weighted().backward, memory={}))
         torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     share = 1 - seconds[2] / seconds[3]
