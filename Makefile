@@ -33,7 +33,7 @@ benchmark: $(VENV)/.installed-dev  ## solver, estimates, probe and loading again
 	$(BIN)/python -m benchmarks.loading
 
 compare: $(VENV)/.installed-dev  ## every method on five seeds, one honest table; resumable; docs/comparison.md
-	@$(BIN)/python scripts/compare_methods.py
+	@PYTHONPATH=. $(BIN)/python scripts/compare_methods.py
 
 reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked so far; resumable
 	@$(BIN)/python scripts/reproduce_paper.py

@@ -1,6 +1,6 @@
 """Every method on every seed: the comparison of docs/comparison.md.
 
-    make compare      (or: python scripts/compare_methods.py [--processes 2])
+    make compare      (or: PYTHONPATH=. python scripts/compare_methods.py [--processes 2])
 
 Runs one sweep per dataset into outputs/compare, goes on where it was interrupted, and writes the
 tables. `avdigits` is compared where it lies in $FUSION_SCHED_DATA/avdigits, or data/avdigits.
@@ -8,7 +8,6 @@ tables. `avdigits` is compared where it lies in $FUSION_SCHED_DATA/avdigits, or 
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.machine import processor
+from fusion_sched.trace import TRACE_FILE, read_trace
 from fusion_sched.usage import list_choices
 
 COMMAND = str(Path(sys.executable).with_name("fusion-sched"))
@@ -44,9 +45,8 @@ def main() -> None:
     for name in present:
         train(name, processes)
     tables = [table(name) for name in present]
-    minutes = (time.perf_counter() - started) / 60
-    TABLES.write_text(page(tables, minutes), encoding="utf-8")
-    print(f"{TABLES} written, {minutes:.0f} minutes")
+    TABLES.write_text(page(tables), encoding="utf-8")
+    print(f"{TABLES} written, {(time.perf_counter() - started) / 60:.0f} minutes")
 
 
 def avdigits_is_there() -> bool:
@@ -74,14 +74,17 @@ def table(name: str) -> str:
     return f"## {TITLES[name]}\n\n{done.stdout.strip()}\n"
 
 
-def page(tables: list[str], minutes: float) -> str:
+def page(tables: list[str]) -> str:
     methods = len(list_choices()["method"])
+    results = [read_trace(path.parent).result for path in FOLDER.rglob(TRACE_FILE)]
+    ended = [result for result in results if result is not None]
+    hours = sum(result["seconds"]["total"] for result in ended) / 3600
     return "\n".join([
         "# Every method against every other", "",
-        f"`make compare`, {date.today()}, {platform.processor() or platform.machine()}, torch "
+        f"`make compare`, {date.today()}, {processor()}, torch "
         f"{torch.__version__}: {methods} methods, seeds {SEEDS}, the same number of epochs for "
-        "all, the epoch chosen on validation, test labels read once. This run of the command, "
-        f"which goes on with what is missing, took {minutes:.0f} minutes.", "",
+        f"all, the epoch chosen on validation, test labels read once. The {len(ended)} runs took "
+        f"{hours:.1f} hours of one core, added up.", "",
         "What each name stands for, and where it departs from its paper: [methods.md](methods.md). "
         "Columns, tests and verdict: [compare.md](compare.md). No method was tuned on these "
         "datasets but `pid`, whose rules were found partly on `digits_cg`.", "",

@@ -13,16 +13,15 @@ from fusion_sched.data.clips.audio_visual import (
     keep_unique,
     list_path,
     plan_sample,
+    spectrogram_and_frames,
     unknown_label,
     write_sample_video,
 )
 from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import read_rows
-from fusion_sched.data.clips.frames import Frames
 from fusion_sched.data.clips.imitation import Plan
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source
-from fusion_sched.data.clips.spectrogram import Spectrogram
 from fusion_sched.data.clips.types import Clip, Fault, Listing, Modality, Report
 from fusion_sched.types import Splits
 
@@ -147,15 +146,7 @@ class AVE:
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
         """Return the spectrogram and the frames."""
-        return {
-            "audio": Spectrogram(
-                name="audio", rate=self.rate, seconds=self.seconds, n_fft=self.n_fft,
-                hop=self.hop, standardise=self.standardise, centre=False, short="tile",
-            ),
-            "visual": Frames(
-                name="visual", count=self.frames, size=self.size, encoding=self.frame_encoding
-            ),
-        }  # fmt: skip
+        return spectrogram_and_frames(self)
 
     def load(self) -> Splits:
         """Return the splits, from the store, which is made where it is missing."""

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from fusion_sched.data.clips.files import carve_validation
+from fusion_sched.data.clips.frames import Frames
 from fusion_sched.data.clips.imitation import (
     Plan,
     moving_drawing,
@@ -20,7 +21,8 @@ from fusion_sched.data.clips.imitation import (
     write_video,
 )
 from fusion_sched.data.clips.source import Source, not_there
-from fusion_sched.data.clips.types import Clip, Fault
+from fusion_sched.data.clips.spectrogram import Spectrogram
+from fusion_sched.data.clips.types import Clip, Fault, Modality
 
 SECONDS = 10
 """Length of a clip in each of these datasets."""
@@ -49,6 +51,55 @@ class MediaPaths:
             "audio": audio,
             "visual": audio if alike else self.root / self.visual.format(**fields),
         }
+
+
+class Settings(Protocol):
+    """How a dataset wants its sound and pictures."""
+
+    @property
+    def rate(self) -> int:
+        """Return Hz."""
+
+    @property
+    def seconds(self) -> float:
+        """Return the length of a clip."""
+
+    @property
+    def n_fft(self) -> int:
+        """Return the samples of a window."""
+
+    @property
+    def hop(self) -> int:
+        """Return the samples between windows."""
+
+    @property
+    def standardise(self) -> bool:
+        """Say whether each spectrogram gets mean 0 and deviation 1."""
+
+    @property
+    def frames(self) -> int:
+        """Return the pictures of a clip."""
+
+    @property
+    def size(self) -> int:
+        """Return the pixels of a side."""
+
+    @property
+    def frame_encoding(self) -> str:
+        """Return how the store keeps pictures."""
+
+
+def spectrogram_and_frames(of: Settings) -> dict[str, Modality]:
+    """Return the two modalities of a video with sound: windows without padding, frames spread."""
+    return {
+        "audio": Spectrogram(
+            name="audio", rate=of.rate, seconds=of.seconds, n_fft=of.n_fft, hop=of.hop,
+            standardise=of.standardise, centre=False, short="tile",
+        ),
+        "visual": Frames(
+            name="visual", count=of.frames, size=of.size, encoding=of.frame_encoding
+        ),
+    }  # fmt: skip
 
 
 def check_pattern(knob: str, pattern: str, example: Mapping[str, object]) -> None:
