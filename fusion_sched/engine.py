@@ -105,6 +105,10 @@ class Evaluation:
         """Return the mean over the classes present of 2 TP / (2 TP + FP + FN)."""
         return {m: macro_f1(p, self.y) for m, p in self.predictions.items()}
 
+    def confusion(self) -> dict[str, list[list[int]]]:
+        """Return, by modality or ``fused``, [true class, predicted class, samples] where any is."""
+        return {m: confusion(p, self.y) for m, p in self.predictions.items()}
+
 
 def macro_f1(predicted: Tensor, y: Tensor) -> float:
     """Return F1 averaged over every class that occurs in ``y`` or is predicted."""
@@ -113,6 +117,14 @@ def macro_f1(predicted: Tensor, y: Tensor) -> float:
         true_positive = ((predicted == label) & (y == label)).sum()
         scores.append(2 * true_positive / ((predicted == label).sum() + (y == label).sum()))
     return float(torch.stack(scores).double().mean())
+
+
+def confusion(predicted: Tensor, y: Tensor) -> list[list[int]]:
+    """Return the cells of the confusion matrix that hold any sample, row by row."""
+    pairs = torch.stack([y, predicted], dim=1)
+    cells, counts = torch.unique(pairs, dim=0, return_counts=True)
+    found: list[list[int]] = torch.cat([cells, counts[:, None]], dim=1).tolist()
+    return found
 
 
 @torch.no_grad()

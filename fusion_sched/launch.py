@@ -25,12 +25,12 @@ from fusion_sched import sweep
 from fusion_sched.build import build, build_controller
 from fusion_sched.comparison import compare, note_job, render
 from fusion_sched.config import TrainConfig, config_dir, register
-from fusion_sched.display import Display
+from fusion_sched.display import Display, optimism_line, result_table
 from fusion_sched.processes import join_processes
 from fusion_sched.protocol import PLACES
 from fusion_sched.replay import recorded_stages
 from fusion_sched.replay import replay as replay_trace
-from fusion_sched.report import PICTURE, draw_trace, optimism_line, result_table
+from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.run import Parts
 from fusion_sched.trace import TRACE_FILE, read_trace
 from fusion_sched.train import train as train_parts

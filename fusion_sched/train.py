@@ -11,6 +11,7 @@ from torch import Tensor
 from fusion_sched import checkpoint
 from fusion_sched.balancers import Look
 from fusion_sched.controllers import within_stage1
+from fusion_sched.diagnosis import error_quadrants
 from fusion_sched.engine import (
     Backward,
     EpochLog,
@@ -263,6 +264,10 @@ def finish(run: Run) -> dict[str, Any]:
             "epoch": state.unimodal_epochs + scores.index(best_on_test),
         },
         "optimism_gap": best_on_test - accuracy[FUSED],
+        "confusion": test.confusion(),
+        "quadrants": error_quadrants(
+            {m: p for m, p in test.predictions.items() if m != FUSED}, test.y
+        ),
         **examined,
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
         "peak_memory_bytes": peak_memory_bytes(run.parts.device),

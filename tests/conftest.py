@@ -75,6 +75,18 @@ def imitation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="session")
+def short_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of four short runs: controllers joint and pid, seeds 0 and 1."""
+    folder = tmp_path_factory.mktemp("runs")
+    quick = ("stage1.epochs=3", "stage2.epochs=2", "probe.resamples=20", "probe.shuffles=2")
+    for controller in ("joint", "pid"):
+        for seed in (0, 1):
+            run_once(folder / f"{controller}{seed}", f"controller={controller}", f"seed={seed}",
+                     *quick)  # fmt: skip
+    return folder
+
+
 class Answer:
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err

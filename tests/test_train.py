@@ -144,6 +144,16 @@ def test_result_selects_on_validation_and_names_the_optimism(tmp_path: Path) -> 
     assert gap >= 0
 
 
+def test_confusion_and_quadrants_tell_the_same_accuracies(tmp_path: Path) -> None:
+    result = of(run_once(tmp_path, "controller=joint", *QUICK), "result")[0]
+    for head, cells in result["confusion"].items():
+        right = sum(count for true, predicted, count in cells if true == predicted)
+        samples = sum(count for _, _, count in cells)
+        assert right / samples == pytest.approx(result["test"][head]["accuracy"])
+    gray = result["quadrants"]["all"] + result["quadrants"]["only gray"]
+    assert gray == pytest.approx(result["test"]["gray"]["accuracy"])
+
+
 @pytest.mark.parametrize(
     ("dataset", "modalities"),
     [

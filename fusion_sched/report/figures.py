@@ -1,9 +1,7 @@
-"""A finished or running trace as a picture and as a table."""
+"""A finished or running trace as a picture."""
 
 from pathlib import Path
 from typing import Any
-
-from rich.table import Table
 
 from fusion_sched.trace import Trace
 
@@ -12,38 +10,6 @@ STAGE_COLOURS = {"unimodal": "#dfe8f3", "joint": "#f6e7d3"}
 # Okabe and Ito's palette: distinguishable with every common colour vision.
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 INK = "#222222"
-
-
-def result_table(trace: Trace) -> Table:
-    """Return the run's closing table: each modality alone and fused, on validation and test."""
-    result = trace.result
-    if result is None:
-        raise ValueError(f"{trace.path} holds no result: the run has not ended")
-    table = Table(
-        title=f"epoch {result['selected_epoch'] + 1} of {result['epoch'] + 1}, "
-        "selected on validation",
-        title_justify="left",
-    )
-    for title in ("", "validation", "test", "test macro-F1"):
-        table.add_column(title, justify="right" if title else "left")
-    for name, scores in result["test"].items():
-        table.add_row(
-            name,
-            f"{result['validation'][name]:.1%}",
-            f"{scores['accuracy']:.1%}",
-            f"{scores['macro_f1']:.3f}",
-        )
-    return table
-
-
-def optimism_line(result: dict[str, Any]) -> str:
-    """Return what older papers would have reported, and how much too good that is."""
-    best = result["best_on_test"]
-    return (
-        f"best epoch on test: {best['accuracy']:.1%} (epoch {best['epoch'] + 1}) is what older "
-        f"papers report; it was chosen with the test labels: optimism gap "
-        f"{100 * result['optimism_gap']:+.1f} points"
-    )
 
 
 def draw_trace(trace: Trace, path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The tractable model in which effective competitive strength is exact."""
