@@ -35,8 +35,8 @@ benchmark: $(VENV)/.installed-dev  ## solver, estimates, probe and loading again
 compare: $(VENV)/.installed-dev  ## every method on five seeds, one honest table; resumable; docs/comparison.md
 	@PYTHONPATH=. $(BIN)/python scripts/compare_methods.py
 
-reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked so far; resumable
-	@$(BIN)/python scripts/reproduce_paper.py
+reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked, in one report; resumable
+	@PYTHONPATH=. $(BIN)/python -m scripts.reproduce
 
 clean:  ## remove the environment and caches, keep outputs
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -156,6 +156,78 @@ def compare(
 
 
 @app.command()
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, folders that hold runs, or quoted patterns.")
+    ],
+    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Row to test against; by default plain joint training.")
+    ] = None,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="One table even where protocols differ.")
+    ] = False,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also draw figures for a paper into this folder.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write the page anew until all runs have ended.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between two looks, with --watch.")
+    ] = 2.0,
+) -> None:
+    """Put runs on one page that opens from disk: stages, bits, decisions, errors, cost.
+
+    A run that still goes on is shown up to its last line; with --watch the
+    page follows it.
+    """
+    from fusion_sched import report as pages
+
+    if watch:
+        pages.follow(
+            runs, output, every_seconds=every, show=tell, title=title, reference=reference, mix=mix
+        )
+    else:
+        for note in pages.write_report(runs, output, title=title, reference=reference, mix=mix):
+            errors.print(f"[yellow]note:[/] {escape(note)}")
+        tell(f"report: {output}")
+    if figures is not None:
+        for drawn in pages.figures_of(runs, figures):
+            tell(f"figure: {drawn}")
+
+
+class TheoryProfile(StrEnum):
+    """How much of the theory is run."""
+
+    quick = "quick"
+    full = "full"
+
+
+@app.command()
+def theory(
+    profile: Annotated[
+        TheoryProfile, typer.Option(help="quick: minutes of one core; full: a GPU, or hours.")
+    ] = TheoryProfile.quick,
+    output: Annotated[Path, typer.Option(help="Folder of theory.json; what is there goes on.")] = (
+        Path("outputs/theory")
+    ),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+) -> None:
+    """Study the model in which effective competitive strength (ECS) is exact.
+
+    Does the initial ECS foretell who wins joint training? How does the error
+    fall with the number of classes, from scratch and from shaped states? Is
+    mutual information a proxy for ECS? Interrupted, it goes on.
+    """
+    from fusion_sched import theory_command
+
+    for part in theory_command.study(profile.value, output, device, tell):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
+
+
+@app.command()
 def pid(
     file: Annotated[Path, typer.Argument(help="FILE.npz or FILE.csv")],
     target: Annotated[str, typer.Option(help="Array or column that holds the label.")] = "y",
@@ -275,7 +347,12 @@ def data_fetch(name: Name, root: Root = None) -> None:
 def say(lines: list[str]) -> None:
     """Print lines as they are."""
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        tell(line)
+
+
+def tell(line: str) -> None:
+    """Print one line as it is."""
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":

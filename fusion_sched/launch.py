@@ -195,7 +195,7 @@ def conclude(folder: Path, console: Console) -> None:
     for text in (
         optimism_line(result),
         f"{result['seconds']['total']:.1f} s, {result['probe_share']:.0%} of it for diagnoses",
-        f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",
+        f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE}; as a page: fusion-sched report RUN)",
     ):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 

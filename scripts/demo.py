@@ -35,6 +35,8 @@ def main() -> None:
         console.print(sentence, highlight=False)
     for controller in CONTROLLERS:
         console.print(f"{controller}: {folder / controller}/ (trace.jsonl, trace.png)")
+    page = folder / "report.html"
+    subprocess.run([COMMAND, "report", folder, "--output", page], check=True)
     console.print(f"two trainings in {time.perf_counter() - started:.0f} s", highlight=False)
 
 

@@ -1,5 +1,8 @@
 """The joints that are timed."""
 
+import itertools
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -53,3 +56,26 @@ KINDS = {
     "Dirichlet(1)": lambda shape, count: dirichlet(shape, count, seed=1),
     "counts": lambda shape, count: counts(shape, count, seed=2, informative=0.5),
 }
+
+
+def gate(rule: Callable[..., tuple[int, int, int]], inputs: int) -> Tensor:
+    """The joint of (x1, x2, y) = rule(bits) under this many fair bits."""
+    rows = [rule(*bits) for bits in itertools.product((0, 1), repeat=inputs)]
+    p = torch.zeros(*(max(column) + 1 for column in zip(*rows, strict=True)), dtype=torch.float64)
+    for row in rows:
+        p[row] += 1 / len(rows)
+    return p
+
+
+GATES = {
+    "AND": gate(lambda a, b: (a, b, a & b), 2),
+    "OR": gate(lambda a, b: (a, b, a | b), 2),
+    "XOR": gate(lambda a, b: (a, b, a ^ b), 2),
+    "unique": gate(lambda a, b: (a, b, a), 2),
+    "redundant": gate(lambda a: (a, a, a), 1),
+    "copy": gate(lambda a, b: (a, b, 2 * a + b), 2),
+    "redundant + XOR": gate(lambda a, b, c: (2 * a + c, 2 * b + c, 2 * (a ^ b) + c), 3),
+    "redundant AND unique": gate(lambda a, b: (2 * a + b, b, a & b), 2),
+    "redundant XOR unique": gate(lambda a, b: (2 * a + b, b, a ^ b), 2),
+}
+"""The gates on which Liang et al. 2023 and others show their solvers."""

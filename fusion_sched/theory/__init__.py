@@ -1,1 +1,30 @@
-"""The tractable model in which effective competitive strength is exact."""
+"""Studies of the tractable model of modality competition: what its theory says, and what is seen.
+
+    result = run(PROFILES["quick"], pick_device("auto"), done=None, on_part=save)
+    for table in tables(result): ...
+    for claim, (verdict, sentence) in verdicts(result).items(): ...
+
+Model, definitions and what of them is reconstructed: ``docs/theory.md``.
+"""
+
+from fusion_sched.theory.profiles import PROFILES, Profile
+from fusion_sched.theory.series import Line, Point, Series, proxy_series, rate_series, winner_series
+from fusion_sched.theory.study import run
+from fusion_sched.theory.tables import Table, tables
+from fusion_sched.theory.verdicts import Verdict, verdicts
+
+__all__ = [
+    "PROFILES",
+    "Line",
+    "Point",
+    "Profile",
+    "Series",
+    "Table",
+    "Verdict",
+    "proxy_series",
+    "rate_series",
+    "run",
+    "tables",
+    "verdicts",
+    "winner_series",
+]

@@ -1,0 +1,1 @@
+"""Figures about runs, as plotly's JSON."""

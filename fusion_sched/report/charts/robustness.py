@@ -1,0 +1,202 @@
+"""What is left without a modality or under noise, whether probabilities can be believed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fusion_sched.report.charts.style import (
+    INK,
+    Trace,
+    figure,
+    line,
+    look,
+    rows_axis,
+)
+from fusion_sched.report.document import Chart, Table, plain
+from fusion_sched.report.story import Event, Story, inside, number
+from fusion_sched.report.words import bits, listed, percent
+from fusion_sched.types import FUSED
+
+ROW_PIXELS = 52
+KINDS = {
+    "gaussian": "noise [standard deviations of the values]",
+    "tokens": "tokens replaced [share]",
+}
+
+
+def examined(story: Story) -> Event:
+    """Return what the result holds under ``robustness``; empty in older traces."""
+    found = inside(story.result, "robustness")
+    return found if isinstance(found, dict) else {}
+
+
+def whole(story: Story) -> float | None:
+    """Return the fused test accuracy with everything there."""
+    return number(story.result, "test", FUSED, "accuracy")
+
+
+def missing(story: Story) -> Chart | None:
+    """Return the fused accuracy by the modality that is missing, in either way."""
+    found, everything = examined(story), whole(story)
+    ways = {
+        "embedding replaced by its mean": (found.get("missing_mean", {}), "circle", "@1"),
+        "input set to zero": (found.get("missing_zeros", {}), "square-open", "@2"),
+    }
+    names = [m for m in story.modalities if any(m in by for by, _, _ in ways.values())]
+    if not names or everything is None:
+        return None
+    data: list[Trace] = [
+        {
+            "type": "scatter", "mode": "markers", "name": way,
+            "x": [100 * by[m] if m in by else None for m in names], "y": list(range(len(names))),
+            "marker": {
+                "symbol": symbol, "color": colour, "size": 11,
+                "line": {"color": colour, "width": 2},
+            },
+            "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
+        }
+        for way, (by, symbol, colour) in ways.items()
+    ]  # fmt: skip
+    data.append(level_line(everything, len(names), "nothing missing", "solid"))
+    constant = number(found, "contribution", "constant")
+    if constant is not None:
+        data.append(level_line(constant, len(names), "everything missing", "dot"))
+    axis: Trace = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False,
+            "range": frame([x for trace in data for x in trace["x"] if x is not None])}  # fmt: skip
+    told = [
+        f"without {m} {percent(found['missing_mean'][m])}"
+        for m in names if m in found.get("missing_mean", {})
+    ]  # fmt: skip
+    parts = f"; with its embedding replaced by the training mean: {listed(told)}" if told else ""
+    rows = [
+        [m, percent(found.get("missing_mean", {}).get(m)),
+         percent(found.get("missing_zeros", {}).get(m))]
+        for m in names
+    ]  # fmt: skip
+    return Chart(
+        "A modality is missing",
+        figure(data, ROW_PIXELS * len(names) + 70, axis, rows_axis(names)),
+        f"Fused test accuracy is {percent(everything)} with everything there{parts}.",
+        Table(["missing", "embedding replaced by its mean", "input set to zero"], rows,
+              "Fused test accuracy."),
+    )  # fmt: skip
+
+
+def frame(percents: Sequence[float]) -> list[float]:
+    """Return a range with some room around the values: lines would lie on its edge."""
+    room = 0.05 * (max(percents) - min(percents)) + 1
+    return [min(percents) - room, max(percents) + room]
+
+
+def level_line(share: float, rows: int, name: str, dash: str) -> Trace:
+    """Return an accuracy as a line through all rows."""
+    return {
+        "type": "scatter", "mode": "lines", "x": [100 * share] * 2, "y": [-0.5, rows - 0.5],
+        "name": name, "line": {"color": INK, "dash": dash, "width": 1.5},
+        "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
+    }  # fmt: skip
+
+
+def noise(story: Story) -> Chart | None:
+    """Return the fused accuracy over the level of noise in one modality; a panel per kind."""
+    curves, everything = examined(story).get("noise", {}), whole(story)
+    if not curves or everything is None:
+        return None
+    kinds = list(dict.fromkeys(curve["kind"] for curve in curves.values()))
+    data: list[Trace] = []
+    layout: dict[str, Any] = {"hovermode": "x unified"}
+    for place, kind in enumerate(kinds):
+        suffix = "" if place == 0 else str(place + 1)
+        data += [
+            {**noise_line(story, m, curve, everything), "xaxis": f"x{suffix}", "yaxis": "y"}
+            for m, curve in curves.items()
+            if curve["kind"] == kind
+        ]
+        width = 1 / len(kinds)
+        layout[f"xaxis{suffix}"] = {
+            "title": {"text": KINDS.get(kind, f"{plain(kind)} [level]")}, "anchor": "y",
+            "domain": [width * place + 0.03 * (place > 0), width * (place + 1)],
+            "rangemode": "tozero", "zeroline": False,
+        }  # fmt: skip
+    last = {m: list(curve["accuracy"].items())[-1] for m, curve in curves.items()}
+    told = [f"{m} {percent(share)} (level {level})" for m, (level, share) in last.items()]
+    axis = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
+    made = figure(data, 320, layout.pop("xaxis"), axis, **layout)
+    rows = [
+        [m, curve["kind"], level, percent(share)]
+        for m, curve in curves.items()
+        for level, share in curve["accuracy"].items()
+    ]
+    return Chart(
+        "Noise in one modality",
+        made,
+        f"From {percent(everything)} without noise, the strongest noise leaves: {listed(told)}.",
+        Table(["modality", "kind", "level", "accuracy"], rows, "Fused test accuracy.", words=(1,)),
+    )
+
+
+def noise_line(story: Story, name: str, curve: Event, everything: float) -> Trace:
+    """Return one modality's curve, from no noise on."""
+    levels = [0.0, *map(float, curve["accuracy"])]
+    shares = [100 * everything, *(100 * share for share in curve["accuracy"].values())]
+    return line(levels, shares, name, look(name, story.modalities), markers=True)
+
+
+def calibration(story: Story) -> Chart | None:
+    """Return the expected calibration error of each head."""
+    found = examined(story).get("calibration", {})
+    errors = found.get("ece", {})
+    names = [name for name in story.heads if name in errors]
+    if not names:
+        return None
+    data = horizontal_bars(story, names, [100 * errors[name] for name in names], "%{x:.1f} points")
+    axis = {"title": {"text": "expected calibration error [points]"}, "rangemode": "tozero"}
+    told = listed([f"{name} {100 * errors[name]:.1f}" for name in names])
+    summary = (
+        f"Average distance of confidence from accuracy, in points: {told}. The fused head's "
+        f"negative log-likelihood is {bits(number(found, 'nll_nats'))} nat, its Brier score "
+        f"{bits(number(found, 'brier'))}. Biased upwards for few samples."
+    )
+    pixels = ROW_PIXELS * len(names) + 60
+    return Chart("Calibration on test", figure(data, pixels, axis, rows_axis(names)), summary)
+
+
+def horizontal_bars(story: Story, names: list[str], values: list[float], hover: str) -> list[Trace]:
+    """Return one bar per head."""
+    return [
+        {
+            "type": "bar", "orientation": "h", "x": values, "y": list(range(len(names))),
+            "width": 0.5, "showlegend": False, "name": "",
+            "marker": {"color": [look(name, story.modalities)[0] for name in names]},
+            "hovertemplate": f"{hover}<extra></extra>",
+        }
+    ]  # fmt: skip
+
+
+def contribution(story: Story) -> Chart | None:
+    """Return how much accuracy each modality adds on average, its Shapley value."""
+    found = examined(story).get("contribution", {})
+    values = found.get("shapley", {})
+    names = [m for m in story.modalities if m in values]
+    if not names:
+        return None
+    data = horizontal_bars(story, names, [100 * values[m] for m in names], "%{x:+.1f} points")
+    axis = {"title": {"text": "Shapley value [points of accuracy]"}, "zeroline": True}
+    told = listed([f"{m} {100 * values[m]:+.1f}" for m in names])
+    constant = percent(number(found, "constant"))
+    rows = [["nothing", constant]] + [
+        [plain_coalition(name), percent(share)]
+        for name, share in found.get("coalitions", {}).items()
+    ]
+    pixels = ROW_PIXELS * len(names) + 60
+    return Chart(
+        "Contribution of each modality",
+        figure(data, pixels, axis, rows_axis(names)),
+        f"Above {constant} with everything masked, the modalities add {told} points. It says what "
+        "the network uses, not what the data offers.",
+        Table(["with only", "accuracy"], rows, "Fused test accuracy with all others masked."),
+    )
+
+
+def plain_coalition(name: str) -> str:
+    """Return ``a/b`` as words."""
+    return name.replace("/", " and ")

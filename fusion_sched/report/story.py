@@ -1,0 +1,251 @@
+"""A trace as the page tells it: events that are whole, and in words what is not."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fusion_sched.trace import Trace, read_trace
+from fusion_sched.types import FUSED
+
+Event = Mapping[str, Any]
+UNTRAINED = -1
+"""The epoch of what is seen and decided before the first one."""
+
+
+HAND_OVER = "at the hand-over"
+
+
+class Estimate(NamedTuple):
+    """One number of a probe, its 95 % interval and its level under shuffled labels."""
+
+    value: float
+    low: float | None
+    high: float | None
+    null: float | None
+
+
+class Moment(NamedTuple):
+    """A probe that matters, and what it is called."""
+
+    name: str
+    probe: Event
+
+
+@dataclass(frozen=True)
+class Story:
+    """One run. ``shown`` is its folder as a reader may find it; ``problems`` are in words."""
+
+    trace: Trace
+    shown: str
+    epochs: list[Event]
+    probes: list[Event]
+    decisions: list[Event]
+    result: Event | None
+    problems: list[str]
+
+    @property
+    def start(self) -> Event:
+        """Return the start event."""
+        return self.trace.start
+
+    @property
+    def config(self) -> Event:
+        """Return the configuration."""
+        config: Event = self.start["config"]
+        return config
+
+    @property
+    def modalities(self) -> list[str]:
+        """Return the names of the modalities."""
+        return list(self.start["modalities"])
+
+    @property
+    def heads(self) -> list[str]:
+        """Return the modalities and ``fused``."""
+        return [*self.modalities, FUSED]
+
+    @property
+    def classes(self) -> list[str]:
+        """Return the names of the classes."""
+        return [str(name) for name in self.start["classes"]]
+
+    @property
+    def method(self) -> str:
+        """Return the method's tag, or else the class of the controller."""
+        target = str(inside(self.config, "controller", "_target_") or "unknown controller")
+        return str(self.config.get("method") or target.rsplit(".", 1)[-1])
+
+    @property
+    def dataset(self) -> str:
+        """Return the class of the dataset."""
+        target = str(inside(self.config, "dataset", "_target_") or "unknown dataset")
+        return target.rsplit(".", 1)[-1]
+
+    @property
+    def longest(self) -> int | None:
+        """Return the number of epochs over both stages, at most."""
+        counts = [inside(self.config, stage, "epochs") for stage in ("stage1", "stage2")]
+        return sum(counts) if all(isinstance(count, int) for count in counts) else None
+
+    @property
+    def test_samples(self) -> int | None:
+        """Return the number of samples in the test split."""
+        count = inside(self.start, "split_sizes", "test")
+        return count if isinstance(count, int) else None
+
+    @cached_property
+    def hand_over(self) -> Event | None:
+        """Return the decision that began joint training after a unimodal stage."""
+        found = [d for d in self.decisions if d["to"]["stage"] == "joint" and "from" in d]
+        return found[-1] if found else None
+
+    @property
+    def from_scratch(self) -> bool:
+        """Say whether joint training came first."""
+        return bool(self.decisions) and self.decisions[0]["to"]["stage"] == "joint"
+
+    @property
+    def handed_over_epoch(self) -> int | None:
+        """Return after which epoch's weights joint training began."""
+        if self.hand_over is None:
+            return UNTRAINED if self.from_scratch else None
+        kept = inside(self.hand_over, "controller", "peak_epoch")
+        restored = self.hand_over.get("restored") and isinstance(kept, int)
+        return int(kept if restored else self.hand_over["epoch"])
+
+    @cached_property
+    def moments(self) -> list[Moment]:
+        """Return the probes of the untrained state, the hand-over and the last one, each once."""
+        if not self.probes:
+            return []
+        first, last = self.probes[0], self.probes[-1]
+        named = [("untrained", first)] if first["epoch"] == UNTRAINED else []
+        epoch = self.handed_over_epoch
+        before = [] if epoch is None else [p for p in self.probes if p["epoch"] <= epoch]
+        if before:
+            named.append((HAND_OVER, before[-1]))
+        named.append(("last", last))
+        names: dict[int, list[str]] = {}
+        for name, probe in named:
+            names.setdefault(probe["epoch"], []).append(name)
+        probes = {probe["epoch"]: probe for _, probe in named}
+        return [
+            Moment(f"{' and '.join(names[at])} ({told_epoch(at)})", probes[at])
+            if at != UNTRAINED
+            else Moment(" and ".join(names[at]), probes[at])
+            for at in names
+        ]
+
+    @property
+    def main_moment(self) -> Moment:
+        """Return the moment of the hand-over, or else the last one."""
+        handed = [m for m in self.moments if HAND_OVER in m.name]
+        return handed[0] if handed else self.moments[-1]
+
+
+def told_epoch(epoch: int) -> str:
+    """Return an epoch as readers count it, from 1."""
+    return "untrained" if epoch == UNTRAINED else f"epoch {epoch + 1}"
+
+
+def tell(folder: Path, shown: str) -> Story:
+    """Read a run's trace; events that lack what their kind needs are left out and named.
+
+    Raises:
+        FileNotFoundError: the folder holds no trace.
+        ValueError: no line of it is a start event.
+    """
+    trace = read_trace(folder)
+    kept: dict[str, list[Event]] = {kind: [] for kind in WHOLE}
+    broken: Counter[str] = Counter()
+    for event in trace.events:
+        kind = str(event["event"])
+        if kind in WHOLE and WHOLE[kind](event):
+            kept[kind].append(event)
+        elif kind != "start":
+            broken[kind if kind in WHOLE else f"unknown kind {kind}"] += 1
+    problems = trace.problems + [
+        f"{trace.path}: {count} event{'s' * (count > 1)} of {kind} left out, "
+        + ("not known to this version" if kind.startswith("unknown") else "a field is missing")
+        for kind, count in broken.items()
+    ]
+    results = kept["result"]
+    return Story(
+        trace, shown, kept["epoch"], kept["probe"], kept["decision"],
+        results[-1] if results else None, problems,
+    )  # fmt: skip
+
+
+def inside(record: Any, *keys: str) -> Any:
+    """Return what lies under these keys, ``None`` where one is absent."""
+    for key in keys:
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record
+
+
+def number(record: Any, *keys: str) -> float | None:
+    """Return the finite number under these keys, ``None`` where there is none."""
+    found = inside(record, *keys)
+    fits = isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found)
+    return found if fits else None
+
+
+def estimate(probe: Event, *keys: str) -> Estimate | None:
+    """Return one number of a probe with what belongs to it."""
+    value = number(probe, *keys)
+    if value is None:
+        return None
+    ends = inside(probe, "interval", *keys)
+    low, high = ends if isinstance(ends, list) and len(ends) == 2 else (None, None)
+    return Estimate(value, low, high, number(probe, "null", *keys))
+
+
+def _whole_epoch(event: Event) -> bool:
+    return (
+        _in_stage(event)
+        and isinstance(event.get("loss"), dict)
+        and isinstance(inside(event, "accuracy", "validation"), dict)
+    )
+
+
+def _in_stage(event: Event) -> bool:
+    return (
+        isinstance(event.get("epoch"), int)
+        and event.get("stage") in ("unimodal", "joint")
+        and isinstance(event.get("active"), list)
+    )
+
+
+def _whole_probe(event: Event) -> bool:
+    return isinstance(event.get("epoch"), int) and isinstance(event.get("mi_bits"), dict)
+
+
+def _whole_decision(event: Event) -> bool:
+    target = event.get("to")
+    return (
+        isinstance(event.get("epoch"), int)
+        and isinstance(target, dict)
+        and {"stage", "active"} <= target.keys()
+        and isinstance(event.get("reason"), str)
+    )
+
+
+def _whole_result(event: Event) -> bool:
+    return (
+        number(event, "test", FUSED, "accuracy") is not None
+        and isinstance(event.get("selected_epoch"), int)
+        and number(event, "validation", FUSED) is not None
+    )
+
+
+WHOLE: dict[str, Callable[[Event], bool]] = {
+    "epoch": _whole_epoch,
+    "probe": _whole_probe,
+    "decision": _whole_decision,
+    "result": _whole_result,
+}
+"""Kinds of events that the page reads, and whether one has what the page needs of it."""

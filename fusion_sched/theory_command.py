@@ -1,0 +1,63 @@
+"""Behind ``fusion-sched theory``: run what is missing, keep it after each part, show tables."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from fusion_sched import theory
+from fusion_sched.runtime import pick_device
+
+FILE = "theory.json"
+
+
+def study(
+    profile: str, folder: Path, device: str, show: Callable[[str], None]
+) -> Iterator[Table | str]:
+    """Run the studies of a profile into ``folder`` and yield their tables and verdicts.
+
+    Raises:
+        ValueError: the folder holds a result of another profile, or no result that can be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE
+
+    def save(result: dict[str, Any]) -> None:
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
+        os.replace(temporary, path)
+        show(f"{len(result['parts'])} parts done")
+
+    done = read(path)
+    result = theory.run(theory.PROFILES[profile], pick_device(device), done, save)
+    if result != done:
+        save(result)
+    for table in theory.tables(result):
+        yield drawn(table)
+    for verdict, sentence in theory.verdicts(result).values():
+        yield f"{verdict}: {sentence}"
+    yield f"numbers: {path}"
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return an earlier result, ``None`` where there is none."""
+    if not path.exists():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not readable ({error}); delete it to start anew") from error
+    return found
+
+
+def drawn(table: theory.Table) -> Table:
+    """Return a table for the terminal."""
+    found = Table(title=table.title, title_justify="left")
+    for number, name in enumerate(table.header):
+        found.add_column(name, justify="right" if number else "left")
+    for row in table.rows:
+        found.add_row(*row)
+    return found

@@ -1,0 +1,133 @@
+"""The tractable model: what effective competitive strength foretells, and what shaping gains."""
+
+import time
+from typing import Any
+
+from fusion_sched import theory
+from fusion_sched.report.document import Chart, Table
+from fusion_sched.runtime import pick_device
+from scripts.reproduce.bench import Bench, Notebook
+from scripts.reproduce.claim import ABSTRACT, Claim, Told, Values, Verdict
+
+RESULT = "result"
+MODEL = (
+    "; the model and the definition of ECS are reconstructed from summaries and from Huang et al. "
+    "2022 (arXiv 2203.12221), see docs/theory.md"
+)
+RAN = (
+    "The tractable model of docs/theory.md: two-layer networks with a smoothed ReLU on sparse "
+    "features, late fusion by a sum, full-batch gradient descent, many seeds at once. "
+)
+
+
+def run(bench: Bench, notebook: Notebook) -> None:
+    """Run the three studies of this profile; parts that are there are kept."""
+    started, spent = time.perf_counter(), notebook.seconds
+    done = notebook.values().get(RESULT)
+    if done is not None and done["finished"]:
+        return
+
+    def save(result: dict[str, Any]) -> None:
+        notebook.keep(RESULT, result, spent + time.perf_counter() - started)
+        print(f"  ecs: {len(result['parts'])} parts", flush=True)
+
+    save(theory.run(theory.PROFILES[bench.profile], pick_device("auto"), done, save))
+
+
+def told(values: Values, key: str, chart: Chart) -> Told:
+    """Return the package's own verdict on one of the three claims, with its chart and tables."""
+    verdict, sentence = theory.verdicts(values[RESULT])[key]
+    tables = [Table(t.header, t.rows, t.title)
+              for t in theory.tables(values[RESULT]) if t.about == key]  # fmt: skip
+    return Told(Verdict(verdict), sentence, [chart, *tables])
+
+
+def points(series: theory.Series, **style: Any) -> dict[str, Any]:
+    """Return the points of a series as a plotly trace, with their intervals."""
+    found = series.points
+    return {
+        "type": "scatter", "mode": "markers", "name": series.name,
+        "x": [p.x for p in found], "y": [p.y for p in found], "text": [p.label for p in found],
+        "error_y": {"type": "data", "array": [p.high - p.y for p in found],
+                    "arrayminus": [p.y - p.low for p in found]},
+        **style,
+    }  # fmt: skip
+
+
+def tell_winner(bench: Bench, values: Values) -> Told:
+    """Does the initial ECS foretell who wins a class?"""
+    series = theory.winner_series(values[RESULT])
+    labels = [p.label for p in series[0].points]
+    layout = {
+        "xaxis": {"title": {"text": "ratio of the two initial ECS"},
+                  "tickvals": list(range(len(labels))), "ticktext": labels},
+        "yaxis": {"title": {"text": "winner foretold (share of contested classes)"},
+                  "range": [0, 1.02]},
+    }  # fmt: skip
+    figure = {"data": [points(s, mode="lines+markers") for s in series], "layout": layout}
+    return told(values, "winner", Chart("ecs_winner", figure, "Share of contested classes whose "
+                "winner the larger initial ECS foretells, by the ratio of the two."))  # fmt: skip
+
+
+def tell_rates(bench: Bench, values: Values) -> Told:
+    """Does shaping change the exponent of the error in the number of classes?"""
+    series, lines = theory.rate_series(values[RESULT])
+    drawn = [
+        {"type": "scatter", "mode": "lines", "name": line.name, "x": line.x, "y": line.y,
+         "line": {"dash": "dot", "width": 1}}
+        for line in lines
+    ]  # fmt: skip
+    layout = {
+        "xaxis": {"title": {"text": "classes K"}, "type": "log"},
+        "yaxis": {"title": {"text": "fused test error"}, "type": "log"},
+    }
+    figure = {"data": [*(points(s) for s in series), *drawn], "layout": layout}
+    return told(values, "rates", Chart("ecs_rates", figure, "Fused test error over the number of "
+                "classes, log-log, with fitted and reference lines."))  # fmt: skip
+
+
+def tell_proxy(bench: Bench, values: Values) -> Told:
+    """Is mutual information a monotone proxy of ECS?"""
+    layout = {
+        "xaxis": {"title": {"text": "effective competitive strength, mean over classes"},
+                  "type": "log"},
+        "yaxis": {"title": {"text": "mutual information with the label (bit)"}},
+    }  # fmt: skip
+    series = theory.proxy_series(values[RESULT])
+    data = [points(s, error_y={"visible": False}, marker={"size": 5, "opacity": 0.6})
+            for s in series]  # fmt: skip
+    summary = "Mutual information over ECS, one point per modality, run and moment."
+    return told(values, "proxy", Chart("ecs_proxy", {"data": data, "layout": layout}, summary))
+
+
+WINNER = Claim(
+    name="ecs",
+    title="ECS foretells who wins the competition",
+    claim="Effective competitive strength quantifies a modality's competitive strength: the "
+    "modality with the larger ECS at the start wins the class in joint training.",
+    source=ABSTRACT + MODEL,
+    ran=RAN + "The larger initial ECS of each class is held against the modality that learned it.",
+    measure=run,
+    tell=tell_winner,
+)
+RATES = Claim(
+    name="ecs",
+    title="Error against the number of classes",
+    claim="Shaping the initial ECS by unimodal training achieves an error of O(1/K²), against "
+    "O(1/K) when competition happens.",
+    source=ABSTRACT + MODEL,
+    ran=RAN + "Joint training from scratch and from shaped states, with equal numbers of steps, "
+    "over K; exponents fitted with intervals over seeds.",
+    measure=run,
+    tell=tell_rates,
+)
+PROXY = Claim(
+    name="ecs",
+    title="Mutual information as a proxy of ECS",
+    claim="Mutual information is a principled proxy for ECS.",
+    source=ABSTRACT + MODEL,
+    ran=RAN + "Exact ECS and the mutual information of each network's response with the label, "
+    "over training and over settings: is the order the same?",
+    measure=run,
+    tell=tell_proxy,
+)

@@ -1,0 +1,28 @@
+"""A reader of the documentation, and the world that it speaks of."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ..conftest import Answer
+from .world import Reader, World
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("documentation") / "shared"
+    folder.mkdir()
+    return World(folder)
+
+
+@pytest.fixture
+def reader(
+    world: World,
+    command: Callable[..., Answer],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Reader:
+    """Return somebody at a shell in which only what makes it quick is set."""
+    monkeypatch.setenv("FUSION_SCHED_DATA", str(world.shared / "data"))
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # starting processes takes longer than decoding
+    return Reader(world, command, monkeypatch, lambda: capfd.readouterr().out)

@@ -1,0 +1,239 @@
+"""What the rules do with a command: run it, or read it as far as it can be read."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from torch.distributed.run import get_args_parser
+
+from fusion_sched.build import build_controller, build_dataset, check_values
+from fusion_sched.cli import app
+from fusion_sched.config import config_dir
+
+from ..test_experiments import SMALL
+from .documents import ROOT
+from .world import SHORT, Reader, dataset_of
+
+GAP = "…"
+"""Stands for whatever the reader has."""
+
+CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+ELSEWHERE = {
+    "help": "lists the targets",
+    "demo": "two trainings in full; the pages' trainings are the same, shortened",
+    "compare": "hours; tests/comparison has its parts",
+    "benchmark": "minutes; the rule for benchmarks reads each",
+    "reproduce-paper": "minutes to hours",
+}
+"""Target of make → why continuous integration does not run it."""
+
+
+def as_it_is(reader: Reader, words: list[str]) -> None:
+    """Run it, with real names in the place of RUN, FOLDER and the like."""
+    words = in_path(reader, words)
+    reader.fusion_sched(*real(reader, words[1:]))
+
+
+def trains(reader: Reader, words: list[str]) -> None:
+    """Train for two epochs; of a sweep every choice is composed and a few runs are trained."""
+    words = real(reader, in_path(reader, words)[2:])
+    if "-m" in words:
+        composes_all(words)
+        words = fewer(words)
+    for word in words:
+        if (
+            word.startswith(("hydra.run.dir=", "hydra.sweep.dir="))
+            and "resume=true" not in words[-1]
+        ):
+            reader.world.clear(word.partition("=")[2])
+    extra = [*SHORT, *([] if any(w.startswith("tracker=") for w in words) else ["tracker=none"])]
+    if "+experiment=cremad_smoke" in words:
+        extra += SMALL["cremad"][1]
+    if "solver=published" in words:
+        extra += ["solver.max_iterations=20", "probe.resamples=2"]
+    reader.fusion_sched("train", *words, *extra)
+
+
+def composes(reader: Reader, words: list[str]) -> None:
+    """Compose every configuration it stands for, and hold its values against the classes."""
+    composes_all(words[2:])
+
+
+def samples(reader: Reader, words: list[str]) -> None:
+    """Write the smallest imitation."""
+    reader.world.clear(words[words.index("--out") + 1])
+    reader.fusion_sched(*words[1:], "--clips", "72")
+
+
+def names_command(reader: Reader, words: list[str]) -> None:
+    """Only look whether there is such a command."""
+    command_and_rest(words[1:], exact=True)
+
+
+def parses(reader: Reader, words: list[str]) -> None:
+    """Read arguments and options; nothing is called."""
+    command, context, rest = command_and_rest(words[1:], exact=False)
+    command.make_context(words[1], rest, parent=context)
+
+
+def launches(reader: Reader, words: list[str]) -> None:
+    """Read torchrun's own options, and compose what each process would train."""
+    options = get_args_parser().parse_args(words[1:])
+    assert options.module
+    assert (options.training_script, options.training_script_args[0]) == (
+        "fusion_sched.cli",
+        "train",
+    )
+    composes_all([word for word in options.training_script_args[1:] if word != GAP])
+
+
+def has_target(reader: Reader, words: list[str]) -> None:
+    """Ask make what it would do; continuous integration does it, or a reason says why not."""
+    target = words[-1]
+    subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True, capture_output=True)
+    assert f"make {target}\n" in CI or target in ELSEWHERE, (
+        f"`make {target}` is neither in .ci/run nor has a reason in tests/docs/follow.py"
+    )
+
+
+def shows_help(reader: Reader, words: list[str]) -> None:
+    """Run it with --help, which has to know the options that the page gives."""
+    module, options = words[2], [word for word in words[3:] if word.startswith("--")]
+    reader.monkeypatch.syspath_prepend(str(ROOT))
+    reader.monkeypatch.setattr("sys.argv", [module, "--help"])
+    reader.capture()
+    with pytest.raises(SystemExit) as leaving:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    assert leaving.value.code == 0
+    told = reader.capture()
+    assert all(option in told for option in options), (options, told)
+
+
+def runs_file(reader: Reader, words: list[str]) -> None:
+    """Run a program of the page in this process."""
+    reader.monkeypatch.syspath_prepend(os.getcwd())
+    reader.monkeypatch.setattr("sys.argv", words[1:])
+    runpy.run_path(words[1], run_name="__main__")
+
+
+def runs_code(reader: Reader, words: list[str]) -> None:
+    """Run a program in a line."""
+    assert len(words) == 3, words
+    exec(compile(words[2], "python -c", "exec"), {})
+
+
+def runs_tests(reader: Reader, words: list[str]) -> None:
+    """Run pytest in a process of its own: it cannot run within itself."""
+    done = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def exists(reader: Reader, words: list[str]) -> None:
+    """Look for the file; the rule says where it is run."""
+    path = ROOT / next(word for word in words if word != "python")
+    assert path.is_file() or path.parts[-3:-1] == (".venv", "bin"), f"{path} does not exist"
+
+
+def installs(reader: Reader, words: list[str]) -> None:
+    """Look whether the project has the extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for extras in re.findall(r"\[(.*?)\]", words[-1]):
+        unknown = set(extras.split(",")) - set(project["optional-dependencies"])
+        assert not unknown, f"the project has no extra {', '.join(sorted(unknown))}"
+
+
+def in_path(reader: Reader, words: list[str]) -> list[str]:
+    """Put the page's folder where ``PYTHONPATH=.`` would; return the words without it."""
+    if not words[0].startswith("PYTHONPATH="):
+        return words
+    reader.monkeypatch.syspath_prepend(os.getcwd())
+    return words[1:]
+
+
+def real(reader: Reader, words: list[str]) -> list[str]:
+    """Put real names in the place of those that stand for the reader's own."""
+    found = []
+    for place, word in enumerate(words):
+        key, equals, value = word.rpartition("=")
+        before = key or (words[place - 1] if place else "")
+        found.append(key + equals + real_name(reader, before, value, words))
+    return [word for word in found if word]
+
+
+def real_name(reader: Reader, key: str, value: str, words: list[str]) -> str:
+    if value == GAP:
+        return ""
+    if value in ("RUN", f"outputs/train/{GAP}"):
+        return reader.run()
+    if value in ("RUNS", f"RUNS{GAP}"):
+        return reader.runs()
+    if value in ("FOLDER", "DIR"):
+        return str(reader.world.data(dataset_of(words))) if key.endswith("root") else "folder"
+    return value
+
+
+def command_and_rest(
+    words: list[str], exact: bool
+) -> tuple[typer.core.TyperCommand, typer.Context, list[str]]:
+    """Return the command that the first words name, and the other words."""
+    found = typer.main.get_command(app)
+    context = found.make_context("fusion-sched", [], resilient_parsing=True)
+    while words and isinstance(found, typer.core.TyperGroup):
+        inner = found.get_command(context, words[0])
+        assert inner is not None, f"fusion-sched has no command {words[0]!r}"
+        found, words = inner, words[1:]
+    assert not (exact and words), f"{words} would be arguments"
+    return found, context, words
+
+
+def composes_all(words: list[str]) -> None:
+    """Compose so often that every value of every sweep has its turn."""
+    overrides, path = [], []
+    for place, word in enumerate(words):
+        if word == "--config-dir":
+            path = [f"hydra.searchpath=[file://{Path(words[place + 1]).resolve()}]"]
+        elif not word.startswith(("-", "sweep.")) and words[place - 1] != "--config-dir":
+            overrides.append(word)
+    values = [values_of(word) for word in overrides]
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        for turn in range(max(map(len, values), default=1)):
+            cfg = compose("train", overrides=[*path, *(v[turn % len(v)] for v in values)])
+            check_values(cfg)
+            build_controller(cfg)
+            if "root" not in cfg.dataset:
+                build_dataset(cfg)
+
+
+def values_of(override: str) -> list[str]:
+    """Return the override of each value of a sweep, or the override itself."""
+    parsed = OverridesParser.create().parse_override(override)
+    if not parsed.is_sweep_override():
+        return [override]
+    key = override.partition("=")[0]
+    return [f"{key}={value}" for value in parsed.sweep_string_iterator()]
+
+
+def fewer(words: list[str]) -> list[str]:
+    """Return a sweep over two values of a key, or over one seed where something else is swept."""
+    swept = {word: values_of(word) for word in words if "=" in word and word[0] != "-"}
+    others = [word for word, values in swept.items() if len(values) > 1 and word[:5] != "seed="]
+    found = list(shortened(words, swept, one_seed=bool(others)))
+    return found if any(len(values) > 1 for values in swept.values()) else [*found, "seed=0,1"]
+
+
+def shortened(words: list[str], swept: dict[str, list[str]], one_seed: bool) -> Iterator[str]:
+    for word in words:
+        values = swept.get(word, [word])
+        most = 1 if one_seed and word.startswith("seed=") else 3
+        key = word.partition("=")[0]
+        kept = [value.partition("=")[2] for value in values[:most]]
+        yield f"{key}={','.join(kept)}" if len(values) > 1 else word

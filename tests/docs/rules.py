@@ -1,0 +1,88 @@
+"""How each command of the documentation is held to its word.
+
+The first rule whose pattern fits a whole command follows it. Nothing here compares what a command
+prints, and nothing is imitated: what cannot run in a test is read as far as it goes, and ``where``
+names the test that runs the real thing.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..test_experiments import SMALL
+from .follow import (
+    as_it_is,
+    composes,
+    exists,
+    has_target,
+    installs,
+    launches,
+    names_command,
+    parses,
+    runs_code,
+    runs_file,
+    runs_tests,
+    samples,
+    shows_help,
+    trains,
+)
+from .world import Reader
+
+ON_FILES = "|".join(name for name in SMALL if name != "cremad_smoke")
+NAMES = "replay|compare|report|theory|pid"
+IN_PATH = r"(?:PYTHONPATH=\. )?"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``pattern`` fits a whole command; ``where`` is the file that runs what this does not."""
+
+    name: str
+    pattern: str
+    follow: Callable[[Reader, list[str]], None]
+    where: str = ""
+
+
+RULES = (
+    Rule("the name of a command", rf"fusion-sched (?:{NAMES}|data(?: \w+)?)", names_command),
+    Rule("a download", r"fusion-sched data fetch .*", parses, "tests/data/clips/test_fetch.py"),
+    Rule("an imitation", r"fusion-sched data sample .*", samples),
+    Rule("an experiment on files", rf"fusion-sched train .*\+experiment=(?:{ON_FILES})\b.*",
+         composes, "tests/test_experiments.py"),
+    Rule("what training prints of itself", r"fusion-sched train .*(?:--help|--cfg job)", as_it_is),
+    Rule("a run that goes on", r"fusion-sched train resume=.*", as_it_is, "tests/test_resume.py"),
+    Rule("a training", rf"{IN_PATH}fusion-sched train.*", trains),
+    Rule("a look at what there is", rf"{IN_PATH}fusion-sched (?:{NAMES}|data \w+) .*", as_it_is),
+    Rule("several processes", r"torchrun .*", launches, "tests/test_distributed.py"),
+    Rule("a target of make", r"make .*", has_target),
+    Rule("a benchmark", r"python -m benchmarks\.\w+.*", shows_help),
+    Rule("a test of the page", r"python -m pytest .*", runs_tests),
+    Rule("a program of the page", r"python \w+\.py", runs_file),
+    Rule("a program in a line", r"python -c .*", runs_code),
+    Rule("pictures and tables of a page", r"python scripts/draw_concepts\.py", exists,
+         "tests/docs/test_concepts.py"),
+    Rule("the reference", r"python scripts/cli_reference\.py", exists, "tests/docs/test_cli.py"),
+    Rule("an example", r"python examples/maximise_synergy\.py", exists, "tests/pid/test_docs.py"),
+    Rule("a cluster of one node", r"scripts/(?:slurm|ray)_one_node\.sh", exists,
+         "scripts/four_runs.py"),
+    Rule("what continuous integration runs", r"\.ci/run", exists, ".ci/run"),
+    Rule("an installation", r"pip install .*", installs),
+    Rule("the program itself", r"\.venv/bin/fusion-sched", exists, "pyproject.toml"),
+)  # fmt: skip
+
+
+def rule_for(command: str) -> Rule:
+    """Return the first rule that fits; say what to do where there is none."""
+    for rule in RULES:
+        if re.fullmatch(rule.pattern, command, flags=re.S):
+            return rule
+    raise LookupError(
+        f"no rule says how to test `{command}`: write it so that one fits, or add a rule to "
+        "tests/docs/rules.py that runs it or names the test that does"
+    )
+
+
+def words_of(command: str) -> list[str]:
+    """Return the words of a command as a shell would pass them."""
+    return shlex.split(command)
