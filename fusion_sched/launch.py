@@ -25,7 +25,7 @@ from fusion_sched import sweep
 from fusion_sched.build import build, build_controller
 from fusion_sched.comparison import compare, note_job, render
 from fusion_sched.config import TrainConfig, config_dir, register
-from fusion_sched.display import Display, optimism_line, result_table
+from fusion_sched.display import Display, optimism_line, result_table, told
 from fusion_sched.processes import join_processes
 from fusion_sched.protocol import PLACES
 from fusion_sched.replay import recorded_stages
@@ -170,7 +170,7 @@ def execute(parts: Parts, folder: Path, console: Console) -> None:
         train_parts(parts, folder, lambda event: None)
         return
     try:
-        with Display(console) as display, closing(parts.tracker.open(folder)) as sink:
+        with Display(console, told(folder)) as display, closing(parts.tracker.open(folder)) as sink:
 
             def show(event: dict[str, Any]) -> None:
                 display.show(event)

@@ -25,19 +25,34 @@ def conic_union_nats(p: Tensor, solver: str) -> float:
 
 
 def cellwise_union_nats(p: Tensor, solver: str) -> float:
-    """The same with one constraint per marginal cell, as the PID-CVX of Liang et al. 2023 has it."""
+    """The same, stated cell by cell as the PID-CVX of Liang et al. 2023 states it.
+
+    Every marginal cell is a constraint on a sum of single variables, and the product distribution
+    has variables of its own. That all sums to one, it says too; it follows from the marginals, and
+    is left out here because ECOS then calls some gates infeasible.
+    """
     import cvxpy
 
     table = p.numpy()
     n1, n2, ny = table.shape
     q = [cvxpy.Variable((n1, n2), nonneg=True) for _ in range(ny)]
-    together = cvxpy.sum(q)
-    objective = sum(cvxpy.sum(cvxpy.rel_entr(part, together)) for part in q)
-    marginals = [
-        cvxpy.sum(q[y][i, :]) == table[i, :, y].sum() for y in range(ny) for i in range(n1)
-    ] + [cvxpy.sum(q[y][:, j]) == table[:, j, y].sum() for y in range(ny) for j in range(n2)]
-    problem = cvxpy.Problem(cvxpy.Minimize(objective), marginals)
+    product = [cvxpy.Variable((n1, n2), nonneg=True) for _ in range(ny)]
+    limits = [
+        cvxpy.sum([q[y][i, j] for j in range(n2)]) == table[i, :, y].sum()
+        for y in range(ny)
+        for i in range(n1)
+    ]
+    limits += [
+        cvxpy.sum([q[y][i, j] for i in range(n1)]) == table[:, j, y].sum()
+        for y in range(ny)
+        for j in range(n2)
+    ]
+    limits += [cvxpy.sum(q) / ny == part for part in product]
+    divergence = cvxpy.sum(
+        [cvxpy.sum(cvxpy.rel_entr(a, b)) for a, b in zip(q, product, strict=True)]
+    )
+    problem = cvxpy.Problem(cvxpy.Minimize(divergence), limits)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         problem.solve(solver=solver)
-    return float(problem.value)
+    return float(problem.value) - float(np.log(ny))

@@ -22,9 +22,9 @@ from fusion_sched.report.run_page import accuracy_of, run_sections, silent_secon
 from fusion_sched.report.story import Story
 from fusion_sched.report.words import best_alone, percent, state_words
 
-MOST_RUNS_IN_DETAIL = 30
-MOST_DETAIL_BYTES = 950_000
-"""What all runs by themselves may take of the page; plotly.js takes 4.8 MB of its 6."""
+MOST_RUNS_IN_DETAIL, MOST_TABLES_IN_LEAD = 30, 2
+MOST_DETAIL_BYTES = 3_500_000
+"""What all runs by themselves may take of the page; plotly.js takes 2 MB of its 6."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def many_lead(named: Sequence[Named], comparison: Comparison | None) -> str:
         ended = any(one.story.result is not None for one in named)
         why = "the notes say why" if ended else "none of the runs has ended"
         return f"No table compares these runs: {why}."
+    if len(comparison.tables) > MOST_TABLES_IN_LEAD:
+        return f"{len(comparison.tables)} tables: datasets or protocols differ, the notes say how."
     return " ".join(best_words(table) for table in comparison.tables)
 
 

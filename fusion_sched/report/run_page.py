@@ -138,7 +138,9 @@ def head_blocks(story: Story) -> list[Block]:
         absent = [f"Confusion and recall on test: {OLDER}."]
     drawn = heads.quadrants(story)
     if drawn is None and len(story.modalities) > 1:
-        absent.insert(0, f"Which heads are right on the same samples: {OLDER}.")
+        later = story.result is None and not story.probes
+        told = "is known from the first probe on" if later else OLDER
+        absent.insert(0, f"Which heads are right on the same samples: {told}.")
     return there(
         [drawn, matrices, heads.recall(story), heads.class_uniqueness(story),
          Text(absent) if absent else None]

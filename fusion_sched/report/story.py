@@ -17,6 +17,8 @@ UNTRAINED = -1
 
 
 HAND_OVER = "at the hand-over"
+LACKING = "of kind {!r}, of which a field is missing"
+UNKNOWN = "of kind {!r}, which this version does not know"
 
 
 class Estimate(NamedTuple):
@@ -167,10 +169,10 @@ def tell(folder: Path, shown: str) -> Story:
         if kind in WHOLE and WHOLE[kind](event):
             kept[kind].append(event)
         elif kind != "start":
-            broken[kind if kind in WHOLE else f"unknown kind {kind}"] += 1
+            why = LACKING if kind in WHOLE else UNKNOWN
+            broken[why.format(kind)] += 1
     problems = trace.problems + [
-        f"{trace.path}: {count} event{'s' * (count > 1)} of {kind} left out, "
-        + ("not known to this version" if kind.startswith("unknown") else "a field is missing")
+        f"{trace.path}: {count} event{'s' * (count > 1)} left out, {kind}"
         for kind, count in broken.items()
     ]
     results = kept["result"]

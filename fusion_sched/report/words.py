@@ -1,7 +1,6 @@
 """Sentences about a run, made from its numbers: for readers in a hurry, and for screen readers."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from math import sqrt
 from typing import Any
 
@@ -81,17 +80,16 @@ def state_words(story: Story, silent_seconds: float) -> str:
     if story.result is not None:
         return f"ended after {done} epochs"
     most = "" if story.longest is None else f" of at most {story.longest}"
-    return f"not ended: epoch {done}{most}; last event {ago(silent_seconds)} before this page"
+    return f"not ended: epoch {done}{most}; last event {ago(silent_seconds)}"
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago, to a unit."""
-    whole = timedelta(seconds=max(0, int(seconds)))
+    """Return how long before the page was written, in one unit."""
     for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        count = int(whole.total_seconds() // size)
-        if count:
-            return f"{count} {unit}{'s' * (count > 1)}"
-    return f"{int(whole.total_seconds())} s"
+        count = int(seconds // size)
+        if count > 0:
+            return f"{count} {unit}{'s' * (count > 1)} before this page was written"
+    return "just before this page was written"
 
 
 def headline(story: Story) -> str:

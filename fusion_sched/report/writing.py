@@ -135,8 +135,8 @@ def missing_fields(story: Story) -> list[str]:
     """Return what the tables need and a run that has ended lacks: older versions wrote less."""
     if story.trace.result is None:
         return []
-    if story.result is None:
-        return ["whole result"]
+    if story.result is None or story.result is not story.trace.result:
+        return ["whole last result"]
     wanted = [*IN_RESULT, *(("test", name, "macro_f1") for name in story.result["test"])]
     absent = [".".join(keys) for keys in wanted if number(story.result, *keys) is None]
     return absent + [key for key in IN_START if key not in story.start]

@@ -19,16 +19,16 @@ LEARNED = 0.3
 DECIDED = 0.5
 """A class is decided when 1 - p_y, mean over its samples, is below this share of 1 - 1/K."""
 TEST_BLOCK = 4096
-ACTIVATIONS_TOGETHER = {"cpu": 2**12, "cuda": 2**18}
+NEURONS_TOGETHER = {"cpu": 2**11, "cuda": 2**18}
 """Neurons of a modality that are computed side by side, over all worlds of a batch."""
 
 
 class Errors(NamedTuple):
-    """Wrong answers among ``count`` fresh samples: ``fused`` ``(B,)``, ``alone`` ``(B, 2)``."""
+    """Wrong answers among ``samples`` fresh samples: ``fused`` ``(B,)``, ``alone`` ``(B, 2)``."""
 
     fused: Tensor
     alone: Tensor
-    count: int
+    samples: int
 
 
 class Course:
@@ -122,5 +122,5 @@ def both_learned(learned: Tensor) -> Tensor:
 def groups(seeds: Sequence[int], setting: Setting, device: torch.device) -> list[Sequence[int]]:
     """Split seeds into those that are computed side by side."""
     one = setting.classes * setting.neurons
-    size = max(1, ACTIVATIONS_TOGETHER[device.type] // one)
+    size = max(1, NEURONS_TOGETHER[device.type] // one)
     return [seeds[i : i + size] for i in range(0, len(seeds), size)]

@@ -66,18 +66,19 @@ def corrected_information(counts: Tensor) -> Tensor:
 
     def entropy(cells: Tensor) -> Tensor:
         occupied = (cells > 0).sum(-1)
-        return torch.special.entr(cells / n[..., None]).sum(-1) + (occupied - 1) / (2 * n)
+        plug_in: Tensor = torch.special.entr(cells / n[..., None]).sum(-1)
+        return plug_in + (occupied - 1) / (2 * n)
 
-    return (entropy(x) + entropy(y) - entropy(joint)) / math.log(2)
+    bits: Tensor = (entropy(x) + entropy(y) - entropy(joint)) / math.log(2)
+    return bits
 
 
 def answer_table(answer: Tensor, y: Tensor, classes: int) -> Tensor:
     """Return counts ``(B, 2, answer, class)`` of answers ``(B, 2, N)`` to classes ``(B, N)``."""
     cells = answer * classes + y[:, None]
     counts = torch.zeros(*answer.shape[:2], classes**2, device=answer.device)
-    return counts.scatter_add_(2, cells, torch.ones_like(cells, dtype=counts.dtype)).unflatten(
-        -1, (classes, classes)
-    )
+    counts.scatter_add_(2, cells, torch.ones_like(cells, dtype=counts.dtype))
+    return counts.view(*answer.shape[:2], classes, classes)
 
 
 def one_against_rest(counts: Tensor) -> Tensor:
@@ -86,7 +87,7 @@ def one_against_rest(counts: Tensor) -> Tensor:
     answered, present = counts.sum(-1), counts.sum(-2)
     rest = counts.sum((-2, -1))[..., None] - answered - present + hit
     cells = torch.stack([hit, answered - hit, present - hit, rest], dim=-1)
-    return cells.unflatten(-1, (2, 2))
+    return cells.view(*hit.shape, 2, 2)
 
 
 def response_information(first: Tensor, second: Tensor, y: Tensor) -> Tensor:
@@ -100,7 +101,7 @@ def response_information(first: Tensor, second: Tensor, y: Tensor) -> Tensor:
     cells = found * 2 + is_own
     counts = torch.zeros(*cells.shape[:-1], 2 * BINS, device=y.device)
     counts.scatter_add_(-1, cells, torch.ones_like(cells, dtype=counts.dtype))
-    return corrected_information(counts.unflatten(-1, (BINS, 2)))
+    return corrected_information(counts.view(*cells.shape[:-1], BINS, 2))
 
 
 def nearest_mean(first: Tensor, y: Tensor, second: Tensor) -> Tensor:

@@ -3,26 +3,39 @@
 Weights of B worlds are ``(B, 2, d, K·m)``: column j·m + l is the l-th of m neurons of class j.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-BLOCK = {"cpu": 2**19, "cuda": 2**27}
+BLOCK = {"cpu": 2**18, "cuda": 2**27}
 """Activations that are held at once: on a CPU they should stay in its cache."""
 LEAST_BLOCK = 128
 """Fewer samples in a block make its matrix products slow."""
 
 
-def value_and_slope(z: Tensor, power: int, threshold: float) -> tuple[Tensor, Tensor]:
-    """Return the smoothed ReLU σ and its derivative; ``z`` is used up.
+def smoothed_relu(z: Tensor, power: int, threshold: float) -> Tensor:
+    """Return σ(z): 0 below 0, z^q / (q β^(q-1)) up to β, z - (1 - 1/q) β above.
 
-    σ(z) = 0 below 0, z^q / (q β^(q-1)) up to β, z - (1 - 1/q) β above (reconstructed from Huang et
-    al., 2022): with u = z/β cut off at 0 and 1, σ' = u^(q-1) and σ = β u^q / q + (z - β)₊.
+    Reconstructed from Huang et al., 2022.
     """
-    u = (z / threshold).clamp_(0, 1)
-    slope = u * u if power == 3 else u ** (power - 1)
+    return value_and_slope(z.clone(), torch.empty_like(z), torch.empty_like(z), power, threshold)[0]
+
+
+def value_and_slope(
+    z: Tensor, room: Tensor, slope: Tensor, power: int, threshold: float
+) -> tuple[Tensor, Tensor]:
+    """Return σ and its derivative, written over ``z`` and into ``slope``; ``room`` is used up.
+
+    With u = z/β cut off at 0 and 1: σ' = u^(q-1) and σ = β u^q / q + (z - β)₊. New tensors of this
+    size would cost a CPU more time than the arithmetic.
+    """
+    u = torch.div(z, threshold, out=room).clamp_(0, 1)
+    torch.mul(u, u, out=slope)
+    for _ in range(power - 3):
+        slope.mul_(u)
     value = z.sub_(threshold).relu_().add_(u.mul_(slope), alpha=threshold / power)
     return value, slope
 
@@ -47,7 +60,7 @@ class Network:
 
     def responses(self, x: Tensor, weights: Tensor) -> Tensor:
         """Return each modality's class scores ``(B, 2, n, K)``; the fused ones are their sum."""
-        return torch.cat([self._scores(part, weights)[0] for part in self._blocks(x, weights)], 2)
+        return torch.cat([scores for _, scores, _ in self._blocks(x, weights)], dim=2)
 
     def gradient(self, x: Tensor, y: Tensor, weights: Tensor, joint: bool) -> Gradient:
         """Return the gradient of cross-entropy, mean over the samples.
@@ -58,23 +71,26 @@ class Network:
         total = torch.zeros_like(weights)
         missing = weights.new_zeros(len(x), 1 if joint else x.shape[1], self.classes)
         start = 0
-        for part in self._blocks(x, weights):
-            scores, slope = self._scores(part, weights)
+        for part, scores, slope in self._blocks(x, weights):
             labels = y[:, None, start : start + part.shape[2]].expand(-1, missing.shape[1], -1)
             error = (scores.sum(1, keepdim=True) if joint else scores).softmax(-1)
-            error.scatter_add_(
-                -1, labels[..., None], error.new_full((1,), -1).expand_as(labels)[..., None]
-            )
-            missing.scatter_add_(2, labels, -error.gather(-1, labels[..., None])[..., 0])
-            slope.unflatten(-1, (self.classes, -1)).mul_(error[..., None])
-            total += part.transpose(-1, -2) @ slope
+            here = labels[..., None]
+            error.scatter_add_(-1, here, error.new_full((1,), -1).expand_as(here))
+            missing.scatter_add_(2, labels, -error.gather(-1, here)[..., 0])
+            slope.view(*scores.shape, -1).mul_(error[..., None])
+            total.flatten(0, 1).baddbmm_(part.flatten(0, 1).mT, slope.flatten(0, 1))
             start += part.shape[2]
-        return Gradient(total / x.shape[2], missing)
+        return Gradient(total.div_(x.shape[2]), missing)
 
-    def _scores(self, x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        value, slope = value_and_slope(x @ weights, self.power, self.threshold)
-        return value.unflatten(-1, (self.classes, -1)).sum(-1), slope
-
-    def _blocks(self, x: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-        one_sample = weights.shape[0] * weights.shape[1] * weights.shape[3]
-        return x.split(max(LEAST_BLOCK, BLOCK[x.device.type] // one_sample), dim=2)
+    def _blocks(self, x: Tensor, weights: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield blocks of samples, their scores, and slopes that the next block writes over."""
+        worlds, modalities, _, neurons = weights.shape
+        size = max(LEAST_BLOCK, BLOCK[x.device.type] // (worlds * modalities * neurons))
+        rooms = weights.new_empty(3, worlds * modalities * min(size, x.shape[2]) * neurons)
+        for start in range(0, x.shape[2], size):
+            part = x[:, :, start : start + size]
+            shape = (worlds, modalities, part.shape[2], neurons)
+            z, room, slope = (r[: torch.Size(shape).numel()].view(shape) for r in rooms)
+            torch.matmul(part, weights, out=z)
+            value_and_slope(z, room, slope, self.power, self.threshold)
+            yield part, z.view(*shape[:-1], self.classes, -1).sum(-1), slope

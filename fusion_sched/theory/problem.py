@@ -45,8 +45,8 @@ class Setting:
     strongest: tuple[float, float]
     initial_scale: float
     neurons: int = 24
-    samples_per_class: int = 40
-    rate_per_class: float = 0.25
+    samples_per_class: int = 30
+    rate_per_class: float = 0.4
     power: int = 3
     threshold: float = 1.0
 

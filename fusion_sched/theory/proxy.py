@@ -23,7 +23,7 @@ from fusion_sched.theory.rounding import rounded
 STAGES = ("unimodal", "joint")
 STRONGEST = (1.3, 2.5)
 INITIAL_SCALE = (0.007, 0.03)
-RATE_PER_CLASS = (0.15, 0.3)
+RATE_PER_CLASS = (0.2, 0.4)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ Parts = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Rung:
-    """One K: fused error; the error that would follow from the classes with both modalities learned.
+    """One K: fused error, and the one that follows from which classes have both modalities learned.
 
     ``mixture`` = b μ₁μ₂ + (1 - b) μ with b = ``both_learned``: a sample of a class with both is
     wrong if insufficient twice, of another class if insufficient in the modality that is left.

@@ -132,7 +132,7 @@ def seed_rows(
             "seed": seed,
             "wrong": int(errors.fused[i]),
             "wrong_alone": errors.alone[i].tolist(),
-            "test_samples": errors.count,
+            "test_samples": errors.samples,
             "both_learned": rounded(both[i]),
             "lost": rounded(lost[i]),
             "ratio": rounded(ratio[i]) if ratio[i].isfinite() else None,

@@ -85,7 +85,7 @@ def power_law(classes: Floats, wrong: Floats, total: float) -> PowerLaw:
 
 
 def straight_line(classes: Floats, wrong: Floats, total: float) -> PowerLaw:
-    """Fit a line to the logarithms, every K with the same weight; no wrong answer counts as half."""
+    """Fit a line to the logarithms, all K with equal weight; no wrong answer counts as half."""
     x = np.log(classes) - np.log(classes).mean()
     y = np.log(np.maximum(wrong, 0.5) / total)
     exponent = -(y @ x) / (x @ x)

@@ -11,8 +11,8 @@ from torch import Tensor
 def learned_strength(weights: Tensor, classes: int) -> Tensor:
     """Return Γ_{j,r} = max_l [⟨w_{j,l,r}, M_j^r⟩]₊ ``(B, 2, K)`` of weights ``(B, 2, d, K·m)``."""
     own = torch.arange(classes, device=weights.device)
-    along = weights[:, :, :classes].unflatten(-1, (classes, -1))[:, :, own, own]
-    return along.amax(-1).clamp(min=0)
+    by_class = weights.view(*weights.shape[:-1], classes, -1)
+    return by_class[:, :, own, own].amax(-1).clamp(min=0)
 
 
 def signal_strength(z: Tensor, y: Tensor, power: int, threshold: float) -> Tensor:
@@ -23,12 +23,14 @@ def signal_strength(z: Tensor, y: Tensor, power: int, threshold: float) -> Tenso
     labels = y[:, None].expand(z.shape[:3])
     own = z.gather(-1, labels[..., None])[..., 0] ** power
     sums = torch.zeros_like(z[:, :, 0]).scatter_add_(2, labels, own)
-    return sums / (z.shape[2] * threshold ** (power - 1))
+    signal: Tensor = sums / (z.shape[2] * threshold ** (power - 1))
+    return signal
 
 
 def competitive_strength(learned: Tensor, signal: Tensor, power: int) -> Tensor:
     """Return ECS_{j,r} = Γ_{j,r} d_{j,r}^{1/(q-2)}."""
-    return learned * signal ** (1 / (power - 2))
+    strength: Tensor = learned * signal ** (1 / (power - 2))
+    return strength
 
 
 def escape_steps(strength: Tensor, learning_rate: float, classes: int, power: int) -> Tensor:
@@ -36,4 +38,5 @@ def escape_steps(strength: Tensor, learning_rate: float, classes: int, power: in
 
     It holds while Γ z < β; infinite where no neuron points along the feature.
     """
-    return 1 / (learning_rate * (1 - 1 / classes) * (power - 2) * strength ** (power - 2))
+    rate: Tensor = learning_rate * (1 - 1 / classes) * (power - 2) * strength ** (power - 2)
+    return 1 / rate

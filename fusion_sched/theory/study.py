@@ -45,9 +45,9 @@ def run(
 ) -> dict[str, Any]:
     """Run what is missing of the three studies and return the result, all of it JSON values.
 
-    ``done`` is an earlier result, finished or not, to go on from; ``on_part`` gets the result as far
-    as it goes after every part, to save it. A result that went on equals one that ran through, but
-    for ``seconds`` and ``device`` of its parts.
+    ``done`` is an earlier result, finished or not, to go on from; ``on_part`` gets the result as
+    far as it goes after every part, to save it. A result that went on equals one that ran through,
+    but for ``seconds`` and ``device`` of its parts.
 
     Keys: ``profile`` (name), ``knobs``, ``parts`` (study → part → raw numbers by seed), ``planned``
     (how many parts there are), ``summary`` (study → findings; empty until finished).
@@ -92,5 +92,5 @@ def timed(study: Study, part: str, device: torch.device) -> dict[str, Any]:
 
 
 def plain(values: Any) -> Any:
-    """Return the values as they come back from a JSON file; a number that JSON lacks is an error."""
+    """Return the values as a JSON file would give them back; infinity and NaN are an error."""
     return json.loads(json.dumps(values, allow_nan=False))

@@ -89,7 +89,7 @@ class WinnerStudy:
         return [case.name for case in self.cases]
 
     def part(self, name: str, device: torch.device) -> dict[str, Any]:
-        """Train one case and return, by seed, ECS at the start and Γ when decided and at the end."""
+        """Train one case; return by seed ECS at the start, Γ when decided and at the end."""
         (case,) = (case for case in self.cases if case.name == name)
         rows: list[dict[str, Any]] = []
         for seeds in groups(range(case.seeds), case.setting, device):
@@ -129,6 +129,8 @@ class Outcome:
 
     @classmethod
     def of(cls, part: dict[str, Any]) -> "Outcome":
+        """Lay out the seeds of one part behind one another."""
+
         def flat(key: str) -> NDArray[np.float64]:
             return np.concatenate([np.array(row[key], dtype=float).T for row in part["seeds"]])
 
@@ -137,11 +139,13 @@ class Outcome:
 
     @classmethod
     def pooled(cls, outcomes: "list[Outcome]") -> "Outcome":
+        """Lay out all outcomes behind one another."""
         names = ("start", "decided", "end", "step")
         return cls(*(np.concatenate([getattr(o, name) for o in outcomes]) for name in names))
 
     @property
     def ratio(self) -> NDArray[np.float64]:
+        """Larger over smaller ECS at the start."""
         least, most = self.start.min(1), self.start.max(1)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(most > 0, most / least, 1.0)
@@ -197,7 +201,7 @@ def found(case: Case, outcome: Outcome) -> CaseFindings:
 
 
 def escape_order(case: Case, outcome: Outcome) -> Interval:
-    """Return the mean over seeds of the rank correlation of predicted escapes and deciding steps."""
+    """Return the rank correlation of predicted escapes and deciding steps, mean over seeds."""
     setting = case.setting
     strongest = torch.from_numpy(outcome.start.max(1))
     predicted = escape_steps(

@@ -1,8 +1,8 @@
 """make reproduce-paper [PROFILE=quick|full] [PATHS=FILE]: every claim, measured, in one report.
 
-Everything lies in outputs/reproduce/PROFILE: one JSON of numbers per study, the runs, and
-report.html. What has been measured is kept: interrupted, the command goes on where it was, and
-delete a file to measure it anew.
+Everything lies in outputs/reproduce/PROFILE: one JSON of numbers per study, the runs, report.html,
+and its verdicts as verdicts.md. What has been measured is kept: interrupted, the command goes on
+where it was; delete a file to measure it anew.
 """
 
 import os
@@ -35,6 +35,7 @@ def main() -> None:
     told = [claim.tell(bench, books[claim.name].values()) for claim in CLAIMS]
     output = bench.folder / "report.html"
     write(output, bench, told, books)
+    (bench.folder / "verdicts.md").write_text(markdown(told), encoding="utf-8")
     print(summary(told))
     print(f"{output}, {(time.perf_counter() - started) / 60:.1f} minutes")
 
@@ -54,6 +55,15 @@ def summary(told: Sequence[Told]) -> str:
     """Return the verdicts, one line each."""
     pairs = zip(CLAIMS, told, strict=True)
     return "\n".join(f"{n:2d}. {c.title}: {t.verdict}" for n, (c, t) in enumerate(pairs, start=1))
+
+
+def markdown(told: Sequence[Told]) -> str:
+    """Return all verdicts as a table for a text."""
+    lines = ["| | claim | verdict | what was found |", "|---|---|---|---|"]
+    for n, (claim, one) in enumerate(zip(CLAIMS, told, strict=True), start=1):
+        sentence = one.sentence.replace("|", "\\|")
+        lines.append(f"| {n} | {claim.title} | {one.verdict} | {sentence} |")
+    return "\n".join(lines) + "\n"
 
 
 def write(output: Path, bench: Bench, told: Sequence[Told], books: dict[str, Notebook]) -> None:

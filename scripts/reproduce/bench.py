@@ -84,17 +84,19 @@ class Notebook:
 
     def keep(self, key: str, value: Any, seconds: float) -> None:
         """Write a part, with when and where it was measured."""
-        self.parts[key] = {
+        part = {
             "value": value,
             "seconds": round(seconds, 2),
             "date": date.today().isoformat(),
             "machine": machine(),
             "git": git_revision(),
         }
-        text = json.dumps({"parts": self.parts}, indent=1, allow_nan=False)
+        parts = {**self.parts, key: part}
+        text = json.dumps({"parts": parts}, indent=1, allow_nan=False)
         temporary = self.path.with_suffix(".tmp")
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, self.path)
+        self.parts = parts
 
     def values(self) -> dict[str, Any]:
         """Return every part's value."""

@@ -3,21 +3,23 @@
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 from torch.distributed.run import get_args_parser
 
 from fusion_sched.build import build_controller, build_dataset, check_values
 from fusion_sched.cli import app
 from fusion_sched.config import config_dir
+from fusion_sched.data_commands import open_dataset
 
 from ..test_experiments import SMALL
 from .documents import ROOT
@@ -44,23 +46,35 @@ def as_it_is(reader: Reader, words: list[str]) -> None:
 
 
 def trains(reader: Reader, words: list[str]) -> None:
-    """Train for two epochs; of a sweep every choice is composed and a few runs are trained."""
+    """Train for two epochs; of a sweep every choice is composed and two runs are trained.
+
+    What has been trained in this folder is not trained again for being said in other words.
+    """
     words = real(reader, in_path(reader, words)[2:])
     if "-m" in words:
         composes_all(words)
         words = fewer(words)
-    for word in words:
-        if (
-            word.startswith(("hydra.run.dir=", "hydra.sweep.dir="))
-            and "resume=true" not in words[-1]
-        ):
-            reader.world.clear(word.partition("=")[2])
-    extra = [*SHORT, *([] if any(w.startswith("tracker=") for w in words) else ["tracker=none"])]
+    trained = (reader.world.folder, *words)
+    if trained in reader.world.trained:
+        return
+    if "sweep.resume=true" not in words:
+        for word in words:
+            if word.startswith(("hydra.run.dir=", "hydra.sweep.dir=")):
+                reader.world.clear(word.partition("=")[2])
+    reader.fusion_sched("train", *words, *shortening(words))
+    reader.world.trained.add(trained)
+
+
+def shortening(words: list[str]) -> list[str]:
+    """Return what makes a training short without making it another one."""
+    extra = [*SHORT]
+    if not any(word.startswith("tracker=") for word in words):
+        extra.append("tracker=none")
     if "+experiment=cremad_smoke" in words:
         extra += SMALL["cremad"][1]
     if "solver=published" in words:
         extra += ["solver.max_iterations=20", "probe.resamples=2"]
-    reader.fusion_sched("train", *words, *extra)
+    return extra
 
 
 def composes(reader: Reader, words: list[str]) -> None:
@@ -69,9 +83,11 @@ def composes(reader: Reader, words: list[str]) -> None:
 
 
 def samples(reader: Reader, words: list[str]) -> None:
-    """Write the smallest imitation."""
-    reader.world.clear(words[words.index("--out") + 1])
-    reader.fusion_sched(*words[1:], "--clips", "72")
+    """Take a small imitation, which the same command has made, and read the page's options."""
+    parses(reader, words)
+    out = words[words.index("--out") + 1]
+    reader.world.clear(out)
+    shutil.copytree(reader.data(words[3]), out)
 
 
 def names_command(reader: Reader, words: list[str]) -> None:
@@ -83,6 +99,12 @@ def parses(reader: Reader, words: list[str]) -> None:
     """Read arguments and options; nothing is called."""
     command, context, rest = command_and_rest(words[1:], exact=False)
     command.make_context(words[1], rest, parent=context)
+
+
+def fetches(reader: Reader, words: list[str]) -> None:
+    """Read the options, and look whether there is such a dataset on disk; nothing is loaded."""
+    parses(reader, words)
+    open_dataset(words[3], None)
 
 
 def launches(reader: Reader, words: list[str]) -> None:
@@ -98,8 +120,11 @@ def launches(reader: Reader, words: list[str]) -> None:
 
 def has_target(reader: Reader, words: list[str]) -> None:
     """Ask make what it would do; continuous integration does it, or a reason says why not."""
-    target = words[-1]
-    subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True, capture_output=True)
+    variables = [word for word in words if "=" in word]
+    _, target = (word for word in words if word not in variables)
+    wanted = ["make", "-n", target, *variables]
+    done = subprocess.run(wanted, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert f"make {target}\n" in CI or target in ELSEWHERE, (
         f"`make {target}` is neither in .ci/run nor has a reason in tests/docs/follow.py"
     )
@@ -177,7 +202,7 @@ def real_name(reader: Reader, key: str, value: str, words: list[str]) -> str:
     if value in ("RUNS", f"RUNS{GAP}"):
         return reader.runs()
     if value in ("FOLDER", "DIR"):
-        return str(reader.world.data(dataset_of(words))) if key.endswith("root") else "folder"
+        return str(reader.data(dataset_of(words))) if key.endswith("root") else "folder"
     return value
 
 
@@ -209,7 +234,7 @@ def composes_all(words: list[str]) -> None:
             cfg = compose("train", overrides=[*path, *(v[turn % len(v)] for v in values)])
             check_values(cfg)
             build_controller(cfg)
-            if "root" not in cfg.dataset:
+            if not OmegaConf.missing_keys(cfg.dataset):
                 build_dataset(cfg)
 
 
@@ -223,17 +248,20 @@ def values_of(override: str) -> list[str]:
 
 
 def fewer(words: list[str]) -> list[str]:
-    """Return a sweep over two values of a key, or over one seed where something else is swept."""
+    """Return a sweep over the first and the last value of each key.
+
+    Of seeds only the first, where something else is swept; two, where nothing is.
+    """
     swept = {word: values_of(word) for word in words if "=" in word and word[0] != "-"}
-    others = [word for word, values in swept.items() if len(values) > 1 and word[:5] != "seed="]
-    found = list(shortened(words, swept, one_seed=bool(others)))
-    return found if any(len(values) > 1 for values in swept.values()) else [*found, "seed=0,1"]
-
-
-def shortened(words: list[str], swept: dict[str, list[str]], one_seed: bool) -> Iterator[str]:
+    keys = {word.partition("=")[0] for word, values in swept.items() if len(values) > 1}
+    found = []
     for word in words:
         values = swept.get(word, [word])
-        most = 1 if one_seed and word.startswith("seed=") else 3
-        key = word.partition("=")[0]
-        kept = [value.partition("=")[2] for value in values[:most]]
-        yield f"{key}={','.join(kept)}" if len(values) > 1 else word
+        kept = [value.partition("=")[2] for value in (values[0], values[-1])]
+        if len(values) == 1:
+            found.append(word)
+        elif word.startswith("seed=") and keys != {"seed"}:
+            found.append(values[0])
+        else:
+            found.append(f"{word.partition('=')[0]}={','.join(kept)}")
+    return found if keys else [*found, "seed=0,1"]

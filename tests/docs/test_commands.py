@@ -20,14 +20,14 @@ def test_everything_on_the_page_works(document: str, reader: Reader) -> None:
     reader.world.enter(own=Path(document).stem if writes else "")
     failures = []
     for step in steps:
-        if step.content is None and not writes and step.text in reader.world.done:
+        if not writes and step.text in reader.world.done:
             continue
         try:
-            import time as _t; _b=_t.time(); take(step, reader); print("TIME %.2f %s" % (_t.time()-_b, step.text[:80]), file=open("/tmp/h7/times","a"))
-        except (AssertionError, LookupError, ValueError, OSError) as error:
-            failures.append(f"{step.place}: `{step.text}`\n  {error}")
+            take(step, reader)
+        except (Exception, SystemExit) as error:  # whatever it is, it is a fault of the page
+            failures.append(f"{step.place}: `{step.text}`\n  {type(error).__name__}: {error}")
         else:
-            reader.world.done.add(step.text)
+            reader.world.done |= set() if writes else {step.text}
     assert not failures, "\n".join(failures)
 
 

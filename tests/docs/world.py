@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion_sched.data.clips.imitation import Plan
-from fusion_sched.data_commands import open_dataset
 from fusion_sched.usage import list_choices
 
 from ..conftest import Answer
@@ -19,10 +17,9 @@ from ..test_experiments import SMALL
 
 SHORT = (
     "stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe.resamples=5",
-    "probe.shuffles=1", "robustness=false",
+    "probe.shuffles=1", "probe.joint_every=9", "robustness=false",
 )  # fmt: skip
 RUN, RUNS = "RUN", "RUNS"
-CREMAD_CLIPS = 72
 
 
 @dataclass
@@ -36,6 +33,7 @@ class World:
     shared: Path
     folder: Path = field(init=False)
     done: set[str] = field(default_factory=set)
+    trained: set[tuple[Path | str, ...]] = field(default_factory=set)
     made: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -52,15 +50,6 @@ class World:
         self.folder = self.shared.parent / own if own else self.shared
         self.folder.mkdir(exist_ok=True)
         os.chdir(self.folder)
-
-    def data(self, name: str) -> Path:
-        """Return the folder of an imitation of the dataset, made where it is missing."""
-        out = self.shared / "data" / name
-        if not out.exists():
-            out.mkdir(parents=True)
-            clips = SMALL[name][0] if name in SMALL else CREMAD_CLIPS
-            open_dataset(name, out).write_sample(out, Plan(clips))
-        return out
 
     def clear(self, folder: str) -> None:
         """Remove what another document has left where this one writes to."""
@@ -99,6 +88,14 @@ class Reader:
             said = (answer.err or answer.out)[-1500:]
             raise AssertionError(f"exit code {answer.code} of {' '.join(words)}\n{said}")
 
+    def data(self, name: str) -> Path:
+        """Return the folder of an imitation of the dataset."""
+        out = self.world.shared / "data" / name
+        if not out.exists():
+            clips = SMALL[name][0]
+            self.fusion_sched("data", "sample", name, "--out", str(out), "--clips", str(clips))
+        return out
+
     def run(self) -> str:
         """Return the folder of a run that has ended, relative to the page's folder."""
         folder = self.world.shared / RUN
@@ -108,19 +105,16 @@ class Reader:
         return os.path.relpath(folder)
 
     def runs(self) -> str:
-        """Return a folder of a few runs."""
+        """Return a folder of two runs."""
         folder = self.world.shared / RUNS
         if not folder.exists():
-            self.fusion_sched("train", "-m", "seed=0,1", "controller=joint,pid", *SHORT,
-                              "encoder=mlp", "tracker=none", f"hydra.sweep.dir={folder}")  # fmt: skip
+            sweep = ("-m", "controller=joint,pid", "encoder=mlp", f"hydra.sweep.dir={folder}")
+            self.fusion_sched("train", *sweep, *SHORT, "tracker=none")
         return os.path.relpath(folder)
 
 
 def dataset_of(words: list[str]) -> str:
     """Return the dataset on disk that a command is about, or an empty text."""
-    known = [*list_choices()["dataset"]]
-    for word in words:
-        name = word.rpartition("=")[2].removesuffix("_smoke")
-        if name in known and name in {e.removesuffix("_smoke") for e in SMALL}:
-            return name
-    return ""
+    known = set(list_choices()["dataset"]) & set(SMALL)
+    names = (word.rpartition("=")[2].removesuffix("_smoke") for word in words)
+    return next((name for name in names if name in known), "")

@@ -25,8 +25,9 @@ from fusion_sched.report.words import (
 )
 from fusion_sched.types import FUSED
 
-MOST_ROWS, MOST_TICKS, MOST_CELL_TEXTS = 40, 40, 16
-"""Classes listed one by one, ticks of a matrix, and classes of one whose cells hold numbers."""
+MOST_ROWS, MOST_TICKS, MOST_CELL_TEXTS, MOST_GAPS = 40, 24, 16, 60
+"""Classes listed one by one; ticks of a matrix; classes of one whose cells hold numbers, and are
+apart."""
 ROW_PIXELS, MATRIX_PIXELS, OPACITY = 22, 560, 0.55
 
 
@@ -170,14 +171,16 @@ def confusion(story: Story) -> Chart | None:
     count = len(story.classes)
     data = [matrix(name, cells, story) for name, cells in matrices.items()]
     step = -(-count // MOST_TICKS)
+    angle = 0 if all(len(name) <= 2 for name in story.classes) else -90
     ticks = list(range(0, count, step))
     axis = {
         "tickmode": "array", "tickvals": ticks, "showgrid": False, "zeroline": False,
-        "ticktext": [short(story.classes[c], 12) for c in ticks], "automargin": True,
+        "ticktext": [short(story.classes[c], 14) for c in ticks], "automargin": True,
     }  # fmt: skip
     made = figure(
         data, MATRIX_PIXELS,
-        {**axis, "title": {"text": "predicted class"}, "range": [-0.5, count - 0.5]},
+        {**axis, "title": {"text": "predicted class"}, "range": [-0.5, count - 0.5],
+         "tickangle": angle},
         {**axis, "title": {"text": "true class"}, "range": [count - 0.5, -0.5]},
         margin={"l": 56, "r": 8, "t": 8, "b": BELOW_PIXELS},
     )  # fmt: skip
@@ -193,11 +196,12 @@ def matrices_of(story: Story) -> dict[str, list[list[int]]]:
 
 def matrix(name: str, cells: Sequence[Sequence[int]], story: Story) -> Trace:
     """Return a heat map; the page fills in the cells, of which only those not empty are listed."""
+    gaps = {"xgap": 1, "ygap": 1} if len(story.classes) <= MOST_GAPS else {}
     trace: Trace = {
         "type": "heatmap", "name": plain(name), "showscale": False, "zmin": 0, "zmax": 100,
         "colorscale": [[0, "@surface"], [0.005, "@1~0.14"], [1, "@1"]], "hoverinfo": "text",
         "sparse": {"classes": [plain(c) for c in story.classes], "cells": cells},
-        "meta": {"choice": f"{name} head"}, "xgap": 1, "ygap": 1,
+        "meta": {"choice": f"{name} head"}, **gaps,
     }  # fmt: skip
     if len(story.classes) <= MOST_CELL_TEXTS:
         trace["texttemplate"] = "%{text}"
@@ -208,7 +212,8 @@ def confusion_summary(story: Story, matrices: Mapping[str, Sequence[Sequence[int
     """Return the most frequent mistake of the fused head."""
     name, cells = next(iter(matrices.items()))
     wrong = [cell for cell in cells if cell[0] != cell[1]]
-    rule = "Colour: share of the true class; numbers: samples."
+    shown = "; numbers: samples" if len(story.classes) <= MOST_CELL_TEXTS else ""
+    rule = f"Colour: share of the true class{shown}."
     if not wrong:
         return f"The {name} head makes no mistake on test. {rule}"
     true, predicted, count = max(wrong, key=lambda cell: cell[2])

@@ -36,8 +36,11 @@ def wrapped(text: str) -> str:
 
 
 def short(name: str, length: int = LABEL_CHARACTERS) -> str:
-    """Return a name that fits beside an axis, as plotly reads it."""
-    return plain(name if len(name) <= length else f"{name[: length - 1]}…")
+    """Return a name that fits beside an axis, as plotly reads it; both ends of it stay."""
+    if len(name) <= length:
+        return plain(name)
+    tail = length // 3
+    return plain(f"{name[: length - tail - 1]}…{name[-tail:]}")
 
 
 def line(

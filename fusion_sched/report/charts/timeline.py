@@ -186,9 +186,10 @@ def strength_panel(story: Story) -> Panel | None:
 
 def ratio_panel(story: Story) -> Panel | None:
     """Return the log ratios of uniquenesses, which controllers look at."""
-    pairs = list(dict.fromkeys(pair for p in story.probes for pair in p.get("log_ratio", {})))
+    known = {f"{a}/{b}": f"ln(U {a} / U {b})" for a in story.modalities for b in story.modalities}
+    pairs = dict.fromkeys(pair for p in story.probes for pair in p.get("log_ratio", {}))
     wanted = [
-        Quantity(f"ln(U {pair.replace('/', ' / U ')})", ("log_ratio", pair), style)
+        Quantity(known.get(pair, pair), ("log_ratio", pair), style)
         for pair, style in zip(pairs, RATIO_LOOKS, strict=False)
     ]
     traces = estimates(story, wanted, HOVER_BITS, null=False)

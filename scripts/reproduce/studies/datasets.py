@@ -1,5 +1,6 @@
 """The paper's datasets: measured where data and a GPU are here, tried on imitations elsewhere."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ SHORT = ("stage1.epochs=4", "stage2.epochs=4", "stage1.optimizer.lr=0.01", "batc
 CLIPS = 120
 
 
+def skip(name: str) -> tuple[str, ...]:
+    """Return how damaged clips are left out: some are known to be, of datasets that are clips."""
+    return () if name == "cgmnist" else ("dataset.on_error=skip",)
+
+
 def measurable(bench: Bench, name: str) -> bool:
     """Return whether the dataset lies here and can be trained on in the time of the profile."""
     return name in bench.paths and torch.cuda.is_available() and not bench.quick
@@ -38,7 +44,7 @@ def command_for(bench: Bench, name: str) -> str:
     """Return what measures this dataset elsewhere."""
     root = bench.paths.get(name) or bench.missing.get(name) or Path("data") / name
     return (
-        f"fusion-sched train -m +experiment={name} dataset.root={root} "
+        f"fusion-sched train -m +experiment={name} dataset.root={root} {' '.join(skip(name))} "
         "controller=pid,joint seed=0,1,2,3,4"
     )
 
@@ -58,7 +64,7 @@ def run(bench: Bench, notebook: Notebook) -> None:
             runs = real_runs(bench, name)
             root = bench.paths[name]
             train_all({
-                folder: [f"+experiment={name}", f"dataset.root={root}", "dataset.on_error=skip",
+                folder: [f"+experiment={name}", f"dataset.root={root}", *skip(name),
                          f"controller={controller}", f"seed={seed}"]
                 for (controller, seed), folder in runs.items()
             })  # fmt: skip
@@ -78,9 +84,12 @@ def real(runs: dict[tuple[str, int], Path]) -> dict[str, list[float]]:
 def imitate(bench: Bench, name: str) -> dict[str, Any]:
     """Write an imitation in the dataset's layout and run the experiment on it, small."""
     root, folder = bench.folder / "imitations" / name, bench.runs / "imitations" / name
-    if not root.exists():
-        root.mkdir(parents=True)
-        open_dataset(name, root).write_sample(root, Plan(CLIPS))
+    if not root.exists():  # whole, or not at all
+        begun = root.with_name(f"{name}.unfinished")
+        shutil.rmtree(begun, ignore_errors=True)
+        begun.mkdir(parents=True)
+        open_dataset(name, begun).write_sample(begun, Plan(CLIPS))
+        begun.rename(root)
     train_all({folder: [f"+experiment={name}", f"dataset.root={root}", *SMALL[name], *SHORT]})
     return {"clips": CLIPS, "accuracy": fused_accuracy(folder)}
 
