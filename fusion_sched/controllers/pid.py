@@ -87,7 +87,8 @@ class PID:
         still = {m for m in paused if level[m] > training}
         woken = paused - still - ahead
         active = [m for m in names if m not in ahead | still]
-        reason = self._why(diagnosis, sorted(ahead - paused), sorted(woken), weakest)
+        kept = sorted(paused - woken)
+        reason = self._why(diagnosis, sorted(ahead - paused), sorted(woken), weakest, kept)
         caught_up = state["caught_up"] or bool(woken)
         return {**state, "active": active, "caught_up": caught_up}, reason
 
@@ -95,7 +96,12 @@ class PID:
         return not self.evidence or diagnosis.log_ratio_of(ahead, behind).low > 0
 
     def _why(
-        self, diagnosis: Diagnosis, ahead: Sequence[str], woken: Sequence[str], weakest: str
+        self,
+        diagnosis: Diagnosis,
+        ahead: Sequence[str],
+        woken: Sequence[str],
+        weakest: str,
+        kept: Sequence[str],
     ) -> str:
         numbers = ", ".join(f"{m} {u.value:.3f}" for m, u in diagnosis.unique.items())
         parts = []
@@ -107,6 +113,8 @@ class PID:
             )
         if woken:
             parts.append(f"{', '.join(woken)} has been caught up with")
+        if kept:
+            parts.append(f"{', '.join(kept)} stays paused")
         what = "; ".join(parts) or f"uniquenesses within a ratio of {self.threshold:g}"
         return f"{what} (unique bits: {numbers})"
 

@@ -19,7 +19,6 @@ class PublishedPID:
       weights, at the first diagnosis that shows it; the peak state is not restored.
     * The rules are applied after every epoch, with the last diagnosis however old.
     * U1 exactly 1 counts as "no diagnosis yet", and nothing is decided while U2 ≤ 0.
-
     * The untrained state is not looked at.
 
     One difference: U1 = 0 divides by zero in the published code and ends the program; here the
@@ -50,13 +49,16 @@ class PublishedPID:
             )
         state = {
             "modalities": list(modalities), "solo": None, "best_synergy": -1.0, "switches": 0,
+            "diagnosed": False,
         }  # fmt: skip
         return state, Decision(unimodal(modalities), "both modalities alone")
 
     def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
         """Apply the published rules to the last diagnosis."""
         both = state["modalities"]
-        if seen.epoch < 0 or seen.diagnosis is None or seen.diagnosis.synergy is None:
+        # The diagnosis of the untrained state stays the last one until the first in training.
+        state = {**state, "diagnosed": state["diagnosed"] or (seen.fresh and seen.epoch >= 0)}
+        if not state["diagnosed"] or seen.diagnosis is None or seen.diagnosis.synergy is None:
             return state, Decision(self._stage(state), "no diagnosis yet")
         first, second = (seen.diagnosis.unique[m].value for m in both)
         if first == 1.0 or second <= 0:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
-from fusion_sched.report.story import Event, Moment, Story, estimate, number, told_epoch
+from fusion_sched.report.story import Event, Moment, Story, estimate, inside, number, told_epoch
 from fusion_sched.types import FUSED
 
 Z_95 = 1.959964
@@ -101,8 +101,8 @@ def headline(story: Story) -> str:
         name, single = alone
         gap = 100 * (fused - single)
         sentences.append(
-            f"Fused, {abs(gap):.1f} points {'more' if gap >= 0 else 'less'} than its best modality "
-            f"by itself, {name}."
+            f"Fused test accuracy is {abs(gap):.1f} points {'above' if gap >= 0 else 'below'} that "
+            f"of the best modality by itself, {name}."
         )
     elif fused is None:
         sentences.append("No result yet.")
@@ -183,7 +183,10 @@ def quadrants_summary(story: Story) -> str:
     tested = story.result.get("quadrants") if story.result is not None else None
     if story.probes and story.probes[-1].get("quadrants"):
         last = story.probes[-1]
-        told.append(f"Last probe ({told_epoch(last['epoch'])}): {shares(last['quadrants'])}.")
+        source = inside(story.config, "probe", "source")
+        where = f", samples of source {source}" if isinstance(source, str) else ""
+        when = f"{told_epoch(last['epoch'])}{where}"
+        told.append(f"Last probe ({when}): {shares(last['quadrants'])}.")
     if tested:
         told.append(f"On test: {shares(tested)}.")
     return " ".join(told)

@@ -43,16 +43,21 @@ def cases(seeds: int, large: int) -> tuple[Case, ...]:
 
 
 def ladders(
-    classes: tuple[int, ...], most_classes: int, long_classes: int, seeds: int
+    classes: tuple[int, ...],
+    shares: tuple[float, ...],
+    most_classes: int,
+    long_classes: int,
+    seeds: int,
 ) -> tuple[Ladder, ...]:
     """Return the ladders of the second study; each after the first changes one thing of it.
 
-    Those stop at ``most_classes``, the one with long training at ``long_classes``: time.
+    Those compare two shares only, and stop at ``most_classes``, the one with long training at
+    ``long_classes``: time.
     """
     first = Ladder(
         "unequal strengths",
         classes,
-        shares=(0.0, 0.25, 0.5, JUDGED_SHARE, 1.0),
+        shares,
         strongest=STRONG_AND_WEAK,
         initial_scale=0.01,
         steps=STEPS,
@@ -82,14 +87,20 @@ CHECKPOINTS = (0, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 QUICK = Profile(
     "quick",
     WinnerStudy(cases(seeds=6, large=24)),
-    RateStudy(ladders((8, 12, 16, 24, 32), 24, 16, seeds=4), JUDGED_SHARE, test_samples=50_000),
+    RateStudy(
+        ladders((8, 12, 16, 24, 32), (0.0, 0.25, JUDGED_SHARE), 24, 16, seeds=4),
+        JUDGED_SHARE,
+        test_samples=50_000,
+    ),
     ProxyStudy(WORLDS, classes=12, runs=12, checkpoints=CHECKPOINTS, samples=8192),
 )
 FULL = Profile(
     "full",
     WinnerStudy(cases(seeds=20, large=48)),
     RateStudy(
-        ladders((8, 12, 16, 24, 32, 48, 64), 48, 32, seeds=10), JUDGED_SHARE, test_samples=100_000
+        ladders((8, 12, 16, 24, 32, 48, 64), (0.0, 0.25, 0.5, JUDGED_SHARE, 1.0), 48, 32, seeds=10),
+        JUDGED_SHARE,
+        test_samples=100_000,
     ),
     ProxyStudy(WORLDS, classes=12, runs=48, checkpoints=CHECKPOINTS, samples=16_384),
 )

@@ -51,6 +51,20 @@ def test_the_first_drop_of_synergy_hands_over_without_restoring() -> None:
     assert (decision.stage.joint, decision.keep, decision.restore) == (True, False, False)
 
 
+def test_the_untrained_diagnosis_counts_for_nothing_while_it_is_the_last() -> None:
+    controller = PublishedPID()
+    state, _ = controller.init(["a", "b"])
+    untrained = seen((0.9, 0.1), 1.0)
+    for epoch in (-1, 0, 3):
+        state, decision = controller.step(
+            state, Observation(epoch, untrained, epoch < 0, {}, False)
+        )
+        assert decision.reason == "no diagnosis yet"
+    state, decision = controller.step(state, Observation(4, seen(synergy=0.1), True, {}, False))
+    assert state["best_synergy"] == 0.1
+    assert not decision.stage.joint
+
+
 def test_both_events_in_one_epoch() -> None:
     diagnoses = {4: seen((0.8, 0.2), 1.0), 9: seen((0.2, 0.8), 0.1)}
     assert stages(PublishedPID(), diagnoses, 20)[-1] == "joint"

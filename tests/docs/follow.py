@@ -162,9 +162,19 @@ def runs_tests(reader: Reader, words: list[str]) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def has_test(reader: Reader, words: list[str]) -> None:
+    """Look for the script, and for the test that runs it."""
+    script = ROOT / words[1]
+    assert script.is_file(), f"{script} does not exist"
+    tests = (path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
+    assert any(script.stem in text for text in tests), (
+        f"no test speaks of {words[1]}: write one that runs it"
+    )
+
+
 def exists(reader: Reader, words: list[str]) -> None:
     """Look for the file; the rule says where it is run."""
-    path = ROOT / next(word for word in words if word != "python")
+    path = ROOT / words[0]
     assert path.is_file() or path.parts[-3:-1] == (".venv", "bin"), f"{path} does not exist"
 
 

@@ -17,9 +17,11 @@ from .follow import (
     exists,
     fetches,
     has_target,
+    has_test,
     installs,
     launches,
     names_command,
+    parses,
     runs_code,
     runs_file,
     runs_tests,
@@ -30,7 +32,7 @@ from .follow import (
 from .world import Reader
 
 ON_FILES = "|".join(name for name in SMALL if name != "cremad_smoke")
-NAMES = "replay|compare|report|theory|pid"
+NAMES = "replay|compare|report|pid"
 IN_PATH = r"(?:PYTHONPATH=\. )?"
 
 
@@ -46,6 +48,7 @@ class Rule:
 
 RULES = (
     Rule("the name of a command", rf"fusion-sched (?:{NAMES}|data(?: \w+)?)", names_command),
+    Rule("a study of minutes", r"fusion-sched theory.*", parses),
     Rule("a download", r"fusion-sched data fetch .*", fetches, "tests/data/clips/test_fetch.py"),
     Rule("an imitation", r"fusion-sched data sample .*", samples),
     Rule("an experiment on files", rf"fusion-sched train .*\+experiment=(?:{ON_FILES})\b.*",
@@ -60,10 +63,7 @@ RULES = (
     Rule("a test of the page", r"python -m pytest .*", runs_tests),
     Rule("a program of the page", r"python \w+\.py", runs_file),
     Rule("a program in a line", r"python -c .*", runs_code),
-    Rule("pictures and tables of a page", r"python scripts/draw_concepts\.py", exists,
-         "tests/docs/test_concepts.py"),
-    Rule("the reference", r"python scripts/cli_reference\.py", exists, "tests/docs/test_cli.py"),
-    Rule("an example", r"python examples/maximise_synergy\.py", exists, "tests/pid/test_docs.py"),
+    Rule("a script that a test runs", r"python (?:scripts|examples)/\w+\.py", has_test),
     Rule("a cluster of one node", r"scripts/(?:slurm|ray)_one_node\.sh", exists,
          "scripts/four_runs.py"),
     Rule("what continuous integration runs", r"\.ci/run", exists, ".ci/run"),

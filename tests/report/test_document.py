@@ -32,7 +32,7 @@ def page(tmp_path: Path, *sections: Section) -> str:
     output = tmp_path / "page.html"
     write_page(output, "Title", "Lead", sections)
     html = output.read_text(encoding="utf-8")
-    return html[: html.index('id="plotly"')]
+    return html[: html.index("</main>")]
 
 
 def test_everything_is_in_one_file_and_nothing_lies_beside_it(tmp_path: Path) -> None:

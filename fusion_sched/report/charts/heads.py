@@ -118,8 +118,9 @@ def class_uniqueness(story: Story) -> Chart | None:
     moments = [m for m in story.moments if m.probe.get("class_unique_bits")]
     if not moments:
         return None
-    last = moments[-1].probe["class_unique_bits"]
-    order = sorted(range(len(story.classes)), key=lambda c: -largest(last, c))[:MOST_ROWS]
+    main = story.main_moment if story.main_moment in moments else moments[-1]
+    shown = main.probe["class_unique_bits"]
+    order = sorted(range(len(story.classes)), key=lambda c: -largest(shown, c))[:MOST_ROWS]
     if len(story.classes) <= MOST_ROWS:
         order.sort()
     data = [
@@ -130,14 +131,14 @@ def class_uniqueness(story: Story) -> Chart | None:
     ]
     left_out = len(story.classes) - len(order)
     beyond = f" The {left_out} classes with the least are left out." if left_out else ""
-    most = max(range(len(story.classes)), key=lambda c: largest(last, c))
+    most = max(range(len(story.classes)), key=lambda c: largest(shown, c))
     axis = {"title": {"text": "unique information [bit per sample]"}}
     vertical = {**rows_axis([story.classes[c] for c in order]), "showgrid": True}
     made = figure(data, ROW_PIXELS * len(order) + 60, axis, vertical)
-    made["layout"]["meta"] = {"choice": story.main_moment.name}
+    made["layout"]["meta"] = {"choice": main.name}
     summary = (
-        f"{told_epoch(moments[-1].probe['epoch']).capitalize()}: one modality alone tells most of "
-        f"class {story.classes[most]}, {largest(last, most):.2f} bit per sample.{beyond} Not "
+        f"{main.name[:1].upper()}{main.name[1:]}: one modality alone tells most of "
+        f"class {story.classes[most]}, {largest(shown, most):.2f} bit per sample.{beyond} Not "
         "corrected for the number of samples."
     )
     return Chart("Unique information by class", made, summary)
