@@ -126,10 +126,11 @@ class PredictionsProbe:
 class PublishedProbe:
     """The probe of the code published with arXiv 2509.20840, kept as a peer.
 
-    The first ``samples`` of the train split in its own order, but without the augmentation that
-    the published code leaves on; rows scaled to unit length, 5 principal components, k-means with 20 clusters fitted anew at each probe
-    (seed 42, one start); the histogram as it is, without any correction. Labels are renumbered,
-    where the published code fails on a class that is absent. The intervals are ours.
+    The first ``samples`` of the train split in its own order, but without the augmentation that the
+    published code leaves on; rows scaled to unit length, 5 principal components, k-means with 20
+    clusters fitted anew at each probe (seed 42, one start); the histogram as it is, without any
+    correction. Labels are renumbered, where the published code fails on a class that is absent.
+    The intervals are ours.
     """
 
     every: int = 5

@@ -16,6 +16,9 @@ from fusion_sched.comparison.verdict import verdict
 from fusion_sched.protocol import protocol_differences
 from fusion_sched.trace import Trace, read_trace
 
+IN_RESULT = {"validation", "test", "optimism_gap", "unimodal_epochs", "probe_share", "seconds"}
+"""What a result must hold to be compared."""
+
 
 @dataclass(frozen=True)
 class ResultTable:
@@ -93,12 +96,23 @@ def read_all(runs: list[Path]) -> tuple[list[Trace], list[str]]:
     traces, notes = [], []
     for folder in runs:
         try:
-            traces.append(read_trace(folder))
+            traces.append(whole(read_trace(folder)))
         except ValueError as error:
             notes.append(f"left out: {error}")
     if not traces:
         raise ValueError("; ".join(notes))
     return traces, notes + [problem for trace in traces for problem in trace.problems]
+
+
+def whole(trace: Trace) -> Trace:
+    """Return the trace; ``ValueError`` where its result lacks what the tables need."""
+    absent = set() if trace.result is None else IN_RESULT - trace.result.keys()
+    if absent:
+        raise ValueError(
+            f"the result in {trace.path} has no {', '.join(sorted(absent))}: an older version "
+            "wrote it; train the run again to compare it"
+        )
+    return trace
 
 
 def share_out(traces: list[Trace], mix: bool) -> list[list[Trace]]:

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 DIGITS = 5
 """Significant digits of the numbers in figures."""
@@ -157,8 +156,11 @@ def write_page(
         scripts=[part(name) for name in SCRIPTS],
     )  # fmt: skip
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    temporary.write_text(html, encoding="utf-8")
-    os.replace(temporary, output)
+    try:
+        temporary.write_text(html, encoding="utf-8")
+        os.replace(temporary, output)
+    finally:  # an interrupt may come between the two
+        temporary.unlink(missing_ok=True)
 
 
 def check_output(output: Path) -> None:
@@ -206,15 +208,15 @@ def packed_plotly() -> str:
 
 
 @cache
-def part(name: str) -> Markup:
+def part(name: str) -> str:
     """Return a file of the page."""
-    return Markup((resources.files("fusion_sched.report") / "page" / name).read_text("utf-8"))
+    return (resources.files("fusion_sched.report") / "page" / name).read_text("utf-8")
 
 
-def as_json(value: Any) -> Markup:
+def as_json(value: Any) -> str:
     """Return a value as JSON that is safe inside a script element."""
     text = json.dumps(compact(value), separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-    return Markup(text.replace("<", "\\u003c"))
+    return text.replace("<", "\\u003c")
 
 
 def compact(value: Any) -> Any:

@@ -19,7 +19,7 @@ LEARNED = 0.3
 DECIDED = 0.5
 """A class is decided when 1 - p_y, mean over its samples, is below this share of 1 - 1/K."""
 TEST_BLOCK = 4096
-NEURONS_TOGETHER = {"cpu": 2**11, "cuda": 2**18}
+NEURONS_TOGETHER, NEURONS_TOGETHER_ON_CPU = 2**18, 2**11
 """Neurons of a modality that are computed side by side, over all worlds of a batch."""
 
 
@@ -122,5 +122,6 @@ def both_learned(learned: Tensor) -> Tensor:
 def groups(seeds: Sequence[int], setting: Setting, device: torch.device) -> list[Sequence[int]]:
     """Split seeds into those that are computed side by side."""
     one = setting.classes * setting.neurons
-    size = max(1, NEURONS_TOGETHER[device.type] // one)
+    most = NEURONS_TOGETHER_ON_CPU if device.type == "cpu" else NEURONS_TOGETHER
+    size = max(1, most // one)
     return [seeds[i : i + size] for i in range(0, len(seeds), size)]

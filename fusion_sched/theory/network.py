@@ -10,27 +10,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-BLOCK = {"cpu": 2**18, "cuda": 2**27}
+BLOCK, BLOCK_ON_CPU = 2**27, 2**18
 """Activations that are held at once: on a CPU they should stay in its cache."""
 LEAST_BLOCK = 128
 """Fewer samples in a block make its matrix products slow."""
 
 
-def smoothed_relu(z: Tensor, power: int, threshold: float) -> Tensor:
-    """Return σ(z): 0 below 0, z^q / (q β^(q-1)) up to β, z - (1 - 1/q) β above.
-
-    Reconstructed from Huang et al., 2022.
-    """
-    return value_and_slope(z.clone(), torch.empty_like(z), torch.empty_like(z), power, threshold)[0]
-
-
 def value_and_slope(
     z: Tensor, room: Tensor, slope: Tensor, power: int, threshold: float
 ) -> tuple[Tensor, Tensor]:
-    """Return σ and its derivative, written over ``z`` and into ``slope``; ``room`` is used up.
+    """Return σ(z), the smoothed ReLU, and its derivative; all three tensors are written over.
 
-    With u = z/β cut off at 0 and 1: σ' = u^(q-1) and σ = β u^q / q + (z - β)₊. New tensors of this
-    size would cost a CPU more time than the arithmetic.
+    σ(z) is 0 below 0, z^q / (q β^(q-1)) up to β and z - (1 - 1/q) β above (reconstructed from Huang
+    et al., 2022). With u = z/β cut off at 0 and 1: σ' = u^(q-1) and σ = β u^q / q + (z - β)₊. New
+    tensors of this size would cost a CPU more time than the arithmetic.
     """
     u = torch.div(z, threshold, out=room).clamp_(0, 1)
     torch.mul(u, u, out=slope)
@@ -85,7 +78,8 @@ class Network:
     def _blocks(self, x: Tensor, weights: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield blocks of samples, their scores, and slopes that the next block writes over."""
         worlds, modalities, _, neurons = weights.shape
-        size = max(LEAST_BLOCK, BLOCK[x.device.type] // (worlds * modalities * neurons))
+        block = BLOCK_ON_CPU if x.device.type == "cpu" else BLOCK
+        size = max(LEAST_BLOCK, block // (worlds * modalities * neurons))
         rooms = weights.new_empty(3, worlds * modalities * min(size, x.shape[2]) * neurons)
         for start in range(0, x.shape[2], size):
             part = x[:, :, start : start + size]

@@ -117,15 +117,26 @@ def exponents_table(ladders: dict[str, Any]) -> Table:
 
 
 def errors_table(ladder: str, conditions: list[dict[str, Any]]) -> Table:
-    """Return one row for each K of a ladder."""
-    names = [condition_name(condition["share"]) for condition in conditions]
-    header = ("K", "μ", *names, "μ₁μ₂", *(f"both learned, {name}" for name in names))
-    rows = []
-    for rungs in zip(*(condition["rungs"] for condition in conditions), strict=True):
-        k = rungs[0]["classes"]
-        errors = (interval(rung["error"], digits=5) for rung in rungs)
-        both = (percent(rung["both_learned"]["value"]) for rung in rungs)
-        rows.append((str(k), f"{1 / k:.5f}", *errors, f"{1 / k**2:.5f}", *both))
+    """Return one row for each K and condition of a ladder."""
+    header = (
+        "K", "condition", "error", "error · K", "error · K²",
+        "from what is learned", "both learned", "alone", "ECS ratio",
+    )  # fmt: skip
+    rows: list[tuple[str, ...]] = [
+        (
+            str(rung["classes"]),
+            condition_name(condition["share"]),
+            interval(rung["error"], digits=5),
+            f"{rung['error']['value'] * rung['classes']:.2f}",
+            f"{rung['error']['value'] * rung['classes'] ** 2:.2f}",
+            f"{rung['mixture']:.5f}",
+            percent(rung["both_learned"]["value"]),
+            ", ".join(f"{error:.3f}" for error in rung["alone"]),
+            interval(rung["ratio"], digits=1),
+        )
+        for rungs in zip(*(condition["rungs"] for condition in conditions), strict=True)
+        for condition, rung in zip(conditions, rungs, strict=True)
+    ]
     return Table(f"Fused test error, {ladder}", header, rows)
 
 

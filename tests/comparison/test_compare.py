@@ -142,6 +142,18 @@ def test_a_path_without_runs_is_named(make_run: Maker, path: str) -> None:
         compare([make_run.folder, make_run.folder.parent / path])
 
 
+def test_a_result_of_an_older_version_is_left_out_and_named(make_run: Maker) -> None:
+    old, new = make_run(0, 0.5), make_run(1, 0.6)
+    lines = (old / "trace.jsonl").read_text(encoding="utf-8").splitlines()
+    result = json.loads(lines[-1])
+    del result["probe_share"]
+    text = "\n".join([*lines[:-1], json.dumps(result)])
+    (old / "trace.jsonl").write_text(text, encoding="utf-8")
+    found = compare([old, new])
+    assert len(found.tables[0].rows[0].row.runs) == 1
+    assert any("has no probe_share: an older version wrote it" in note for note in found.notes)
+
+
 def test_jobs_of_a_sweep_that_left_nothing_are_named(make_run: Maker) -> None:
     runs = make_run.row({0: 0.7, 1: 0.7})
     folder = make_run.folder

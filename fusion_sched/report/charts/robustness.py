@@ -1,7 +1,7 @@
 """What is left without a modality or under noise, whether probabilities can be believed."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fusion_sched.report.charts.style import (
     INK,
@@ -18,9 +18,26 @@ from fusion_sched.types import FUSED
 
 ROW_PIXELS = 52
 KINDS = {
-    "gaussian": "noise [standard deviations of the values]",
-    "tokens": "tokens replaced [share]",
+    "gaussian": ("noise [SD]", "levels in standard deviations of the values"),
+    "tokens": ("replaced [share]", "levels as share of the tokens"),
 }
+"""By kind of noise: the title of its axis, which must fit beside another, and what a level is."""
+
+
+class Way(NamedTuple):
+    """A way to be missing: what it is called, its marker and its colour."""
+
+    name: str
+    symbol: str
+    colour: str
+
+
+MEAN = "missing_mean"
+WAYS = {
+    MEAN: Way("embedding replaced by its mean", "circle", "@1"),
+    "missing_zeros": Way("input set to zero", "square-open", "@2"),
+}
+"""By the key of the result."""
 
 
 def examined(story: Story) -> Event:
@@ -37,48 +54,41 @@ def whole(story: Story) -> float | None:
 def missing(story: Story) -> Chart | None:
     """Return the fused accuracy by the modality that is missing, in either way."""
     found, everything = examined(story), whole(story)
-    ways = {
-        "embedding replaced by its mean": (found.get("missing_mean", {}), "circle", "@1"),
-        "input set to zero": (found.get("missing_zeros", {}), "square-open", "@2"),
-    }
-    names = [m for m in story.modalities if any(m in by for by, _, _ in ways.values())]
+    ways = {key: found.get(key, {}) for key in WAYS}
+    names = [m for m in story.modalities if any(m in by for by in ways.values())]
     if not names or everything is None:
         return None
-    data: list[Trace] = [
-        {
-            "type": "scatter", "mode": "markers", "name": way,
-            "x": [100 * by[m] if m in by else None for m in names], "y": list(range(len(names))),
-            "marker": {
-                "symbol": symbol, "color": colour, "size": 11,
-                "line": {"color": colour, "width": 2},
-            },
-            "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
-        }
-        for way, (by, symbol, colour) in ways.items()
-    ]  # fmt: skip
+    data = [missing_points(key, by, names) for key, by in ways.items()]
     data.append(level_line(everything, len(names), "nothing missing", "solid"))
     constant = number(found, "contribution", "constant")
     if constant is not None:
         data.append(level_line(constant, len(names), "everything missing", "dot"))
-    axis: Trace = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False,
-            "range": frame([x for trace in data for x in trace["x"] if x is not None])}  # fmt: skip
-    told = [
-        f"without {m} {percent(found['missing_mean'][m])}"
-        for m in names if m in found.get("missing_mean", {})
-    ]  # fmt: skip
+    axis: Trace = {
+        "title": {"text": "fused test accuracy [%]"}, "zeroline": False,
+        "range": frame([x for trace in data for x in trace["x"] if x is not None]),
+    }  # fmt: skip
+    told = [f"without {m} {percent(ways[MEAN][m])}" for m in names if m in ways[MEAN]]
     parts = f"; with its embedding replaced by the training mean: {listed(told)}" if told else ""
-    rows = [
-        [m, percent(found.get("missing_mean", {}).get(m)),
-         percent(found.get("missing_zeros", {}).get(m))]
-        for m in names
-    ]  # fmt: skip
+    rows = [[m, *(percent(by.get(m)) for by in ways.values())] for m in names]
     return Chart(
         "A modality is missing",
         figure(data, ROW_PIXELS * len(names) + 70, axis, rows_axis(names)),
         f"Fused test accuracy is {percent(everything)} with everything there{parts}.",
-        Table(["missing", "embedding replaced by its mean", "input set to zero"], rows,
-              "Fused test accuracy."),
-    )  # fmt: skip
+        Table(["missing", *(way.name for way in WAYS.values())], rows, "Fused test accuracy."),
+    )
+
+
+def missing_points(key: str, by_modality: Event, names: list[str]) -> Trace:
+    """Return the accuracies where each modality is missing in one way."""
+    name, symbol, colour = WAYS[key]
+    return {
+        "type": "scatter", "mode": "markers", "name": name, "y": list(range(len(names))),
+        "x": [100 * by_modality[m] if m in by_modality else None for m in names],
+        "marker": {
+            "symbol": symbol, "color": colour, "size": 11, "line": {"color": colour, "width": 2},
+        },
+        "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
+    }  # fmt: skip
 
 
 def frame(percents: Sequence[float]) -> list[float]:
@@ -102,25 +112,22 @@ def noise(story: Story) -> Chart | None:
     if not curves or everything is None:
         return None
     kinds = list(dict.fromkeys(curve["kind"] for curve in curves.values()))
-    data: list[Trace] = []
-    layout: dict[str, Any] = {"hovermode": "x unified"}
-    for place, kind in enumerate(kinds):
-        suffix = "" if place == 0 else str(place + 1)
-        data += [
-            {**noise_line(story, m, curve, everything), "xaxis": f"x{suffix}", "yaxis": "y"}
-            for m, curve in curves.items()
-            if curve["kind"] == kind
-        ]
-        width = 1 / len(kinds)
-        layout[f"xaxis{suffix}"] = {
-            "title": {"text": KINDS.get(kind, f"{plain(kind)} [level]")}, "anchor": "y",
-            "domain": [width * place + 0.03 * (place > 0), width * (place + 1)],
-            "rangemode": "tozero", "zeroline": False,
-        }  # fmt: skip
+    axes = {f"x{place + 1 if place else ''}": kind for place, kind in enumerate(kinds)}
+    data = [
+        {**noise_line(story, m, curve, everything), "xaxis": axis, "yaxis": "y"}
+        for axis, kind in axes.items()
+        for m, curve in curves.items()
+        if curve["kind"] == kind
+    ]
+    layout: dict[str, Any] = {
+        axis.replace("x", "xaxis"): level_axis(kind, place, len(kinds))
+        for place, (axis, kind) in enumerate(axes.items())
+    }
     last = {m: list(curve["accuracy"].items())[-1] for m, curve in curves.items()}
-    told = [f"{m} {percent(share)} (level {level})" for m, (level, share) in last.items()]
-    axis = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
-    made = figure(data, 320, layout.pop("xaxis"), axis, **layout)
+    told = listed([f"{m} {percent(share)} (level {level})" for m, (level, share) in last.items()])
+    levels = "; ".join(KINDS[kind][1] for kind in kinds if kind in KINDS)
+    rule = f" ({levels})" if levels else ""
+    vertical = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
     rows = [
         [m, curve["kind"], level, percent(share)]
         for m, curve in curves.items()
@@ -128,10 +135,25 @@ def noise(story: Story) -> Chart | None:
     ]
     return Chart(
         "Noise in one modality",
-        made,
-        f"From {percent(everything)} without noise, the strongest noise leaves: {listed(told)}.",
+        figure(data, 320, layout.pop("xaxis"), vertical, **layout, hovermode="x unified"),
+        f"From {percent(everything)} without noise, the strongest noise leaves: {told}{rule}.",
         Table(["modality", "kind", "level", "accuracy"], rows, "Fused test accuracy.", words=(1,)),
     )
+
+
+def level_axis(kind: str, place: int, count: int) -> dict[str, Any]:
+    """Return the axis of one kind of noise, beside those of the others."""
+    gap = 0.03 if place else 0.0
+    return {
+        "title": {"text": axis_title(kind)}, "anchor": "y",
+        "domain": [place / count + gap, (place + 1) / count], "rangemode": "tozero",
+        "zeroline": False,
+    }  # fmt: skip
+
+
+def axis_title(kind: str) -> str:
+    """Return the title of the axis of a kind of noise."""
+    return KINDS[kind][0] if kind in KINDS else f"{plain(kind)} [level]"
 
 
 def noise_line(story: Story, name: str, curve: Event, everything: float) -> Trace:

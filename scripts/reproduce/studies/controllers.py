@@ -7,6 +7,7 @@ import numpy as np
 
 from fusion_sched.report.document import Chart, Table
 from fusion_sched.trace import read_trace
+from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
 from scripts.reproduce.claim import ABSTRACT, SUMMARIES, Claim, Told, Values, judged
 from scripts.reproduce.training import BLIND, CHEAP, mean_and_interval, train_all
@@ -165,12 +166,12 @@ def table(bench: Bench, values: Values, which: tuple[str, ...]) -> Table:
 def chart(bench: Bench, values: Values) -> Chart:
     """Draw each seed's accuracy by controller, one marker shape per dataset."""
     data = []
-    for name, symbol in zip(datasets(bench), ("circle", "diamond", "square", "x"), strict=False):
+    for number, name in enumerate(datasets(bench)):
         points = [(c, float(a)) for c in CONTROLLERS for a in accuracies(bench, values, name, c)]
         data.append({
             "type": "scatter", "mode": "markers", "name": name,
             "x": [a for _, a in points], "y": [c for c, _ in points],
-            "marker": {"symbol": symbol, "size": 9, "opacity": 0.8},
+            **charts.look(number, size=9),
         })  # fmt: skip
     layout = {
         "xaxis": {"title": {"text": "fused test accuracy (%)"}},

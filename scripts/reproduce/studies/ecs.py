@@ -6,6 +6,7 @@ from typing import Any
 from fusion_sched import theory
 from fusion_sched.report.document import Chart, Table
 from fusion_sched.runtime import pick_device
+from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
 from scripts.reproduce.claim import ABSTRACT, Claim, Told, Values, Verdict
 
@@ -42,7 +43,7 @@ def told(values: Values, key: str, chart: Chart) -> Told:
     return Told(Verdict(verdict), sentence, [chart, *tables])
 
 
-def points(series: theory.Series, **style: Any) -> dict[str, Any]:
+def points(series: theory.Series, number: int, **style: Any) -> dict[str, Any]:
     """Return the points of a series as a plotly trace, with their intervals."""
     found = series.points
     return {
@@ -50,7 +51,7 @@ def points(series: theory.Series, **style: Any) -> dict[str, Any]:
         "x": [p.x for p in found], "y": [p.y for p in found], "text": [p.label for p in found],
         "error_y": {"type": "data", "array": [p.high - p.y for p in found],
                     "arrayminus": [p.y - p.low for p in found]},
-        **style,
+        **charts.look(number), **style,
     }  # fmt: skip
 
 
@@ -64,7 +65,10 @@ def tell_winner(bench: Bench, values: Values) -> Told:
         "yaxis": {"title": {"text": "winner foretold (share of contested classes)"},
                   "range": [0, 1.02]},
     }  # fmt: skip
-    figure = {"data": [points(s, mode="lines+markers") for s in series], "layout": layout}
+    figure = {
+        "data": [points(s, n, mode="lines+markers") for n, s in enumerate(series)],
+        "layout": layout,
+    }
     return told(values, "winner", Chart("ecs_winner", figure, "Share of contested classes whose "
                 "winner the larger initial ECS foretells, by the ratio of the two."))  # fmt: skip
 
@@ -74,14 +78,14 @@ def tell_rates(bench: Bench, values: Values) -> Told:
     series, lines = theory.rate_series(values[RESULT])
     drawn = [
         {"type": "scatter", "mode": "lines", "name": line.name, "x": line.x, "y": line.y,
-         "line": {"dash": "dot", "width": 1}}
-        for line in lines
+         "line": {**charts.look(number)["line"], "dash": "dot", "width": 1}}
+        for number, line in enumerate(lines)
     ]  # fmt: skip
     layout = {
         "xaxis": {"title": {"text": "classes K"}, "type": "log"},
         "yaxis": {"title": {"text": "fused test error"}, "type": "log"},
     }
-    figure = {"data": [*(points(s) for s in series), *drawn], "layout": layout}
+    figure = {"data": [*(points(s, n) for n, s in enumerate(series)), *drawn], "layout": layout}
     return told(values, "rates", Chart("ecs_rates", figure, "Fused test error over the number of "
                 "classes, log-log, with fitted and reference lines."))  # fmt: skip
 
@@ -94,8 +98,7 @@ def tell_proxy(bench: Bench, values: Values) -> Told:
         "yaxis": {"title": {"text": "mutual information with the label (bit)"}},
     }  # fmt: skip
     series = theory.proxy_series(values[RESULT])
-    data = [points(s, error_y={"visible": False}, marker={"size": 5, "opacity": 0.6})
-            for s in series]  # fmt: skip
+    data = [points(s, n, error_y={"visible": False}) for n, s in enumerate(series)]
     summary = "Mutual information over ECS, one point per modality, run and moment."
     return told(values, "proxy", Chart("ecs_proxy", {"data": data, "layout": layout}, summary))
 

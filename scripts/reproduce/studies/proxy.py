@@ -9,6 +9,7 @@ from torch import Tensor
 from benchmarks.pid.joints import GATES, counts, digits_bootstrap, dirichlet
 from fusion_sched.pid import InteriorPoint, Proxy, Published, Scaling, Solver, decompose
 from fusion_sched.report.document import Chart, Table
+from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
 from scripts.reproduce.claim import SUMMARIES, Claim, Told, Values, judged
 from scripts.reproduce.studies.solver import EXACT, GOOD_ENOUGH, worst_marginal
@@ -109,8 +110,8 @@ def chart(paths: dict[tuple[str, ...], dict[str, list[float]]]) -> Chart:
     data = [
         {"type": "scatter", "mode": "lines+markers", "name": f"{kind}, {problem[8:]}",
          "x": v["steps"], "y": [max(e, 1e-10) for e in v["error_bits"]],
-         "line": {"dash": "solid" if "digits" in problem else "dot"}}
-        for (problem, kind), v in paths.items()
+         **charts.look(number)}
+        for number, ((problem, kind), v) in enumerate(paths.items())
     ]  # fmt: skip
     layout = {
         "xaxis": {"title": {"text": "steps"}, "type": "log"},

@@ -7,6 +7,7 @@ import numpy as np
 
 from fusion_sched.report.document import Chart, Table
 from fusion_sched.trace import Trace, read_trace
+from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
 from scripts.reproduce.claim import SUMMARIES, Claim, Told, Values, judged
 from scripts.reproduce.training import train_all
@@ -22,7 +23,6 @@ CLOSE = 0.05
 MOSTLY = 0.9
 """Share of an atom's readings over training that must be so."""
 ATOMS = ("redundancy", "unique x1", "unique x2", "synergy")
-COLOURS = ("#222222", "#0072B2", "#D55E00", "#009E73")
 
 
 def folders(bench: Bench) -> dict[tuple[str, int], Path]:
@@ -100,19 +100,20 @@ def table_rows(values: Values, near: dict[tuple[str, str], list[bool]]) -> list[
 def chart(name: str, v: dict[str, Any]) -> Chart:
     """Draw the atoms over epochs with their intervals, and the truth as dotted lines."""
     data: list[dict[str, Any]] = []
-    for atom, colour in zip(ATOMS, COLOURS, strict=True):
+    for number, atom in enumerate(ATOMS):
         low, high = zip(*v["interval"][atom], strict=True)
-        reach = [h - x for h, x in zip(high, v["found"][atom], strict=True)]
-        below = [x - b for b, x in zip(low, v["found"][atom], strict=True)]
+        above = [max(h - x, 0) for h, x in zip(high, v["found"][atom], strict=True)]
+        below = [max(x - b, 0) for b, x in zip(low, v["found"][atom], strict=True)]
+        drawn = charts.look(number)
         data.append({
             "type": "scatter", "mode": "lines+markers", "name": atom, "x": v["epochs"],
-            "y": v["found"][atom], "line": {"color": colour},
-            "error_y": {"type": "data", "array": reach, "arrayminus": below, "thickness": 1},
+            "y": v["found"][atom], **drawn,
+            "error_y": {"type": "data", "array": above, "arrayminus": below, "thickness": 1},
         })  # fmt: skip
         data.append({
             "type": "scatter", "mode": "lines", "name": f"{atom}, planted", "showlegend": False,
             "x": [v["epochs"][0], v["epochs"][-1]], "y": [v["exact"][atom]] * 2,
-            "line": {"color": colour, "dash": "dot", "width": 1},
+            "line": {**drawn["line"], "dash": "dot", "width": 1},
         })  # fmt: skip
     layout = {
         "xaxis": {"title": {"text": "epoch (0: untrained)"}},

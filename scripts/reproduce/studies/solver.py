@@ -12,6 +12,7 @@ from benchmarks.pid.measure import measure
 from benchmarks.pid.peers import cellwise_union_nats, conic_union_nats
 from fusion_sched.pid import Decomposition, InteriorPoint, Published, decompose
 from fusion_sched.report.document import Chart, Table
+from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
 from scripts.reproduce.claim import SUMMARIES, Claim, Told, Values, judged
 
@@ -106,9 +107,10 @@ def span(values: list[float]) -> str:
 def time_chart(at: dict[tuple[str, str], dict[str, float]], names: list[str]) -> Chart:
     """Draw CPU time by problem and solver."""
     traces: list[dict[str, Any]] = [
-        {"type": "bar", "name": s, "x": names, "y": [at[n, s]["cpu_ms"] for n in names]}
-        for s in SOLVERS
-    ]
+        {"type": "bar", "name": s, "x": names, "y": [at[n, s]["cpu_ms"] for n in names],
+         **charts.bar(number)}
+        for number, s in enumerate(SOLVERS)
+    ]  # fmt: skip
     layout = {
         "barmode": "group",
         "xaxis": {"title": {"text": "joint distribution"}},
