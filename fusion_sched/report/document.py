@@ -119,9 +119,8 @@ class Badge(NamedTuple):
 
 BADGES = {
     "reproduced": Badge("good", "✓"),
-    "partly reproduced": Badge("mixed", "◐"),
     "not reproduced": Badge("bad", "✗"),
-    "needs data": Badge("open", "○"),
+    "needs data or GPU": Badge("open", "○"),
     "ended": Badge("good", "✓"),
     "not ended": Badge("open", "○"),
 }

@@ -77,6 +77,7 @@ def write(output: Path, bench: Bench, told: Sequence[Told], books: dict[str, Not
         for n, (claim, one) in enumerate(zip(CLAIMS, told, strict=True), start=1)
     ]
     facts = {
+        "claims reproduced": f"{counts[Verdict.REPRODUCED]} of {len(told)}",
         "command": f"make reproduce-paper PROFILE={bench.profile}",
         "written": date.today().isoformat(),
         "machine": machine(),
@@ -97,7 +98,7 @@ def overview(told: Sequence[Told]) -> Section:
     ]
     caption = "A claim counts as reproduced only where the numbers below show it on this machine."
     return Section("verdicts", "Verdicts", [Table(["claim", "verdict", "in one sentence"], rows,
-                                                  caption)])  # fmt: skip
+                                                  caption, words=(1, 2))])  # fmt: skip
 
 
 def section(number: int, claim: Claim, told: Told, bench: Bench, book: Notebook) -> Section:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fusion_sched.report.charts.style import COLOURS, DASHES, MARKERS
+from fusion_sched.report.charts.style import figure as panel
 
 
 def look(number: int, size: int = 7, **line: Any) -> dict[str, Any]:
@@ -17,3 +18,19 @@ def look(number: int, size: int = 7, **line: Any) -> dict[str, Any]:
 def bar(number: int) -> dict[str, Any]:
     """Return the marker of the bars of this number."""
     return {"marker": {"color": COLOURS[number % len(COLOURS)]}}
+
+
+def figure(
+    data: list[dict[str, Any]],
+    x: str | dict[str, Any],
+    y: str | dict[str, Any],
+    pixels: int = 380,
+    **layout: Any,
+) -> dict[str, Any]:
+    """Return a figure; an axis is its name, or a plotly axis with ``title`` as plain text."""
+    axes = []
+    for one in (x, y):
+        axis = {"title": one} if isinstance(one, str) else dict(one)
+        text = axis.pop("title")
+        axes.append({"title": {"text": text, "standoff": 12}, "automargin": True, **axis})
+    return panel(data, pixels, *axes, **layout)

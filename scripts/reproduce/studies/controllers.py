@@ -129,7 +129,9 @@ def tell_speed(bench: Bench, values: Values) -> Told:
     )
     header = ["dataset", "controller", "epochs until there, by seed"]
     caption = "Epochs over both stages; 'never': not within the run."
-    return Told(judged(all(sooner)), sentence, [Table(header, rows, caption)], places(bench))
+    return Told(
+        judged(all(sooner)), sentence, [Table(header, rows, caption, words=(1, 2))], places(bench)
+    )
 
 
 def shown(epochs: list[float]) -> str:
@@ -160,7 +162,7 @@ def table(bench: Bench, values: Values, which: tuple[str, ...]) -> Table:
         f"Fused test accuracy over {len(bench.seeds(3, 10))} seeds; differences in points, paired "
         "by seed, 95 % t intervals. pid_published: the published rules on our diagnostics."
     )
-    return Table(header, rows, caption)
+    return Table(header, rows, caption, words=(1,))
 
 
 def chart(bench: Bench, values: Values) -> Chart:
@@ -173,13 +175,12 @@ def chart(bench: Bench, values: Values) -> Chart:
             "x": [a for _, a in points], "y": [c for c, _ in points],
             **charts.look(number, size=9),
         })  # fmt: skip
-    layout = {
-        "xaxis": {"title": {"text": "fused test accuracy (%)"}},
-        "yaxis": {"title": {"text": "controller"}, "categoryorder": "array",
-                  "categoryarray": list(CONTROLLERS)[::-1]},
-    }  # fmt: skip
+    drawn = charts.figure(
+        data, "fused test accuracy (%)",
+        {"title": "controller", "categoryorder": "array", "categoryarray": list(CONTROLLERS)[::-1]},
+    )  # fmt: skip
     summary = "Fused test accuracy of every run, by controller; one marker per seed."
-    return Chart("controllers", {"data": data, "layout": layout}, summary)
+    return Chart("Accuracy by controller", drawn, summary)
 
 
 RAN = (

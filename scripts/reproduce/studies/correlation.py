@@ -8,6 +8,7 @@ from scipy import stats
 
 from fusion_sched.report.document import Chart, Table
 from fusion_sched.trace import read_trace
+from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
 from scripts.reproduce.claim import SUMMARIES, Claim, Told, Values, judged
 from scripts.reproduce.training import CHEAP, hand_over_probe, result_of, train_all
@@ -82,7 +83,7 @@ def tell(bench: Bench, values: Values) -> Told:
     )
     header = ["dataset", "at the hand-over", "Spearman", "95 % interval", "runs"]
     caption = "Bootstrap intervals over runs; stage 1 was between 1 and 14 epochs long."
-    blocks = [*(chart(d, values) for d in DATASETS), Table(header, rows, caption)]
+    blocks = [*(chart(d, values) for d in DATASETS), Table(header, rows, caption, words=(1,))]
     return Told(judged(bool(everywhere)), sentence, blocks,
                 [bench.runs / "correlation" / d for d in DATASETS])  # fmt: skip
 
@@ -104,23 +105,20 @@ def chart(data: str, values: Values) -> Chart:
     """Draw accuracy over synergy, one point per run."""
     points = {k: v for k, v in values.items() if k.startswith(f"{data} |")}
     lengths = [int(k.split(" | ")[1]) for k in points]
-    figure = {
-        "data": [{
-            "type": "scatter", "mode": "markers", "name": data,
-            "x": [v["synergy"] for v in points.values()],
-            "y": [v["accuracy"] for v in points.values()],
-            "text": [f"stage 1: {n} epochs" for n in lengths],
-            "marker": {"color": lengths, "size": 9, "colorscale": "Cividis", "showscale": True,
-                       "colorbar": {"title": {"text": "epochs<br>alone"}}},
-        }],
-        "layout": {
-            "xaxis": {"title": {"text": "synergy at the hand-over (bit)"}},
-            "yaxis": {"title": {"text": "fused test accuracy (%)"}},
-            "showlegend": False,
-        },
+    dots = {
+        "type": "scatter", "mode": "markers", "name": data,
+        "x": [v["synergy"] for v in points.values()],
+        "y": [v["accuracy"] for v in points.values()],
+        "text": [f"stage 1: {n} epochs" for n in lengths],
+        "marker": {"color": lengths, "size": 9, "colorscale": "Cividis", "showscale": True,
+                   "colorbar": {"title": {"text": "epochs<br>alone"}, "thickness": 12}},
+        "showlegend": False,
     }  # fmt: skip
+    drawn = charts.figure(
+        [dots], "synergy at the hand-over (bit)", "fused test accuracy (%)", showlegend=False
+    )
     summary = f"{data}: final accuracy over synergy at the hand-over, one point per run."
-    return Chart(f"correlation_{data}", figure, summary)
+    return Chart(f"Synergy and accuracy on {data}", drawn, summary)
 
 
 CLAIM = Claim(

@@ -59,18 +59,13 @@ def tell_winner(bench: Bench, values: Values) -> Told:
     """Does the initial ECS foretell who wins a class?"""
     series = theory.winner_series(values[RESULT])
     labels = [p.label for p in series[0].points]
-    layout = {
-        "xaxis": {"title": {"text": "ratio of the two initial ECS"},
-                  "tickvals": list(range(len(labels))), "ticktext": labels},
-        "yaxis": {"title": {"text": "winner foretold (share of contested classes)"},
-                  "range": [0, 1.02]},
-    }  # fmt: skip
-    figure = {
-        "data": [points(s, n, mode="lines+markers") for n, s in enumerate(series)],
-        "layout": layout,
-    }
-    return told(values, "winner", Chart("ecs_winner", figure, "Share of contested classes whose "
-                "winner the larger initial ECS foretells, by the ratio of the two."))  # fmt: skip
+    data = [points(s, n, mode="lines+markers") for n, s in enumerate(series)]
+    ratio = {"title": "ratio of the two initial ECS", "tickvals": list(range(len(labels))),
+             "ticktext": labels}  # fmt: skip
+    share = {"title": "winner foretold (share of classes)", "range": [0, 1.02]}
+    summary = "Share of contested classes whose winner the larger initial ECS foretells."
+    return told(values, "winner",
+                Chart("Who wins", charts.figure(data, ratio, share), summary))  # fmt: skip
 
 
 def tell_rates(bench: Bench, values: Values) -> Told:
@@ -81,26 +76,23 @@ def tell_rates(bench: Bench, values: Values) -> Told:
          "line": {**charts.look(number)["line"], "dash": "dot", "width": 1}}
         for number, line in enumerate(lines)
     ]  # fmt: skip
-    layout = {
-        "xaxis": {"title": {"text": "classes K"}, "type": "log"},
-        "yaxis": {"title": {"text": "fused test error"}, "type": "log"},
-    }
-    figure = {"data": [*(points(s, n) for n, s in enumerate(series)), *drawn], "layout": layout}
-    return told(values, "rates", Chart("ecs_rates", figure, "Fused test error over the number of "
-                "classes, log-log, with fitted and reference lines."))  # fmt: skip
+    data = [*(points(s, n) for n, s in enumerate(series)), *drawn]
+    figure = charts.figure(
+        data, {"title": "classes K", "type": "log"}, {"title": "fused test error", "type": "log"},
+        pixels=460,
+    )  # fmt: skip
+    summary = "Fused test error over the number of classes, log-log, with fits and references."
+    return told(values, "rates", Chart("Error by number of classes", figure, summary))
 
 
 def tell_proxy(bench: Bench, values: Values) -> Told:
     """Is mutual information a monotone proxy of ECS?"""
-    layout = {
-        "xaxis": {"title": {"text": "effective competitive strength, mean over classes"},
-                  "type": "log"},
-        "yaxis": {"title": {"text": "mutual information with the label (bit)"}},
-    }  # fmt: skip
     series = theory.proxy_series(values[RESULT])
     data = [points(s, n, error_y={"visible": False}) for n, s in enumerate(series)]
+    strength = {"title": "effective competitive strength, mean over classes", "type": "log"}
+    figure = charts.figure(data, strength, "mutual information with the label (bit)")
     summary = "Mutual information over ECS, one point per modality, run and moment."
-    return told(values, "proxy", Chart("ecs_proxy", {"data": data, "layout": layout}, summary))
+    return told(values, "proxy", Chart("Information and strength", figure, summary))
 
 
 WINNER = Claim(

@@ -53,7 +53,7 @@ def tell(bench: Bench, values: Values) -> Told:
     )
     header = ["joint", "atom", "slope by autograd (bit)", "by differences (bit)", "apart by"]
     return Told(judged(worst < SMALL), sentence,
-                [Table(header, rows, "Along one random direction.")])  # fmt: skip
+                [Table(header, rows, "Along one random direction.", words=(1,))])  # fmt: skip
 
 
 CLAIM = Claim(

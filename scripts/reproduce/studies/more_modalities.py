@@ -67,8 +67,9 @@ def tell(bench: Bench, values: Values) -> Told:
         "Any number of modalities trains, each held against all others; above joint training: "
         f"{'; '.join(parts)}.{where}"
     )
-    table = Table(["dataset", "controller", "fused %", "95 % interval"], rows,
-                  f"Fused test accuracy over {len(bench.seeds(2, 10))} seeds.")  # fmt: skip
+    header = ["dataset", "controller", "fused %", "95 % interval"]
+    caption = f"Fused test accuracy over {len(bench.seeds(2, 10))} seeds."
+    table = Table(header, rows, caption, words=(1,))
     blocks = [table, *(atoms(data, values[f"{data} | probe"]) for data in datasets(bench))]
     return Told(judged(all(ahead)), sentence, blocks,
                 [bench.runs / "more_modalities" / d for d in datasets(bench)])  # fmt: skip

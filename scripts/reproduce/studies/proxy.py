@@ -109,27 +109,37 @@ def chart(paths: dict[tuple[str, ...], dict[str, list[float]]]) -> Chart:
     """Draw the error of the synergy over the steps, log-log."""
     data = [
         {"type": "scatter", "mode": "lines+markers", "name": f"{kind}, {problem[8:]}",
-         "x": v["steps"], "y": [max(e, 1e-10) for e in v["error_bits"]],
+         "x": [n for n in v["steps"] if n],
+         "y": [max(e, 1e-10) for n, e in zip(v["steps"], v["error_bits"], strict=True) if n],
          **charts.look(number)}
         for number, ((problem, kind), v) in enumerate(paths.items())
     ]  # fmt: skip
-    layout = {
-        "xaxis": {"title": {"text": "steps"}, "type": "log"},
-        "yaxis": {"title": {"text": "error of the synergy (bit; drawn from 1e-10)"},
-                  "type": "log", "exponentformat": "power"},
-    }  # fmt: skip
-    summary = "Error of the synergy over the steps of each refinement, from the proxy on."
-    return Chart("refinement_path", {"data": data, "layout": layout}, summary)
+    drawn = charts.figure(
+        data, {"title": "steps", "type": "log", "dtick": 1},
+        {"title": "error of the synergy (bit)", "type": "log", "exponentformat": "power"},
+    )  # fmt: skip
+    summary = (
+        "Error of the synergy over the steps of each refinement, from the proxy on; errors below "
+        "1e-10 are drawn there."
+    )
+    return Chart("Path of the refinement", drawn, summary)
 
 
 def table(proxies: dict[str, dict[str, dict[str, float]]]) -> Table:
-    """Return the atoms of both, joint by joint."""
-    header = ["joint", *(f"{a}: proxy / optimum" for a in ATOMS)]
+    """Return redundancy and synergy of both, joint by joint."""
+    header = ["joint", *(f"{name} {atom}" for atom in ("R", "S") for name in ("proxy", "optimum"))]
     rows = [
-        [n, *(f"{shown(v['proxy'][a])} / {shown(v['optimum'][a])}" for a in ATOMS)]
-        for n, v in proxies.items()
-    ]
-    return Table(header, rows, "Atoms in bits.")
+        [joint, *(shown(v[name][atom]) for atom in ("redundancy", "synergy")
+                  for name in ("proxy", "optimum"))]
+        for joint, v in proxies.items()
+    ]  # fmt: skip
+    caption = (
+        "Redundancy and synergy in bits. All four atoms are off by the same amount: what the proxy "
+        "lacks in redundancy and synergy it has too much in both uniquenesses."
+    )
+    return Table([*header, "too low by"], [
+        [*row, shown(float(row[2]) - float(row[1]))] for row in rows
+    ], caption)  # fmt: skip
 
 
 def shown(bits: float) -> str:

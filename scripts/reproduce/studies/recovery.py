@@ -81,7 +81,8 @@ def tell(bench: Bench, values: Values) -> Told:
         "clusters: what the input holds and the embeddings no longer keep apart, it cannot see."
     )
     header = ["planted | seed", "atom", "truth", "at the end", "95 % interval", "readings near"]
-    table = Table(header, table_rows(values, near), "Planted atoms and those found, in bits.")
+    table = Table(header, table_rows(values, near), "Planted atoms and those found, in bits.",
+                  words=(1,))  # fmt: skip
     first = [chart(name, values[f"{name} | 0"]) for name in PLANTED]
     return Told(judged(not lost), sentence, [*first, table], list(folders(bench).values()))
 
@@ -104,23 +105,20 @@ def chart(name: str, v: dict[str, Any]) -> Chart:
         low, high = zip(*v["interval"][atom], strict=True)
         above = [max(h - x, 0) for h, x in zip(high, v["found"][atom], strict=True)]
         below = [max(x - b, 0) for b, x in zip(low, v["found"][atom], strict=True)]
-        drawn = charts.look(number)
+        style = charts.look(number)
         data.append({
             "type": "scatter", "mode": "lines+markers", "name": atom, "x": v["epochs"],
-            "y": v["found"][atom], **drawn,
+            "y": v["found"][atom], **style,
             "error_y": {"type": "data", "array": above, "arrayminus": below, "thickness": 1},
         })  # fmt: skip
         data.append({
             "type": "scatter", "mode": "lines", "name": f"{atom}, planted", "showlegend": False,
             "x": [v["epochs"][0], v["epochs"][-1]], "y": [v["exact"][atom]] * 2,
-            "line": {**drawn["line"], "dash": "dot", "width": 1},
+            "line": {**style["line"], "dash": "dot", "width": 1},
         })  # fmt: skip
-    layout = {
-        "xaxis": {"title": {"text": "epoch (0: untrained)"}},
-        "yaxis": {"title": {"text": "information (bit)"}},
-    }
+    drawn = charts.figure(data, "epoch (0: untrained)", "information (bit)", pixels=320)
     summary = f"Planted joint '{name}', seed 0: each atom over epochs; dotted: what was planted."
-    return Chart(f"recovery_{name.replace(' ', '_')}", {"data": data, "layout": layout}, summary)
+    return Chart(f"Planted: {name}", drawn, summary)
 
 
 CLAIM = Claim(
