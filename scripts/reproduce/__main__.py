@@ -109,7 +109,7 @@ def section(number: int, claim: Claim, told: Told, bench: Bench, book: Notebook)
     origin = f"Numbers: {', '.join(places)}{f' and {more} more' if more > 0 else ''}."
     head = Text([
         f"Claim: {claim.claim}", f"Source: {claim.source}.", f"What was run: {claim.ran}",
-        f"Result: {told.sentence}",
+        f"Counts as reproduced if {claim.holds_if}.", f"Result: {told.sentence}",
     ])  # fmt: skip
     tail = Text([origin, f"Measured {'; '.join(dates)}." if dates else "Nothing was measured."])
     return Section(f"claim-{number}", f"{number}. {claim.title}", [head, *told.blocks, tail],

@@ -37,6 +37,7 @@ class Told:
 class Claim:
     """One numbered section of the report.
 
+    ``holds_if`` says what the numbers must show for the verdict to be that it is reproduced.
     ``measure`` fills the notebook part by part; ``tell`` reads its values and measures nothing.
     """
 
@@ -45,6 +46,7 @@ class Claim:
     claim: str
     source: str
     ran: str
+    holds_if: str
     measure: Callable[[Bench, Notebook], None]
     tell: Callable[[Bench, Values], Told]
 

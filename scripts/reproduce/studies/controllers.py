@@ -194,6 +194,7 @@ MI = Claim(
     "mutual information.",
     source=SUMMARIES + "; the MI controller's rules are unknown, ours are stated in conf/",
     ran=RAN,
+    holds_if="pid is above mi on every dataset, with an interval above 0",
     measure=run,
     tell=tell_mi,
 )
@@ -204,6 +205,7 @@ ABLATION = Claim(
     "initial state to start joint training by tracking peak synergy.",
     source=ABSTRACT,
     ran=RAN,
+    holds_if="pid is above fixed and above joint on every dataset, with intervals above 0",
     measure=run,
     tell=tell_ablation,
 )
@@ -213,6 +215,7 @@ SPEED = Claim(
     claim="The schedule converges faster.",
     source="one machine-made summary of arXiv 2509.20840: a weak source",
     ran=RAN,
+    holds_if="pid gets there sooner on every dataset, on average over seeds",
     measure=run,
     tell=tell_speed,
 )

@@ -128,6 +128,8 @@ CLAIM = Claim(
     source=SUMMARIES + "; which metric and over which runs is unknown",
     ran="Two stages of fixed lengths, from 1 to 14 epochs alone and 30 in total, several seeds; "
     "the diagnosis at the hand-over against the final fused test accuracy.",
+    holds_if="one measure is correlated with |rho| of 0.6 or more, and an interval "
+    "without 0, on every dataset",
     measure=run,
     tell=tell,
 )

@@ -152,6 +152,7 @@ CLAIM = Claim(
     ran="Where a dataset lies in its place (scripts/reproduce/paths.yaml) and a GPU is here, the "
     "experiment with controllers pid and joint; elsewhere the experiment made small, on an "
     "imitation in the dataset's layout.",
+    holds_if="the interval over seeds reaches the paper's number",
     measure=run,
     tell=tell,
 )

@@ -65,7 +65,7 @@ def tell(bench: Bench, values: Values) -> Told:
     rows = [[s, f"{c['ours']:.2f}", f"{c['published']:.2f}", f"{c['published'] / c['ours']:.1f}"]
             for s, c in cost.items()]  # fmt: skip
     header = ["embeddings", "ours (s)", "published (s)", "times longer"]
-    holds = min(faster) > 1 and noise["published"] < TARGET_BITS
+    holds = noise["published"] < TARGET_BITS
     return Told(judged(holds), sentence + (
         "" if holds else " Cheap it can be made; as published it is not a diagnostic."
     ), [Table(header, rows, "CPU seconds of a diagnosis, one thread, median.")])  # fmt: skip
@@ -79,6 +79,8 @@ CLAIM = Claim(
     ran="Random embeddings of 1,280 samples, 64 dimensions, 6 classes, with and without "
     "information: the whole probe here and the published one (20 clusters, its solver), and both "
     "under shuffled labels.",
+    holds_if="the published probe reads less than 0.02 bit of synergy where there is none: cheap "
+    "alone is not enough",
     measure=run,
     tell=tell,
 )

@@ -102,6 +102,8 @@ WINNER = Claim(
     "modality with the larger ECS at the start wins the class in joint training.",
     source=ABSTRACT + MODEL,
     ran=RAN + "The larger initial ECS of each class is held against the modality that learned it.",
+    holds_if="where one initial ECS is more than 1.2 times the other, it foretells more than "
+    "90 % of the contested classes, with its interval",
     measure=run,
     tell=tell_winner,
 )
@@ -113,6 +115,7 @@ RATES = Claim(
     source=ABSTRACT + MODEL,
     ran=RAN + "Joint training from scratch and from shaped states, with equal numbers of steps, "
     "over K; exponents fitted with intervals over seeds.",
+    holds_if="the exponents are within 0.25 of 1 and of 2, and surely differ",
     measure=run,
     tell=tell_rates,
 )
@@ -123,6 +126,8 @@ PROXY = Claim(
     source=ABSTRACT + MODEL,
     ran=RAN + "Exact ECS and the mutual information of each network's response with the label, "
     "over training and over settings: is the order the same?",
+    holds_if="the rank correlation within runs is above 0.8 with its interval, and information "
+    "foretells winners at most 5 points worse than ECS",
     measure=run,
     tell=tell_proxy,
 )

@@ -99,6 +99,7 @@ CLAIM = Claim(
     source=SUMMARIES,
     ran="Upper, middle and lower third of real digits as three modalities, and MOSI where it lies "
     "in its place.",
+    holds_if="the schedule is above joint training on every dataset, with an interval above 0",
     measure=run,
     tell=tell,
 )

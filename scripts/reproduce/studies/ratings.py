@@ -77,6 +77,7 @@ CLAIM = Claim(
     source=SUMMARIES + "; the premise of the method, checked without any network",
     ran="The votes of people who heard only the voice or saw only the face of each CREMA-D clip, "
     "decomposed against the intended emotion.",
+    holds_if="the intervals of the two uniquenesses do not overlap",
     measure=run,
     tell=tell,
 )
