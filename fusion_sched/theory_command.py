@@ -29,7 +29,7 @@ def study(
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
         os.replace(temporary, path)
-        show(f"{len(result['parts'])} parts done")
+        show(theory.progress(result))
 
     done = read(path)
     result = theory.run(theory.PROFILES[profile], pick_device(device), done, save)
@@ -47,9 +47,11 @@ def read(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not readable ({error}); delete it to start anew") from error
+    if not isinstance(found, dict) or not found.keys() >= {"knobs", "parts", "summary"}:
+        raise ValueError(f"{path} is not a result of this command; delete it to start anew")
     return found
 
 

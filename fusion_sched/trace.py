@@ -165,6 +165,30 @@ def read_trace(run_dir: Path) -> Trace:
     return trace
 
 
+def hand_over_epoch(trace: Trace) -> int | None:
+    """Return the epoch whose weights joint training began from, ``None`` before it has begun.
+
+    That is the remembered one where the controller went back to it, and -1 where training was
+    joint from the first epoch on.
+    """
+    for decision in trace.of("decision"):
+        if decision["to"]["stage"] == "joint":
+            kept = (decision.get("controller") or {}).get("peak_epoch")
+            restored = decision.get("restored") and kept is not None
+            return int(kept if restored else decision["epoch"])
+    return None
+
+
+def hand_over_probe(trace: Trace) -> dict[str, Any] | None:
+    """Return the last diagnosis at or before the epoch whose weights joint training began from.
+
+    ``None`` before joint training has begun, and where nothing had been diagnosed by then.
+    """
+    epoch = hand_over_epoch(trace)
+    before = [p for p in trace.of("probe") if epoch is not None and p["epoch"] <= epoch]
+    return before[-1] if before else None
+
+
 def stage_fields(stage: Stage) -> dict[str, Any]:
     """Return a stage as the trace writes it."""
     return {"stage": stage.name, "active": list(stage.active)}

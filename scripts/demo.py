@@ -35,9 +35,10 @@ def main() -> None:
         console.print(sentence, highlight=False)
     for controller in CONTROLLERS:
         console.print(f"{controller}: {folder / controller}/ (trace.jsonl, trace.png)")
+    seconds = time.perf_counter() - started
     page = folder / "report.html"
     subprocess.run([COMMAND, "report", folder, "--output", page], check=True)
-    console.print(f"two trainings in {time.perf_counter() - started:.0f} s", highlight=False)
+    console.print(f"two trainings in {seconds:.0f} s", highlight=False)
 
 
 def summary(folder: Path) -> Table:

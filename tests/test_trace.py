@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.trace import START_KEYS, TraceWriter, lock, read_trace
+from fusion_sched.trace import (
+    START_KEYS,
+    Trace,
+    TraceWriter,
+    hand_over_epoch,
+    hand_over_probe,
+    lock,
+    read_trace,
+)
 
 START: dict[str, Any] = dict.fromkeys(START_KEYS, "")
 
@@ -54,3 +62,39 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with lock(tmp_path), pytest.raises(ValueError, match="another process is training"):
         lock(tmp_path)
     lock(tmp_path).close()
+
+
+def decided(epoch: int, stage: str, **more: Any) -> dict[str, Any]:
+    return {"event": "decision", "epoch": epoch, "to": {"stage": stage, "active": []}, **more}
+
+
+def probed(*epochs: int) -> list[dict[str, Any]]:
+    return [{"event": "probe", "epoch": epoch} for epoch in epochs]
+
+
+BACK = {"restored": True, "controller": {"peak_epoch": 1}}
+
+
+@pytest.mark.parametrize(
+    ("events", "epoch", "diagnosed"),
+    [
+        ([*probed(-1, 0), decided(-1, "unimodal")], None, None),
+        ([decided(-1, "joint"), *probed(-1, 3)], -1, -1),
+        ([*probed(-1, 0, 1, 2), decided(2, "joint"), *probed(3)], 2, 2),
+        ([*probed(0, 2, 4), decided(5, "joint"), *probed(6)], 5, 4),
+        ([*probed(0, 1, 2), decided(2, "joint", **BACK)], 1, 1),
+        ([*probed(0, 1, 2), decided(2, "joint", **{**BACK, "restored": False})], 2, 2),
+        ([*probed(0, 1, 2), decided(2, "joint", restored=True)], 2, 2),
+        ([*probed(0, 1), decided(1, "joint"), decided(2, "unimodal"), *probed(3),
+          decided(3, "joint")], 1, 1),
+        ([decided(2, "joint"), *probed(3)], 2, None),
+    ],
+    ids=["not yet", "scratch", "plain", "seldom", "back", "kept", "nowhere", "twice", "unseen"],
+)  # fmt: skip
+def test_the_hand_over_is_the_last_diagnosis_of_its_weights(
+    events: list[dict[str, Any]], epoch: int | None, diagnosed: int | None
+) -> None:
+    trace = Trace(Path("trace.jsonl"), events, [])
+    found = hand_over_probe(trace)
+    assert hand_over_epoch(trace) == epoch
+    assert (None if found is None else found["epoch"]) == diagnosed

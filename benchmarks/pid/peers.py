@@ -28,8 +28,8 @@ def cellwise_union_nats(p: Tensor, solver: str) -> float:
     """The same, stated cell by cell as the PID-CVX of Liang et al. 2023 states it.
 
     Every marginal cell is a constraint on a sum of single variables, and the product distribution
-    has variables of its own. That all sums to one, it says too; it follows from the marginals, and
-    is left out here because ECOS then calls some gates infeasible.
+    has variables of its own. It also states that everything sums to one; that follows from
+    the marginals, and is left out here because ECOS then calls some gates infeasible.
     """
     import cvxpy
 

@@ -7,23 +7,23 @@ error bars. CPU seconds on one thread, the median of some runs, in the same proc
 
 import argparse
 import platform
-import statistics
-import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import processor
-from fusion_sched.clustering import cluster_all
-from fusion_sched.pid import InteriorPoint, Published, decompose, joint_from_labels
+from benchmarks.probe.probes import (
+    CLASSES,
+    FEATURES,
+    SAMPLES,
+    embeddings,
+    median_seconds,
+    published,
+)
+from fusion_sched.pid import InteriorPoint
 from fusion_sched.probe import KMeansProbe
-from fusion_sched.types import Embedded
-
-SAMPLES, FEATURES, CLASSES = 1280, 64, 6
 
 
 def main() -> None:
@@ -52,36 +52,6 @@ def report() -> str:
         theirs = median_seconds(lambda s=seen: published(s), 3)
         lines.append(f"| {name} | {ours:.2f} | {theirs:.2f} | {theirs / ours:.0f} |")
     return "\n".join(lines) + "\n"
-
-
-def embeddings(spread: float) -> Embedded:
-    """Class centres at unit distance with this much noise; infinite: noise alone."""
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, CLASSES, SAMPLES)
-    values = {}
-    for name in ("first", "second"):
-        noise = rng.normal(size=(SAMPLES, FEATURES))
-        centres = rng.normal(size=(CLASSES, FEATURES))
-        values[name] = torch.as_tensor(noise if np.isinf(spread) else centres[y] + spread * noise)
-    return Embedded(values, {}, torch.as_tensor(y))
-
-
-def published(seen: Embedded) -> None:
-    """Cluster and decompose once, as the published code does."""
-    with threadpool_limits(1):
-        arrays = {m: e.numpy() for m, e in seen.embeddings.items()}
-        clustered, _ = cluster_all(arrays, 20, 5, 42, {}, starts=1)
-        decompose(joint_from_labels(*clustered.own.values(), seen.y.numpy()), Published())
-
-
-def median_seconds(call: Callable[[], object], runs: int) -> float:
-    call()
-    seconds = []
-    for _ in range(runs):
-        started = time.process_time()
-        call()
-        seconds.append(time.process_time() - started)
-    return statistics.median(seconds)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ Model, definitions and what of them is reconstructed: ``docs/theory.md``.
 
 from fusion_sched.theory.profiles import PROFILES, Profile
 from fusion_sched.theory.series import Line, Point, Series, proxy_series, rate_series, winner_series
-from fusion_sched.theory.study import run
+from fusion_sched.theory.study import progress, run
 from fusion_sched.theory.tables import Table, tables
 from fusion_sched.theory.verdicts import Verdict, verdicts
 
@@ -21,6 +21,7 @@ __all__ = [
     "Series",
     "Table",
     "Verdict",
+    "progress",
     "proxy_series",
     "rate_series",
     "run",

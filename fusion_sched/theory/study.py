@@ -83,6 +83,12 @@ def run(
     return result
 
 
+def progress(result: dict[str, Any]) -> str:
+    """Return how far a result goes, in words."""
+    done = sum(len(parts) for parts in result["parts"].values())
+    return f"{done} of {result['planned']} parts done"
+
+
 def timed(study: Study, part: str, device: torch.device) -> dict[str, Any]:
     """Compute a part and say how long it took, and on what."""
     started = time.perf_counter()

@@ -2,7 +2,7 @@
 
 Everything lies in outputs/reproduce/PROFILE: one JSON of numbers per study, the runs, report.html,
 and its verdicts as verdicts.md. What has been measured is kept: interrupted, the command goes on
-where it was; delete a file to measure it anew.
+where it was; delete STUDY.json to measure a study anew, and runs/STUDY where it trains.
 """
 
 import os
@@ -69,24 +69,26 @@ def markdown(told: Sequence[Told]) -> str:
 def write(output: Path, bench: Bench, told: Sequence[Told], books: dict[str, Notebook]) -> None:
     """Write the report."""
     counts = {v: sum(t.verdict is v for t in told) for v in Verdict}
+    claims = len(told) - counts.pop(Verdict.BEYOND)
     lead = "; ".join(f"{number} {verdict}" for verdict, number in counts.items())
     minutes = sum(book.seconds for book in books.values()) / 60
+    paths = f" PATHS={os.environ['PATHS']}" if "PATHS" in os.environ else ""
     sections = [overview(told)]
     sections += [
         section(n, claim, one, bench, books[claim.name])
         for n, (claim, one) in enumerate(zip(CLAIMS, told, strict=True), start=1)
     ]
     facts = {
-        "claims reproduced": f"{counts[Verdict.REPRODUCED]} of {len(told)}",
-        "command": f"make reproduce-paper PROFILE={bench.profile}",
+        "claims reproduced": f"{counts[Verdict.REPRODUCED]} of {claims}",
+        "command": f"make reproduce-paper PROFILE={bench.profile}{paths}",
         "written": date.today().isoformat(),
         "machine": machine(),
-        "measured in": f"{minutes:.0f} minutes besides the trainings",
+        "measured in": f"{minutes:.0f} minutes, trainings not counted",
         "data that is here": ", ".join(bench.paths) or "built-in only",
         "data that is not": ", ".join(f"{n} ({p})" for n, p in bench.missing.items()) or "none",
     }
     title = f"Two-stage scheduling by FastPID: what can be checked ({bench.profile})"
-    write_page(output, title, f"{len(told)} claims of arXiv 2509.20840: {lead}.", sections,
+    write_page(output, title, f"{claims} claims of arXiv 2509.20840: {lead}.", sections,
                facts=facts)  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """What a study stands on: its profile, its folder, where data lies, and parts that are kept.
 
 A part is measured once and lies in the study's JSON file from then on, so that an interrupted
-reproduction goes on where it was; delete the file to measure anew.
+reproduction goes on where it was; delete the file to measure anew. What is read off a training is
+read each time: the run is what is kept.
 """
 
 import json
@@ -68,7 +69,7 @@ class Notebook:
             return cls(path, {})
         try:
             return cls(path, json.loads(path.read_text(encoding="utf-8"))["parts"])
-        except (json.JSONDecodeError, KeyError) as error:
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{path} is not what this command writes ({error}); delete it to measure anew"
             ) from error
@@ -81,6 +82,13 @@ class Notebook:
             value = measure()
             self.keep(key, value, time.perf_counter() - started)
         return self.parts[key]["value"]
+
+    def read(self, key: str, off: Callable[[], Any]) -> None:
+        """Note what is read off a training; the date of an unchanged value stays."""
+        started = time.perf_counter()
+        value = json.loads(json.dumps(off(), allow_nan=False))
+        if key not in self.parts or self.parts[key]["value"] != value:
+            self.keep(key, value, time.perf_counter() - started)
 
     def keep(self, key: str, value: Any, seconds: float) -> None:
         """Write a part, with when and where it was measured."""

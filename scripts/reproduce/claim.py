@@ -13,11 +13,12 @@ Values = dict[str, Any]
 
 
 class Verdict(StrEnum):
-    """What became of a claim."""
+    """What became of a claim; ``BEYOND`` where the paper claims nothing."""
 
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
     NEEDS = "needs data or GPU"
+    BEYOND = "beyond the paper"
 
 
 @dataclass(frozen=True)

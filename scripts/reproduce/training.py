@@ -13,26 +13,44 @@ from scipy import stats
 
 from fusion_sched.build import build
 from fusion_sched.config import config_dir, register
-from fusion_sched.trace import TRACE_FILE, Trace, read_trace
+from fusion_sched.trace import TRACE_FILE, read_trace
 from fusion_sched.train import train
 
 CHEAP = ("probe.shuffles=2", "probe.joint_every=1000", "solver.tol=1e-3", "tracker=none")
 """Neither null levels nor diagnoses of stage 2 steer a controller; samples deserve 1e-3 bit."""
+SAVED = Path(".hydra", "overrides.yaml")
 BLIND = ("probe.every=1000",)
 """For controllers that look at no diagnosis."""
 
 
-def train_all(jobs: Mapping[Path, Sequence[str]]) -> None:
-    """Train every run that has not ended, in as many processes as there are cores."""
+def train_all(jobs: Mapping[Path, Sequence[str]], processes: int | None = None) -> None:
+    """Train every run that has not ended, in as many processes as there are cores.
+
+    Raises:
+        ValueError: a folder holds a run with other settings.
+    """
+    for folder, chosen in jobs.items():
+        check_settings(folder, chosen)
     wanted = [(folder, list(chosen)) for folder, chosen in jobs.items() if not has_ended(folder)]
-    if len(wanted) < 2:  # in this process, which may have its own for reading clips
+    most = min(processes or os.cpu_count() or 1, len(wanted))
+    if most < 2:  # in this process, which may have its own for reading clips
         for job in wanted:
-            train_one(job)
+            print(f"  {train_one(job)}", flush=True)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with multiprocessing.get_context("spawn").Pool(min(os.cpu_count() or 1, len(wanted))) as pool:
+    with multiprocessing.get_context("spawn").Pool(most) as pool:
         for number, folder in enumerate(pool.imap_unordered(train_one, wanted), start=1):
             print(f"  [{number}/{len(wanted)}] {folder}", flush=True)
+
+
+def check_settings(folder: Path, chosen: Sequence[str]) -> None:
+    """Raise where the folder was begun with other settings: its numbers would pass for these."""
+    saved = folder / SAVED
+    if saved.is_file() and list(OmegaConf.load(saved)) != list(chosen):
+        raise ValueError(
+            f"{folder} was trained with {' '.join(OmegaConf.load(saved))}, now expected "
+            f"{' '.join(chosen)}; remove the folder to train it anew"
+        )
 
 
 def has_ended(folder: Path) -> bool:
@@ -46,10 +64,11 @@ def train_one(job: tuple[Path, list[str]]) -> Path:
     register()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         cfg = compose("train", overrides=chosen)
-    saved = folder / ".hydra"
-    saved.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(cfg, saved / "config.yaml", resolve=True)
-    OmegaConf.save(OmegaConf.create(chosen), saved / "overrides.yaml")
+    saved = folder / SAVED
+    if not saved.is_file():
+        saved.parent.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(cfg, saved.with_name("config.yaml"), resolve=True)
+        OmegaConf.save(OmegaConf.create(chosen), saved)
     train(build(cfg), folder, lambda event: None)
     return folder
 
@@ -64,15 +83,6 @@ def result_of(folder: Path) -> dict[str, Any]:
 def fused_accuracy(folder: Path) -> float:
     """Return the fused test accuracy, in percent."""
     return 100 * float(result_of(folder)["test"]["fused"]["accuracy"])
-
-
-def hand_over_probe(trace: Trace) -> dict[str, Any] | None:
-    """Return the last diagnosis before joint training, that of restored weights if they were."""
-    entry = next(d for d in trace.of("decision") if d["to"]["stage"] == "joint")
-    peak = entry["controller"].get("peak_epoch") if entry["restored"] else None
-    epoch = entry["epoch"] if peak is None else peak
-    before = [p for p in trace.of("probe") if p["epoch"] <= epoch]
-    return before[-1] if before else None
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:

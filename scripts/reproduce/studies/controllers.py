@@ -9,7 +9,8 @@ from fusion_sched.report.document import Chart, Table
 from fusion_sched.trace import read_trace
 from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
-from scripts.reproduce.claim import ABSTRACT, SUMMARIES, Claim, Told, Values, judged
+from scripts.reproduce.claim import ABSTRACT, SUMMARIES, Claim, Told, Values, Verdict, judged
+from scripts.reproduce.studies.datasets import command_for
 from scripts.reproduce.training import BLIND, CHEAP, mean_and_interval, train_all
 
 CONTROLLERS = ("joint", "fixed", "random", "mi", "pid_published", "pid_paper", "pid_point", "pid")
@@ -44,7 +45,7 @@ def run(bench: Bench, notebook: Notebook) -> None:
         for (data, controller, seed), folder in runs.items()
     })  # fmt: skip
     for (data, controller, seed), folder in runs.items():
-        notebook.part(f"{data} | {controller} | {seed}", lambda f=folder: summary_of(f))
+        notebook.read(f"{data} | {controller} | {seed}", lambda f=folder: summary_of(f))
 
 
 def summary_of(folder: Path) -> dict[str, Any]:
@@ -60,7 +61,6 @@ def summary_of(folder: Path) -> dict[str, Any]:
         "test": 100 * result["test"]["fused"]["accuracy"],
         "unimodal_epochs": result["unimodal_epochs"],
         "fused_validation": [[epoch + 1, value] for epoch, value in fused.items()],
-        "probe_share": result["probe_share"],
     }
 
 
@@ -82,16 +82,24 @@ def against(bench: Bench, values: Values, other: str) -> list[tuple[str, float, 
 
 
 def tell_mi(bench: Bench, values: Values) -> Told:
-    """Hold pid against the controller that looks at mutual information."""
+    """Hold pid against the controller that looks at mutual information, on the data here."""
     found = against(bench, values, "mi")
     parts = [f"{d} {m:+.1f} points [{low:+.1f}, {high:+.1f}]" for d, m, low, high in found]
-    holds = all(low > 0 for _, _, low, _ in found)
+    ahead = sum(low > 0 for _, _, low, _ in found)
     sentence = (
-        f"pid above mi: {'; '.join(parts)} (fused test accuracy, paired by seed, 95 %). "
-        + ("Ahead everywhere." if holds else "Not ahead of it on every dataset.")
-        + " The claim was made for CREMA-D, which is not in this table."
+        f"On the data here pid is above mi by {'; '.join(parts)} (fused test accuracy, paired by "
+        f"seed, 95 %): surely ahead on {ahead} of {len(found)}. The claim is one about CREMA-D: "
+        f"{command_for(bench, 'cremad', 'pid,mi')}"
     )
-    return Told(judged(holds), sentence, [table(bench, values, ("mi", "pid"))], places(bench))
+    header = ["dataset", "controller", "above mi, points", "95 % interval"]
+    rows = []
+    for data in datasets(bench):
+        for c in ("pid", "pid_paper", "pid_published"):
+            mean, low, high = difference(bench, values, data, c, "mi")
+            rows.append([data, c, f"{mean:+.1f}", f"{low:+.1f} … {high:+.1f}"])
+    caption = f"Fused test accuracy, paired by seed, over {len(bench.seeds(3, 10))} seeds."
+    return Told(Verdict.NEEDS, sentence, [Table(header, rows, caption, words=(1,))],
+                places(bench))  # fmt: skip
 
 
 def tell_ablation(bench: Bench, values: Values) -> Told:
@@ -99,15 +107,14 @@ def tell_ablation(bench: Bench, values: Values) -> Told:
     fixed, joint = (against(bench, values, other) for other in ("fixed", "joint"))
     parts = [f"{d} {m:+.1f} [{low:+.1f}, {high:+.1f}]" for d, m, low, high in fixed]
     plain = [f"{d} {m:+.1f} [{low:+.1f}, {high:+.1f}]" for d, m, low, high in joint]
-    holds = all(low > 0 for _, _, low, _ in [*fixed, *joint])
+    both = list(zip(fixed, joint, strict=True))
+    ahead = sum(f[2] > 0 and j[2] > 0 for f, j in both)
     sentence = (
         f"pid above two stages of fixed length: {'; '.join(parts)} points; above joint training: "
-        f"{'; '.join(plain)} points. "
-        + ("The schedule helps on every dataset." if holds else
-           "The schedule is not ahead of both on every dataset.")
-    )  # fmt: skip
+        f"{'; '.join(plain)} points: surely above both on {ahead} of {len(both)} datasets."
+    )
     blocks = [chart(bench, values), table(bench, values, CONTROLLERS)]
-    return Told(judged(holds), sentence, blocks, places(bench))
+    return Told(judged(ahead == len(both)), sentence, blocks, places(bench))
 
 
 def tell_speed(bench: Bench, values: Values) -> Told:
@@ -184,8 +191,10 @@ def chart(bench: Bench, values: Values) -> Chart:
 
 
 RAN = (
-    "Every controller on built-in handwriting with the same number of epochs, the epoch chosen on "
-    "validation, test labels read once."
+    "Every controller on built-in handwriting (and synthetic data in the full profile) with the "
+    "same number of epochs, the epoch chosen on validation, test labels read once. pid has rules "
+    "of this program, pid_paper the two sentences of the abstract word for word, pid_published "
+    "those of the published code on the diagnostics here."
 )
 MI = Claim(
     name="controllers",
@@ -194,7 +203,7 @@ MI = Claim(
     "mutual information.",
     source=SUMMARIES + "; the MI controller's rules are unknown, ours are stated in conf/",
     ran=RAN,
-    holds_if="pid is above mi on every dataset, with an interval above 0",
+    holds_if="pid is above mi on CREMA-D, with an interval above 0",
     measure=run,
     tell=tell_mi,
 )

@@ -25,12 +25,12 @@ def run(bench: Bench, notebook: Notebook) -> None:
     """Run the three studies of this profile; parts that are there are kept."""
     started, spent = time.perf_counter(), notebook.seconds
     done = notebook.values().get(RESULT)
-    if done is not None and done["finished"]:
+    if done is not None and done["summary"]:
         return
 
     def save(result: dict[str, Any]) -> None:
         notebook.keep(RESULT, result, spent + time.perf_counter() - started)
-        print(f"  ecs: {len(result['parts'])} parts", flush=True)
+        print(f"  ecs: {theory.progress(result)}", flush=True)
 
     save(theory.run(theory.PROFILES[bench.profile], pick_device("auto"), done, save))
 

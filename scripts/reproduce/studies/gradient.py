@@ -40,15 +40,15 @@ def slopes(shape: tuple[int, int, int]) -> dict[str, dict[str, float]]:
 def tell(bench: Bench, values: Values) -> Told:
     """Say how far the two are apart."""
     rows, worst = [], 0.0
-    for shape, atoms in values.items():
-        for atom, slope in atoms.items():
+    for shape in ("x".join(map(str, shape)) for shape in SHAPES):
+        for atom, slope in values[shape].items():
             apart = abs(slope["autograd"] - slope["differences"]) / abs(slope["differences"])
             worst = max(worst, apart)
             rows.append([shape, atom, f"{slope['autograd']:.6f}", f"{slope['differences']:.6f}",
                          f"{apart:.1e}"])  # fmt: skip
     sentence = (
-        f"Gradients of all four atoms agree with central differences to {worst:.0e} of their size. "
-        "This holds for the solver here (envelope theorem at the certified optimum). In the "
+        f"Gradients of the four atoms and central differences are {worst:.0e} of their size apart "
+        "at most, for the solver here (envelope theorem at the certified optimum). In the "
         "published training code the decomposition is never differentiated."
     )
     header = ["joint", "atom", "slope by autograd (bit)", "by differences (bit)", "apart by"]
@@ -63,7 +63,7 @@ CLAIM = Claim(
     source=ABSTRACT,
     ran="Slopes of the four atoms along a random direction, by autograd and by central "
     "differences, on random tables of three sizes.",
-    holds_if="autograd and central differences agree to 1e-4 of the slope",
+    holds_if="slopes of the solver here, by autograd and by central differences, agree to 1e-4",
     measure=run,
     tell=tell,
 )

@@ -6,7 +6,8 @@ from fusion_sched.comparison import compare
 from fusion_sched.comparison.cells import caption, grid_of
 from fusion_sched.report.document import Table, Text
 from scripts.reproduce.bench import Bench, Notebook
-from scripts.reproduce.claim import ABSTRACT, Claim, Told, Values, judged
+from scripts.reproduce.claim import ABSTRACT, Claim, Told, Values, Verdict
+from scripts.reproduce.studies.datasets import command_for
 from scripts.reproduce.training import (
     BLIND,
     CHEAP,
@@ -52,12 +53,12 @@ def run(bench: Bench, notebook: Notebook) -> None:
         for (data, method, seed), folder in runs.items()
     })  # fmt: skip
     for (data, method, seed), folder in runs.items():
-        notebook.part(f"{data} | {method} | {seed}", lambda f=folder: fused_accuracy(f))
+        notebook.read(f"{data} | {method} | {seed}", lambda f=folder: fused_accuracy(f))
 
 
 def tell(bench: Bench, values: Values) -> Told:
     """Say for each dataset where the schedule stands."""
-    sentences, ahead = [], []
+    sentences = []
     for data in datasets(bench):
         means = {
             m: mean_and_interval([values[f"{data} | {m} | {s}"] for s in bench.seeds(3, 5)])[0]
@@ -65,11 +66,16 @@ def tell(bench: Bench, values: Values) -> Told:
         }
         ranked = sorted(means, key=means.__getitem__, reverse=True)
         best = next(m for m in ranked if m != "pid")
-        ahead.append(ranked[0] == "pid")
         sentences.append(f"{data}: pid {means['pid']:.1f} %, place {ranked.index('pid') + 1} of "
                          f"{len(ranked)}; best other {best} {means[best]:.1f} %")  # fmt: skip
     tables = [t for data in datasets(bench) for t in table(bench, data)]
-    return Told(judged(all(ahead)), ". ".join(sentences) + ".", tables,
+    asked = command_for(bench, "cremad").replace("controller=pid,joint", "+method=" + ",".join(
+        METHODS["full"]))  # fmt: skip
+    sentence = (
+        f"On the data here: {'. '.join(sentences)}. The claim is one about the paper's benchmarks: "
+        f"{asked}"
+    )
+    return Told(Verdict.NEEDS, sentence, tables,
                 [bench.runs / "methods" / data for data in datasets(bench)])  # fmt: skip
 
 
@@ -81,7 +87,8 @@ def table(bench: Bench, data: str) -> list[Table | Text]:
         grid = grid_of(one, False)
         blocks.append(Table(list(grid.headers), [list(row) for row in grid.rows],
                             f"{one.heading}. {caption(one)}"))  # fmt: skip
-        blocks.append(Text(list(one.verdict)))
+        said = [*(f"{sentence}." for sentence in one.verdict), *one.notes]
+        blocks.append(Text(said))
     return blocks
 
 
@@ -93,7 +100,7 @@ CLAIM = Claim(
     ran="Built-in handwriting (and spoken digits where they lie in their place): the schedule, the "
     "reference rows and other methods, the same number of epochs for each, the epoch chosen on "
     "validation. A full comparison of 22 methods is make compare.",
-    holds_if="the schedule has the highest mean on every dataset",
+    holds_if="the schedule has the highest mean on the paper's benchmarks",
     measure=run,
     tell=tell,
 )

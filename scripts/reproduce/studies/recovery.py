@@ -44,7 +44,7 @@ def run(bench: Bench, notebook: Notebook) -> None:
         for (name, seed), folder in runs.items()
     })  # fmt: skip
     for (name, seed), folder in runs.items():
-        notebook.part(f"{name} | {seed}", lambda f=folder: recovered(read_trace(f)))
+        notebook.read(f"{name} | {seed}", lambda f=folder: recovered(read_trace(f)))
 
 
 def recovered(trace: Trace) -> dict[str, Any]:
@@ -56,7 +56,6 @@ def recovered(trace: Trace) -> dict[str, Any]:
         "epochs": [p["epoch"] + 1 for p in probes],
         "found": {a: [atoms_in(p)[i] for p in probes] for i, a in enumerate(ATOMS)},
         "interval": {a: [atoms_in(p["interval"])[i] for p in probes] for i, a in enumerate(ATOMS)},
-        "hand_over": trace.result["unimodal_epochs"] if trace.result else 0,
     }
 
 
@@ -68,10 +67,11 @@ def atoms_in(fields: dict[str, Any]) -> list[Any]:
 
 def tell(bench: Bench, values: Values) -> Told:
     """Compare every diagnosis with what was planted."""
+    runs = {f"{name} | {seed}": values[f"{name} | {seed}"] for name, seed in folders(bench)}
     near = {(key, a): [abs(x - v["exact"][a]) <= CLOSE for x in v["found"][a]]
-            for key, v in values.items() for a in ATOMS}  # fmt: skip
+            for key, v in runs.items() for a in ATOMS}  # fmt: skip
     kept = {pair for pair, hits in near.items() if np.mean(hits) >= MOSTLY}
-    lost = sorted(f"{atom} of '{key.split(' | ')[0]}' ({sum(near[key, atom])} of "
+    lost = sorted(f"{atom} of '{key}' ({sum(near[key, atom])} of "
                   f"{len(near[key, atom])})" for key, atom in set(near) - kept)  # fmt: skip
     named = ", ".join(lost)
     total = [hit for hits in near.values() for hit in hits]
@@ -81,7 +81,7 @@ def tell(bench: Bench, values: Values) -> Told:
         "clusters: what the input holds and the embeddings no longer keep apart, it cannot see."
     )
     header = ["planted | seed", "atom", "truth", "at the end", "95 % interval", "readings near"]
-    table = Table(header, table_rows(values, near), "Planted atoms and those found, in bits.",
+    table = Table(header, table_rows(runs, near), "Planted atoms and those found, in bits.",
                   words=(1,))  # fmt: skip
     first = [chart(name, values[f"{name} | 0"]) for name in PLANTED]
     return Told(judged(not lost), sentence, [*first, table], list(folders(bench).values()))

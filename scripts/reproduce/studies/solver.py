@@ -14,7 +14,7 @@ from fusion_sched.pid import Decomposition, InteriorPoint, Published, decompose
 from fusion_sched.report.document import Chart, Fold, Table
 from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
-from scripts.reproduce.claim import SUMMARIES, Claim, Told, Values, judged
+from scripts.reproduce.claim import SUMMARIES, Claim, Told, Values, Verdict, judged
 
 OURS, PUBLISHED = "fusion-sched, gap 1e-6", "FastPID as published"
 CELLWISE, CLARABEL = "CVXPY, cell by cell, ECOS", "CVXPY, vectorised, Clarabel"
@@ -22,8 +22,6 @@ SOLVERS = (OURS, PUBLISHED, CELLWISE, CLARABEL)
 EXACT = InteriorPoint(tol=1e-9)
 GOOD_ENOUGH = 1e-3
 """Bits of error up to which a decomposition counts as accurate."""
-LARGE = 3_000
-"""Cells above which convex programming takes minutes: only in the full profile."""
 
 
 def problems(quick: bool) -> dict[str, Tensor]:
@@ -83,6 +81,10 @@ def tell(bench: Bench, values: Values) -> Told:
     at = {(n, s): values[f"{n} | {s}"] for n in names for s in SOLVERS}
     sized = [n for n in names if not n.startswith("gate")]
     solved = [n for n in sized if "error_bits" in at[n, CELLWISE]]
+    blocks = [time_chart(at, sized),
+              Fold("solver-all", "Every measurement", [big_table(at, names)])]  # fmt: skip
+    if not solved:
+        return Told(Verdict.NOT_REPRODUCED, "The peer solved no table.", blocks)
     speedups = {s: [at[n, CELLWISE]["cpu_ms"] / at[n, s]["cpu_ms"] for n in solved]
                 for s in (PUBLISHED, OURS)}  # fmt: skip
     errors = {s: max(at[n, s]["error_bits"] for n in names) for s in (OURS, PUBLISHED)}
@@ -90,19 +92,12 @@ def tell(bench: Bench, values: Values) -> Told:
     holds = min(speedups[PUBLISHED]) >= 10 and errors[PUBLISHED] <= GOOD_ENOUGH
     sentence = (
         f"The published solver is {span(speedups[PUBLISHED])} times as fast as cell-by-cell CVXPY "
-        f"on tables (below 1: slower) and up to {errors[PUBLISHED]:.3f} bit off, because its Q "
-        f"breaks a marginal by up to {worst:.2f}. The solver here is {span(speedups[OURS])} times "
-        f"as fast as the same peer, and {errors[OURS]:.0e} bit off at most. On a CPU; no GPU was "
-        f"tried. The peer found no solution of {len(sized) - len(solved)} of {len(sized)} tables."
+        f"(below 1: slower), up to {errors[PUBLISHED]:.3f} bit off, and its Q misses a marginal by "
+        f"up to {worst:.2f}. The solver here is {span(speedups[OURS])} times as fast as the same "
+        f"peer, and {errors[OURS]:.0e} bit off at most. Speeds on the {len(solved)} of "
+        f"{len(sized)} tables that the peer solves, on a CPU; no GPU was tried."
     )
-    return Told(
-        judged(holds),
-        sentence,
-        [
-            time_chart(at, sized),
-            Fold("solver-all", "Every measurement", [big_table(at, names)]),
-        ],
-    )
+    return Told(judged(holds), sentence, blocks)
 
 
 def span(values: list[float]) -> str:
@@ -149,7 +144,7 @@ CLAIM = Claim(
     ran="Gates, dense joints and histograms, each decomposed by the solver here, by the published "
     "solver rebuilt from its code, and by two CVXPY models; CPU time on one thread.",
     holds_if="the published solver is at least 10 times as fast as cell-by-cell CVXPY on every "
-    "table, and at most 0.001 bit off",
+    "table that it solves, and at most 0.001 bit off",
     measure=run,
     tell=tell,
 )
