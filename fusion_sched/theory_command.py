@@ -35,10 +35,10 @@ def study(
     result = theory.run(theory.PROFILES[profile], pick_device(device), done, save)
     if result != done:
         save(result)
-    for table in theory.tables(result):
-        yield drawn(table)
-    for verdict, sentence in theory.verdicts(result).values():
-        yield f"{verdict}: {sentence}"
+    verdicts = theory.verdicts(result)
+    for claim, tables in theory.tables(result).items():
+        yield from map(drawn, tables)
+        yield f"{verdicts[claim].verdict}: {verdicts[claim].sentence}"
     yield f"numbers: {path}"
 
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from fusion_sched.trace import read_trace
+from fusion_sched import theory
 from scripts.reproduce import __main__ as reproduce
 from scripts.reproduce.bench import Bench, Notebook, read_paths
 from scripts.reproduce.claim import Verdict
-from scripts.reproduce.studies import CLAIMS, correlation, datasets, gradient, solver
-from scripts.reproduce.training import hand_over_probe, mean_and_interval
+from scripts.reproduce.studies import CLAIMS, correlation, datasets, ecs, gradient, solver
+from scripts.reproduce.training import mean_and_interval, train_all
+
+from .theory.tiny import TINY
 
 
 def test_a_part_is_measured_once(tmp_path: Path) -> None:
@@ -103,16 +105,57 @@ def test_rank_correlation_of_a_monotone_relation_is_one() -> None:
     assert (rho, low, high) == pytest.approx((1, 1, 1))
 
 
-def test_the_probe_at_the_hand_over_is_the_last_before_it(short_runs: Path) -> None:
-    trace = read_trace(short_runs / "pid0")
-    found = hand_over_probe(trace)
-    assert found is not None
-    joint = next(e["epoch"] for e in trace.of("epoch") if e["stage"] == "joint")
-    assert found["epoch"] < joint
-
-
 def test_one_value_has_no_interval() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         mean_and_interval([3.0])
     mean, low, high = mean_and_interval([1.0, 3.0])
     assert low < mean < high
+
+
+def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    saved = tmp_path / "run" / ".hydra" / "overrides.yaml"
+    saved.parent.mkdir(parents=True)
+    saved.write_text("- seed=1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="was trained with seed=1, now expected seed=2; remove"):
+        train_all({tmp_path / "run": ["seed=2"]})
+
+
+def test_what_is_read_off_a_training_keeps_its_date_while_it_is_the_same(tmp_path: Path) -> None:
+    book = Notebook.open(tmp_path / "study.json")
+    book.read("a", lambda: (1, 2))
+    book.parts["a"]["date"] = "2000-01-01"
+    book.read("a", lambda: (1, 2))
+    assert book.parts["a"]["date"] == "2000-01-01"
+    book.read("a", lambda: (1, 3))
+    assert book.values() == {"a": [1, 3]}
+    assert book.parts["a"]["date"] != "2000-01-01"
+
+
+def test_the_theory_is_told_and_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(theory.PROFILES, "quick", TINY)
+    bench = Bench("quick", tmp_path, {}, {})
+    book = Notebook.open(bench.file("ecs"))
+    ecs.run(bench, book)
+    kept = bench.file("ecs").read_bytes()
+    ecs.run(bench, Notebook.open(bench.file("ecs")))
+    assert bench.file("ecs").read_bytes() == kept
+    for claim in (ecs.WINNER, ecs.RATES, ecs.PROXY):
+        told = claim.tell(bench, book.values())
+        assert told.verdict in (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED)
+        assert len(told.blocks) >= 3
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_correlation_of_two_signs_is_not_reproduced(sign: int, tmp_path: Path) -> None:
+    bench = Bench("quick", tmp_path, {}, {})
+    values = {}
+    for data, side in zip(correlation.DATASETS, (1, sign), strict=True):
+        runs = [(e, s) for e in correlation.EPOCHS for s in bench.seeds(3, 20)]
+        for number, (epochs, seed) in enumerate(runs):
+            measures = dict.fromkeys(correlation.MEASURES, 0.01 * side * number)
+            values[f"{data} | {epochs} | {seed}"] = {**measures, "accuracy": float(number)}
+    told = correlation.CLAIM.tell(bench, values)
+    expected = Verdict.REPRODUCED if sign > 0 else Verdict.NOT_REPRODUCED
+    assert told.verdict is expected

@@ -18,8 +18,8 @@ class Table(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
-def tables(result: dict[str, Any]) -> list[Table]:
-    """Return the tables of a finished result.
+def tables(result: dict[str, Any]) -> dict[str, list[Table]]:
+    """Return the tables of a finished result, by the name of their claim as in ``verdicts``.
 
     Raises:
         ValueError: the result is not finished.
@@ -31,15 +31,11 @@ def tables(result: dict[str, Any]) -> list[Table]:
         summary["proxy"]["worlds"],
     )
     errors = [errors_table(name, ladder["conditions"]) for name, ladder in ladders.items()]
-    return [
-        cases_table(winner["cases"]),
-        bins_table(winner["pooled"]),
-        exponents_table(ladders),
-        *errors,
-        within_table(worlds),
-        across_table(worlds),
-        predictions_table(worlds),
-    ]
+    return {
+        "winner": [cases_table(winner["cases"]), bins_table(winner["pooled"])],
+        "rates": [exponents_table(ladders), *errors],
+        "proxy": [within_table(worlds), across_table(worlds), predictions_table(worlds)],
+    }
 
 
 def summary_of(result: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def test_half_a_result_has_no_tables(stages: list[dict[str, Any]]) -> None:
 
 
 def test_tables_are_rectangles_of_strings(result: dict[str, Any]) -> None:
-    found = tables(result)
+    assert list(tables(result)) == ["winner", "rates", "proxy"]
+    found = [table for about in tables(result).values() for table in about]
     assert len({table.title for table in found}) == len(found) == 8
     for table in found:
         assert table.rows, table.title

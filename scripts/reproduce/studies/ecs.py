@@ -38,8 +38,7 @@ def run(bench: Bench, notebook: Notebook) -> None:
 def told(values: Values, key: str, chart: Chart) -> Told:
     """Return the package's own verdict on one of the three claims, with its chart and tables."""
     verdict, sentence = theory.verdicts(values[RESULT])[key]
-    tables = [Table(t.header, t.rows, t.title)
-              for t in theory.tables(values[RESULT]) if t.about == key]  # fmt: skip
+    tables = [Table(t.header, t.rows, t.title) for t in theory.tables(values[RESULT])[key]]
     return Told(Verdict(verdict), sentence, [chart, *tables])
 
 
