@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from fusion_sched import theory
-from fusion_sched.report.document import Chart, Table
+from fusion_sched.report.document import Chart, Fold, Table
 from fusion_sched.runtime import pick_device
 from scripts.reproduce import charts
 from scripts.reproduce.bench import Bench, Notebook
@@ -38,8 +38,12 @@ def run(bench: Bench, notebook: Notebook) -> None:
 def told(values: Values, key: str, chart: Chart) -> Told:
     """Return the package's own verdict on one of the three claims, with its chart and tables."""
     verdict, sentence = theory.verdicts(values[RESULT])[key]
-    tables = [Table(t.header, t.rows, t.title) for t in theory.tables(values[RESULT])[key]]
-    return Told(Verdict(verdict), sentence, [chart, *tables])
+    first, *others = [
+        Table(t.header, t.rows, t.title, words=(1,) if key == "rates" else ())
+        for t in theory.tables(values[RESULT])[key]
+    ]
+    more = Fold(f"ecs-{key}", "More tables", others)
+    return Told(Verdict(verdict), sentence, [chart, first, more])
 
 
 def points(series: theory.Series, number: int, **style: Any) -> dict[str, Any]:
