@@ -186,16 +186,18 @@ def report(
     from fusion_sched import report as pages
 
     if watch:
-        pages.follow(
+        notes = pages.follow(
             runs, output, every_seconds=every, show=tell, title=title, reference=reference, mix=mix
         )
     else:
-        for note in pages.write_report(runs, output, title=title, reference=reference, mix=mix):
-            errors.print(f"[yellow]note:[/] {escape(note)}")
+        notes = pages.write_report(runs, output, title=title, reference=reference, mix=mix)
+    for note in notes:  # also what figures leave out
+        errors.print(f"[yellow]note:[/] {escape(note)}")
+    if not watch:
         tell(f"report: {output}")
     if figures is not None:
-        for drawn in pages.figures_of(runs, figures):
-            tell(f"figure: {drawn}")
+        drawn = pages.figures_of(runs, figures)
+        say([f"figure: {file}" for file in drawn.files])
 
 
 class TheoryProfile(StrEnum):

@@ -1,6 +1,7 @@
 """Behind ``fusion-sched train`` and ``replay``: Hydra composes, these functions run."""
 
 import os
+import shlex
 import sys
 import uuid
 from contextlib import closing
@@ -32,6 +33,7 @@ from fusion_sched.replay import recorded_stages
 from fusion_sched.replay import replay as replay_trace
 from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.run import Parts
+from fusion_sched.runtime import shown_path
 from fusion_sched.trace import TRACE_FILE, read_trace
 from fusion_sched.train import train as train_parts
 
@@ -195,15 +197,10 @@ def conclude(folder: Path, console: Console) -> None:
     for text in (
         optimism_line(result),
         f"{result['seconds']['total']:.1f} s, {result['probe_share']:.0%} of it for diagnoses",
-        f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE}; as a page: fusion-sched report RUN)",
+        f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",
+        f"report: fusion-sched report {shlex.quote(shown_path(folder))}",
     ):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def shown_path(folder: Path) -> str:
-    """Return a path relative to the working directory where that is shorter."""
-    relative = os.path.relpath(folder)
-    return relative if not relative.startswith("..") else str(folder)
 
 
 class SweepTable(Callback):

@@ -165,6 +165,13 @@ def read_trace(run_dir: Path) -> Trace:
     return trace
 
 
+def inside(record: Any, *keys: str) -> Any:
+    """Return what lies under these keys, ``None`` where one is absent."""
+    for key in keys:
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record
+
+
 def hand_over_epoch(trace: Trace) -> int | None:
     """Return the epoch whose weights joint training began from, ``None`` before it has begun.
 
@@ -173,8 +180,8 @@ def hand_over_epoch(trace: Trace) -> int | None:
     """
     for decision in trace.of("decision"):
         if decision["to"]["stage"] == "joint":
-            kept = (decision.get("controller") or {}).get("peak_epoch")
-            restored = decision.get("restored") and kept is not None
+            kept = inside(decision, "controller", "peak_epoch")
+            restored = decision.get("restored") and isinstance(kept, int)
             return int(kept if restored else decision["epoch"])
     return None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fusion_sched.comparison.measures import Measured, Row, measure
 from fusion_sched.comparison.naming import name_rows, short_value
+from fusion_sched.comparison.needs import comparable
 from fusion_sched.comparison.published import Judged, published_for
 from fusion_sched.comparison.roles import Role, plainness
 from fusion_sched.comparison.runs import failed_jobs, find_runs
@@ -15,9 +16,6 @@ from fusion_sched.comparison.statistics import difference, holm, listed
 from fusion_sched.comparison.verdict import verdict
 from fusion_sched.protocol import protocol_differences
 from fusion_sched.trace import Trace, read_trace
-
-IN_RESULT = {"validation", "test", "optimism_gap", "unimodal_epochs", "probe_share", "seconds"}
-"""What a result must hold to be compared."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,18 @@ def compare(
     runs = find_runs(paths)
     traces, notes = read_all(runs)
     notes += failed_jobs(paths, runs)
+    made = compare_traces(traces, reference=reference, mix=mix, published=published)
+    return replace(made, notes=(*notes, *made.notes))
+
+
+def compare_traces(
+    traces: list[Trace], *, reference: str | None = None, mix: bool = False, published: bool = False
+) -> Comparison:
+    """Compare runs whose traces lack nothing, as ``compare`` does.
+
+    Raises:
+        ValueError: none of the runs has ended, or a reference that is no row.
+    """
     sheets = share_out(traces, mix)
     names = [name_rows(sheet) for sheet in sheets]
     ended = [i for i, sheet in enumerate(sheets) if any(t.result is not None for t in sheet)]
@@ -87,7 +97,7 @@ def compare(
     if reference is not None:
         check_reference(reference, [names[i] for i in ended])
     tables = tuple(make_table(sheets[i], names[i], reference, published) for i in ended)
-    notes += [unended(t, "") for i, s in enumerate(sheets) if i not in ended for t in s]
+    notes = [unended(t, "") for i, s in enumerate(sheets) if i not in ended for t in s]
     return Comparison(tables, (*notes, *guard_notes(tables, mix)))
 
 
@@ -96,23 +106,13 @@ def read_all(runs: list[Path]) -> tuple[list[Trace], list[str]]:
     traces, notes = [], []
     for folder in runs:
         try:
-            traces.append(whole(read_trace(folder)))
+            traces.append(read_trace(folder))
         except ValueError as error:
             notes.append(f"left out: {error}")
-    if not traces:
-        raise ValueError("; ".join(notes))
-    return traces, notes + [problem for trace in traces for problem in trace.problems]
-
-
-def whole(trace: Trace) -> Trace:
-    """Return the trace; ``ValueError`` where its result lacks what the tables need."""
-    absent = set() if trace.result is None else IN_RESULT - trace.result.keys()
-    if absent:
-        raise ValueError(
-            f"the result in {trace.path} has no {', '.join(sorted(absent))}: an older version "
-            "wrote it; train the run again to compare it"
-        )
-    return trace
+    fit, unfit = comparable(traces)
+    if not fit:
+        raise ValueError("; ".join([*notes, *unfit]))
+    return fit, notes + unfit + [problem for trace in fit for problem in trace.problems]
 
 
 def share_out(traces: list[Trace], mix: bool) -> list[list[Trace]]:

@@ -71,8 +71,7 @@ class Canvas:
 def head(story: Story, now: datetime, canvas: Canvas) -> list[Line]:
     """Draw what trains, how far it is and how long it will take."""
     text = Text()
-    if story.start is not None:
-        text.append(canvas.name(story.start["run"], 40), "bold").append("  ")
+    text.append(canvas.name(story.start["run"], 40), "bold").append("  ")
     if story.present is not None:
         stage = story.present["stage"]
         text.append(f" {stage} ", f"bold #ffffff on {STAGE_COLOURS[stage]}")
@@ -85,8 +84,6 @@ def head(story: Story, now: datetime, canvas: Canvas) -> list[Line]:
 def _progress(story: Story, now: datetime, canvas: Canvas) -> list[Line]:
     done, times = _done(story), _times(story, now)
     plan = story.plan
-    if plan is None:
-        return canvas.wrapped("head", Text(f"{done}  {times}"))
     room = canvas.width - len(done) - 2
     beside = room - len(times) - 2
     length = beside if beside >= 20 else room
@@ -101,11 +98,9 @@ def _progress(story: Story, now: datetime, canvas: Canvas) -> list[Line]:
 
 
 def _done(story: Story) -> str:
-    """Say how many epochs are done, and of how many where that is known."""
+    """Say how many epochs are done, and of how many."""
     plan, joint_from = story.plan, story.pace.joint_from
     done = f"epoch {story.trained}" if story.trained else "before epoch 1"
-    if plan is None:
-        return done
     exact = plan.equal_budget or joint_from is not None
     return f"{done} of {'' if exact else 'at most '}{plan.total(joint_from)}"
 
@@ -114,10 +109,8 @@ def _times(story: Story, now: datetime) -> str:
     return f"{clock(story.seconds)} elapsed, {_left(story, story.plan, now)}"
 
 
-def _left(story: Story, plan: Plan | None, now: datetime) -> str:
+def _left(story: Story, plan: Plan, now: datetime) -> str:
     """Say how long the rest will take, as far as that is known."""
-    if plan is None:
-        return "time left unknown to a resumed run"
     if story.trained >= plan.total(story.pace.joint_from):
         return "all epochs done"
     left = story.pace.left(plan)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from fusion_sched.display.bars import Estimate
 from fusion_sched.display.remaining import Pace, Plan
 from fusion_sched.trace import read_trace
-from fusion_sched.types import FUSED
 
 Record = Mapping[str, Any]
 
@@ -21,10 +20,10 @@ class Quantity(NamedTuple):
 
 
 class Story:
-    """Takes in a run's events one by one, from its start or from where it was resumed."""
+    """Takes in a run's events one by one; the first, its start, says what there is to show."""
 
     def __init__(self) -> None:
-        self.start: Record | None = None
+        self._start: Record | None = None
         self.present: Record | None = None
         self.probe: Record | None = None
         self.decision: Record | None = None
@@ -40,7 +39,7 @@ class Story:
         self.seconds = event["time"]
         kind = event["event"]
         if kind == "start":
-            self.start = event
+            self._start = event
             return
         if kind == "result":
             return
@@ -59,9 +58,15 @@ class Story:
             self.decision = event
 
     @property
-    def plan(self) -> Plan | None:
-        """The run's plan, ``None`` where its start was shown in an earlier process."""
-        return None if self.start is None else Plan.of(self.start)
+    def start(self) -> Record:
+        """The run's start event."""
+        assert self._start is not None, "it is a run's first event"
+        return self._start
+
+    @property
+    def plan(self) -> Plan:
+        """The run's plan."""
+        return Plan.of(self.start)
 
     @property
     def trained(self) -> int:
@@ -70,12 +75,8 @@ class Story:
 
     @property
     def modalities(self) -> list[str]:
-        """Names of the modalities; of a resumed run, those that the events so far have told of."""
-        if self.start is not None:
-            return list(self.start["modalities"])
-        told = self.last_epoch["accuracy"]["validation"] if self.last_epoch else {}
-        told = told or (self.probe or {}).get("mi_bits", {})
-        return [name for name in told if name != FUSED]
+        """Names of the modalities."""
+        return list(self.start["modalities"])
 
     @property
     def paused(self) -> list[str]:

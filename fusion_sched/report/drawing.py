@@ -2,19 +2,30 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from fusion_sched.comparison import find_runs
-from fusion_sched.comparison.naming import name_rows
 from fusion_sched.report.figures import draw_figures
-from fusion_sched.trace import read_trace
+from fusion_sched.report.many import row_names
+from fusion_sched.report.writing import gather
 
 
-def figures_of(paths: Sequence[Path], folder: Path) -> list[Path]:
+class Drawn(NamedTuple):
+    """The files, and in words what was left out."""
+
+    files: list[Path]
+    notes: list[str]
+
+
+def figures_of(paths: Sequence[Path], folder: Path) -> Drawn:
     """Draw each run, and all together, as PDF and SVG; runs that differ by seed share a name.
+
+    A single run is named as its folder.
 
     Raises:
         FileNotFoundError: a path that does not exist or holds no run.
-        ValueError: a trace without a whole start event.
+        ValueError: no trace that could be read.
     """
-    traces = [read_trace(run) for run in find_runs(paths)]
-    return draw_figures(traces, folder, names=name_rows(traces))
+    found = gather(paths)
+    names = row_names(found.stories) if len(found.stories) > 1 else None
+    files = draw_figures([story.trace for story in found.stories], folder, names=names)
+    return Drawn(files, found.notes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fusion_sched.comparison import find_runs
 from fusion_sched.report.document import check_output
-from fusion_sched.report.writing import Choice, Gathered, gather, write
+from fusion_sched.report.writing import Choice, Gathered, gather_begun, write
 from fusion_sched.trace import TRACE_FILE
 
 State = tuple[tuple[Path, int, int], ...]
@@ -26,12 +26,14 @@ def follow(
     """Write the page again whenever a trace has changed, until all runs have ended.
 
     Traces are looked at every so many seconds, and the page reloads itself as often. New runs
-    below the paths are taken up. A run that was interrupted is waited for, until Ctrl-C; then, as
-    after the last run's end, the page is written once more, so that it no longer reloads itself.
-    ``show`` gets a sentence after each writing. Returns the notes of the last page.
+    below the paths are taken up. A run that was interrupted is waited for, and one whose trace
+    cannot be read (yet), until Ctrl-C; then, as after the last run's end, the page is written once
+    more, so that it no longer reloads itself. ``show`` gets a sentence after each look at something
+    new. Returns the notes of the last page.
 
     Raises:
-        ValueError, FileNotFoundError: as ``write_report``; seconds that are not above 0.
+        FileNotFoundError: a path that does not exist or holds no run.
+        ValueError: seconds that are not above 0, or a reference that is no row.
     """
     if every_seconds <= 0:
         raise ValueError(f"every_seconds is {every_seconds}, expected more than 0")
@@ -42,16 +44,20 @@ def follow(
         while True:
             state = state_of(paths)
             if state != written:
-                found = gather(paths)
-                reload_seconds = every_seconds if found.unended else None
-                notes = write(choice, found, output, reload_seconds)
+                found = gather_begun(paths)
+                waiting = found.unended + found.unread > 0
+                notes = found.notes
+                if found.stories:
+                    notes = write(choice, found, output, every_seconds if waiting else None)
                 show(told(found, output))
-                if not found.unended:
+                if not waiting:
                     return notes
                 written = state
             time.sleep(every_seconds)
     except KeyboardInterrupt:
-        write(choice, gather(paths), output)
+        found = gather_begun(paths)
+        if found.stories:
+            write(choice, found, output)
         raise
 
 
@@ -62,8 +68,11 @@ def state_of(paths: Sequence[Path]) -> State:
 
 
 def told(found: Gathered, output: Path) -> str:
-    """Return what the page holds now."""
-    count = len(found.stories)
+    """Return what the page holds now, and what is waited for."""
+    count, unread = len(found.stories), found.unread
+    without = f"{unread} trace{'s' * (unread != 1)} without a whole start event"
+    if count == 0:
+        return f"{output}: not written yet, {without}"
     epochs = sum(len(story.epochs) for story in found.stories)
     runs = f"{count} run{'s' * (count != 1)}, {found.unended} not ended, {epochs} epochs"
-    return f"{output}: {runs}"
+    return f"{output}: {runs}, {without}" if unread else f"{output}: {runs}"

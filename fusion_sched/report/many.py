@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fusion_sched.comparison.cells import caption, grid_of, plus_minus
 from fusion_sched.comparison.naming import name_rows
+from fusion_sched.comparison.needs import comparable, nameable
 from fusion_sched.comparison.tables import Comparison, ResultTable, share_out
 from fusion_sched.report.charts.across import curves, dots
 from fusion_sched.report.document import (
@@ -36,13 +37,25 @@ class Named:
 
 
 def name_stories(stories: Sequence[Story], mix: bool) -> list[Named]:
-    """Return each run with the name that its row has in the tables."""
+    """Return each run with the name that its row has in the tables; of none, with its method."""
     by_path = {story.trace.path: story for story in stories}
-    return [
-        Named(name, by_path[trace.path])
-        for sheet in share_out([story.trace for story in stories], mix)
+    fit, _ = comparable(story.trace for story in stories)
+    named = [
+        Named(name, by_path.pop(trace.path))
+        for sheet in share_out(fit, mix)
         for trace, name in zip(sheet, name_rows(sheet), strict=True)
     ]
+    return named + [Named(f"{s.method}, not in the tables", s) for s in by_path.values()]
+
+
+def row_names(stories: Sequence[Story]) -> list[str]:
+    """Return the name of each run's row where all share a table; of a single row, its method."""
+    traces = [story.trace for story in stories if nameable(story.trace)]
+    found = name_rows(traces)
+    if len(set(found)) == 1:
+        return [story.method for story in stories]
+    names = {trace.path: name for trace, name in zip(traces, found, strict=True)}
+    return [names.get(story.trace.path, story.method) for story in stories]
 
 
 def many_facts(named: Sequence[Named], comparison: Comparison | None) -> dict[str, str]:

@@ -8,7 +8,8 @@ import yaml
 
 from fusion_sched.report.charts.cost import memory
 from fusion_sched.report.document import Block, Code, Facts, Notes, Text
-from fusion_sched.report.story import Story, inside
+from fusion_sched.report.story import Story
+from fusion_sched.trace import inside
 
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 """In a run folder: what was given on the command line, a list of words."""

@@ -8,14 +8,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusion_sched.trace import Trace, read_trace
+from fusion_sched.trace import Trace, hand_over_epoch, hand_over_probe, inside, read_trace
 from fusion_sched.types import FUSED
 
 Event = Mapping[str, Any]
 UNTRAINED = -1
 """The epoch of what is seen and decided before the first one."""
-
-
+STAGES = ("unimodal", "joint")
 HAND_OVER = "at the hand-over"
 LACKING = "of kind {!r}, of which a field is missing"
 UNKNOWN = "of kind {!r}, which this version does not know"
@@ -39,15 +38,35 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Story:
-    """One run. ``shown`` is its folder as a reader may find it; ``problems`` are in words."""
+    """One run: its whole events, and its folder as a reader may find it."""
 
     trace: Trace
     shown: str
-    epochs: list[Event]
-    probes: list[Event]
-    decisions: list[Event]
-    result: Event | None
-    problems: list[str]
+
+    @cached_property
+    def epochs(self) -> list[dict[str, Any]]:
+        """Return the events of epochs."""
+        return self.trace.of("epoch")
+
+    @cached_property
+    def probes(self) -> list[dict[str, Any]]:
+        """Return the diagnoses."""
+        return self.trace.of("probe")
+
+    @cached_property
+    def decisions(self) -> list[dict[str, Any]]:
+        """Return the decisions of the controller."""
+        return self.trace.of("decision")
+
+    @cached_property
+    def result(self) -> dict[str, Any] | None:
+        """Return the result, ``None`` while the run has not ended."""
+        return self.trace.result
+
+    @property
+    def problems(self) -> list[str]:
+        """Return what could not be read, in words."""
+        return self.trace.problems
 
     @property
     def start(self) -> Event:
@@ -102,22 +121,13 @@ class Story:
     @cached_property
     def hand_over(self) -> Event | None:
         """Return the decision that began joint training after a unimodal stage."""
-        found = [d for d in self.decisions if d["to"]["stage"] == "joint" and "from" in d]
-        return found[-1] if found else None
-
-    @property
-    def from_scratch(self) -> bool:
-        """Say whether joint training came first."""
-        return bool(self.decisions) and self.decisions[0]["to"]["stage"] == "joint"
+        joint = [d for d in self.decisions if d["to"]["stage"] == "joint"]
+        return joint[0] if joint and "from" in joint[0] else None
 
     @property
     def handed_over_epoch(self) -> int | None:
         """Return after which epoch's weights joint training began."""
-        if self.hand_over is None:
-            return UNTRAINED if self.from_scratch else None
-        kept = inside(self.hand_over, "controller", "peak_epoch")
-        restored = self.hand_over.get("restored") and isinstance(kept, int)
-        return int(kept if restored else self.hand_over["epoch"])
+        return hand_over_epoch(self.trace)
 
     @cached_property
     def moments(self) -> list[Moment]:
@@ -126,10 +136,9 @@ class Story:
             return []
         first, last = self.probes[0], self.probes[-1]
         named = [("untrained", first)] if first["epoch"] == UNTRAINED else []
-        epoch = self.handed_over_epoch
-        before = [] if epoch is None else [p for p in self.probes if p["epoch"] <= epoch]
-        if before:
-            named.append((HAND_OVER, before[-1]))
+        handed = hand_over_probe(self.trace)
+        if handed is not None:
+            named.append((HAND_OVER, handed))
         named.append(("last", last))
         names: dict[int, list[str]] = {}
         for name, probe in named:
@@ -161,39 +170,48 @@ def tell(folder: Path, shown: str) -> Story:
         FileNotFoundError: the folder holds no trace.
         ValueError: no line of it is a start event.
     """
-    trace = read_trace(folder)
-    kept: dict[str, list[Event]] = {kind: [] for kind in WHOLE}
+    return Story(whole(read_trace(folder)), shown)
+
+
+def whole(trace: Trace) -> Trace:
+    """Return the trace without the events that lack what their kind needs; its problems say so."""
+    kept: list[dict[str, Any]] = []
     broken: Counter[str] = Counter()
     for event in trace.events:
         kind = str(event["event"])
-        if kind in WHOLE and WHOLE[kind](event):
-            kept[kind].append(event)
-        elif kind != "start":
+        if kind == "start" or (kind in WHOLE and WHOLE[kind](event)):
+            kept.append(event)
+        else:
             why = LACKING if kind in WHOLE else UNKNOWN
             broken[why.format(kind)] += 1
-    problems = trace.problems + [
+    problems = [
         f"{trace.path}: {count} event{'s' * (count > 1)} left out, {kind}"
         for kind, count in broken.items()
     ]
-    results = kept["result"]
-    return Story(
-        trace, shown, kept["epoch"], kept["probe"], kept["decision"],
-        results[-1] if results else None, problems,
-    )  # fmt: skip
-
-
-def inside(record: Any, *keys: str) -> Any:
-    """Return what lies under these keys, ``None`` where one is absent."""
-    for key in keys:
-        record = record.get(key) if isinstance(record, Mapping) else None
-    return record
+    return Trace(trace.path, kept, trace.problems + problems)
 
 
 def number(record: Any, *keys: str) -> float | None:
     """Return the finite number under these keys, ``None`` where there is none."""
     found = inside(record, *keys)
-    fits = isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found)
-    return found if fits else None
+    return found if is_number(found) else None
+
+
+def numbers(record: Any, *keys: str) -> dict[str, float]:
+    """Return the numbers by name under these keys; what is none is left out."""
+    found = inside(record, *keys)
+    names = found if isinstance(found, Mapping) else ()
+    return {name: value for name in names if (value := number(found, name)) is not None}
+
+
+def shared_name(name: str, modalities: int) -> str:
+    """Return what redundancy or synergy is called: of more than two modalities it is a mean."""
+    return f"{name} (mean)" if modalities > 2 else name
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def estimate(probe: Event, *keys: str) -> Estimate | None:
@@ -203,6 +221,8 @@ def estimate(probe: Event, *keys: str) -> Estimate | None:
         return None
     ends = inside(probe, "interval", *keys)
     low, high = ends if isinstance(ends, list) and len(ends) == 2 else (None, None)
+    if not (is_number(low) and is_number(high)):
+        low = high = None
     return Estimate(value, low, high, number(probe, "null", *keys))
 
 
@@ -215,11 +235,7 @@ def _whole_epoch(event: Event) -> bool:
 
 
 def _in_stage(event: Event) -> bool:
-    return (
-        isinstance(event.get("epoch"), int)
-        and event.get("stage") in ("unimodal", "joint")
-        and isinstance(event.get("active"), list)
-    )
+    return isinstance(event.get("epoch"), int) and _is_stage(event)
 
 
 def _whole_probe(event: Event) -> bool:
@@ -227,13 +243,16 @@ def _whole_probe(event: Event) -> bool:
 
 
 def _whole_decision(event: Event) -> bool:
-    target = event.get("to")
     return (
         isinstance(event.get("epoch"), int)
-        and isinstance(target, dict)
-        and {"stage", "active"} <= target.keys()
+        and _is_stage(event.get("to"))
+        and ("from" not in event or _is_stage(event["from"]))
         and isinstance(event.get("reason"), str)
     )
+
+
+def _is_stage(value: Any) -> bool:
+    return inside(value, "stage") in STAGES and isinstance(inside(value, "active"), list)
 
 
 def _whole_result(event: Event) -> bool:

@@ -1,10 +1,19 @@
 """Sentences about a run, made from its numbers: for readers in a hurry, and for screen readers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
-from typing import Any
 
-from fusion_sched.report.story import Event, Moment, Story, estimate, inside, number, told_epoch
+from fusion_sched.report.story import (
+    Event,
+    Moment,
+    Story,
+    estimate,
+    number,
+    numbers,
+    shared_name,
+    told_epoch,
+)
+from fusion_sched.trace import inside
 from fusion_sched.types import FUSED
 
 Z_95 = 1.959964
@@ -157,17 +166,22 @@ def decomposition_summary(moments: Sequence[Moment]) -> str:
 
 def atoms_words(probe: Event) -> str:
     """Return the parts of one probe, in bits."""
+    modalities = len(probe["mi_bits"])
     parts = [
-        f"{name} {bits(found.value, 2)}"
+        f"{shared_name(name, modalities)} {bits(found.value, 2)}"
         for name, key in (("redundancy", "redundancy_bits"), ("synergy", "synergy_bits"))
         if (found := estimate(probe, key)) is not None
     ]
     parts += [
-        f"unique to {m} {bits(value, 2)}" for m, value in probe.get("unique_bits", {}).items()
+        f"unique to {m} {bits(value, 2)}" for m, value in numbers(probe, "unique_bits").items()
     ]
+    if not parts:
+        return "nothing decomposed"
     total = number(probe, "joint_mi_bits")
     together = "" if total is None else f", of {bits(total, 2)} bit in all"
-    return f"{listed(parts)} bit{together}" if parts else "nothing decomposed"
+    if total is not None and modalities > 2:  # each against the rest: these parts have no sum
+        together = f"; all together tell {bits(total, 2)} bit"
+    return f"{listed(parts)} bit{together}"
 
 
 def quadrant_words(name: str) -> str:
@@ -180,19 +194,20 @@ def quadrant_words(name: str) -> str:
 def quadrants_summary(story: Story) -> str:
     """Return how often heads agree, in the last probe and on test."""
     told = []
-    tested = story.result.get("quadrants") if story.result is not None else None
-    if story.probes and story.probes[-1].get("quadrants"):
-        last = story.probes[-1]
+    tested = numbers(story.result, "quadrants")
+    last = story.probes[-1] if story.probes else None
+    seen = numbers(last, "quadrants")
+    if last is not None and seen:
         source = inside(story.config, "probe", "source")
         where = f", samples of source {source}" if isinstance(source, str) else ""
         when = f"{told_epoch(last['epoch'])}{where}"
-        told.append(f"Last probe ({when}): {shares(last['quadrants'])}.")
+        told.append(f"Last probe ({when}): {shares(seen)}.")
     if tested:
         told.append(f"On test: {shares(tested)}.")
     return " ".join(told)
 
 
-def shares(quadrants: dict[str, Any]) -> str:
+def shares(quadrants: Mapping[str, float]) -> str:
     """Return shares by whose heads are right."""
     return listed([f"{quadrant_words(name)} {percent(v)}" for name, v in quadrants.items()])
 

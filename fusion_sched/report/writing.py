@@ -1,19 +1,19 @@
 """Paths → runs → one page."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusion_sched.comparison import Comparison, compare, find_runs
+from fusion_sched.comparison import Comparison, find_runs
+from fusion_sched.comparison.needs import comparable
+from fusion_sched.comparison.runs import failed_jobs
+from fusion_sched.comparison.tables import compare_traces
 from fusion_sched.report.document import check_output, write_page
 from fusion_sched.report.many import many_facts, many_lead, many_sections, name_stories
 from fusion_sched.report.run_page import run_facts, run_sections
-from fusion_sched.report.story import Story, number, tell
+from fusion_sched.report.story import Story, tell
 from fusion_sched.report.words import headline
-
-IN_RESULT = (("optimism_gap",), ("unimodal_epochs",), ("probe_share",), ("seconds", "total"))
-IN_START = ("device", "protocol")
+from fusion_sched.runtime import shown_path
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Runs that could be read, and in words what could not."""
+    """Runs that could be read, and in words what could not; ``unread``: how many runs."""
 
     stories: list[Story]
     notes: list[str]
+    unread: int = 0
 
     @property
     def unended(self) -> int:
@@ -63,22 +64,28 @@ def write_report(
 
 
 def gather(paths: Sequence[Path]) -> Gathered:
-    """Read every run at or below the paths."""
+    """Read every run at or below the paths.
+
+    Raises:
+        FileNotFoundError: a path that does not exist or holds no run.
+        ValueError: no trace that could be read.
+    """
+    found = gather_begun(paths)
+    if not found.stories:
+        raise ValueError("; ".join(found.notes))
+    return found
+
+
+def gather_begun(paths: Sequence[Path]) -> Gathered:
+    """Read the runs as ``gather`` does, also where none has written its start event yet."""
     stories, notes = [], []
     for folder in find_runs(paths):
         try:
             stories.append(tell(folder, shown_path(folder)))
         except (ValueError, OSError) as error:
             notes.append(f"left out: {error}")
-    if not stories:
-        raise ValueError("; ".join(notes))
-    return Gathered(stories, notes + [p for story in stories for p in story.problems])
-
-
-def shown_path(folder: Path) -> str:
-    """Return a path relative to the working directory where that is shorter."""
-    relative = os.path.relpath(folder)
-    return str(folder) if relative.startswith("..") else relative
+    problems = [problem for story in stories for problem in story.problems]
+    return Gathered(stories, notes + problems, unread=len(notes))
 
 
 def write(
@@ -103,7 +110,7 @@ def write_many(
     named = name_stories(found.stories, choice.mix)
     comparison, unfit = compared(choice, found)
     sections, told = many_sections(named, comparison)
-    beside = [] if comparison is None else [n for n in comparison.notes if n not in found.notes]
+    beside = () if comparison is None else comparison.notes
     notes = [*found.notes, *unfit, *beside, *told]
     datasets = ", ".join(dict.fromkeys(one.story.dataset for one in named))
     write_page(
@@ -116,27 +123,9 @@ def write_many(
 
 def compared(choice: Choice, found: Gathered) -> tuple[Comparison | None, list[str]]:
     """Return the tables, ``None`` where no run can be in one, and what is not in them."""
-    lacks = {story.shown: missing_fields(story) for story in found.stories}
-    unfit = [
-        f"{shown} is not in the tables: its trace has no {', '.join(fields)}, which they need"
-        for shown, fields in lacks.items()
-        if fields
-    ]
-    fit = [story for story in found.stories if not lacks[story.shown]]
-    if all(story.result is None for story in fit):
+    fit, unfit = comparable(story.trace for story in found.stories)
+    if all(trace.result is None for trace in fit):
         return None, unfit
-    paths = choice.paths
-    if len(fit) < len(find_runs(choice.paths)):
-        paths = [story.trace.path.parent for story in fit]
-    return compare(paths, reference=choice.reference, mix=choice.mix), unfit
-
-
-def missing_fields(story: Story) -> list[str]:
-    """Return what the tables need and a run that has ended lacks: older versions wrote less."""
-    if story.trace.result is None:
-        return []
-    if story.result is None or story.result is not story.trace.result:
-        return ["whole last result"]
-    wanted = [*IN_RESULT, *(("test", name, "macro_f1") for name in story.result["test"])]
-    absent = [".".join(keys) for keys in wanted if number(story.result, *keys) is None]
-    return absent + [key for key in IN_START if key not in story.start]
+    made = compare_traces(fit, reference=choice.reference, mix=choice.mix)
+    failed = failed_jobs(choice.paths, [story.trace.path.parent for story in found.stories])
+    return made, [*unfit, *failed]

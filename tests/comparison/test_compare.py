@@ -142,16 +142,36 @@ def test_a_path_without_runs_is_named(make_run: Maker, path: str) -> None:
         compare([make_run.folder, make_run.folder.parent / path])
 
 
-def test_a_result_of_an_older_version_is_left_out_and_named(make_run: Maker) -> None:
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("start", ("config", "seed")),
+        ("start", ("config", "dataset", "_target_")),
+        ("start", ("device",)),
+        ("result", ("probe_share",)),
+        ("result", ("seconds", "total")),
+        ("result", ("test", "gray", "macro_f1")),
+        ("result", ("validation",)),
+    ],
+    ids=str,
+)
+def test_a_trace_of_an_older_version_is_left_out_and_named(
+    make_run: Maker, kind: str, keys: tuple[str, ...]
+) -> None:
     old, new = make_run(0, 0.5), make_run(1, 0.6)
-    lines = (old / "trace.jsonl").read_text(encoding="utf-8").splitlines()
-    result = json.loads(lines[-1])
-    del result["probe_share"]
-    text = "\n".join([*lines[:-1], json.dumps(result)])
-    (old / "trace.jsonl").write_text(text, encoding="utf-8")
+    events = read_events(old)
+    record = events[0] if kind == "start" else events[-1]
+    for key in keys[:-1]:
+        record = record[key]
+    del record[keys[-1]]
+    lines = "\n".join(map(json.dumps, events))
+    (old / "trace.jsonl").write_text(lines, encoding="utf-8")
     found = compare([old, new])
-    assert len(found.tables[0].rows[0].row.runs) == 1
-    assert any("has no probe_share: an older version wrote it" in note for note in found.notes)
+    assert [len(m.row.runs) for m in found.tables[0].rows] == [1]
+    told = f"{old} is not in the tables: its trace has no {'.'.join(keys)}"
+    assert sum(note.startswith(told) for note in found.notes) == 1
+    with pytest.raises(ValueError, match="is not in the tables"):
+        compare([old])
 
 
 def test_jobs_of_a_sweep_that_left_nothing_are_named(make_run: Maker) -> None:

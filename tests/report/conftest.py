@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,9 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
-    """Open a window; at the end nothing may have gone wrong or asked for anything but the file."""
+@contextmanager
+def windows(browser: Any) -> Iterator[Callable[..., Opened]]:
+    """Open windows; at the end nothing may have gone wrong or asked for anything but the file."""
     opened: list[tuple[Any, Opened]] = []
 
     def make(width: int = 1440, height: int = 900, **settings: Any) -> Opened:
@@ -78,3 +79,9 @@ def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
         assert made.complaints == []
         assert all(url.startswith(("file:", "data:", "blob:")) for url in made.requests)
         assert len({url for url in made.requests if url.startswith("file:")}) <= 1
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
+    with windows(browser) as make:
+        yield make

@@ -1,7 +1,9 @@
 """Several runs: the tables of `compare`, and every run that there is."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +98,42 @@ def test_what_cannot_be_read_or_compared_is_named(short_runs: Path, tmp_path: Pa
     assert any("old is not in the tables: its trace has no probe_share" in note for note in notes)
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert all(note.split("'")[0][:60] in html for note in notes)
+
+
+def without_scores(event: dict[str, Any]) -> None:
+    event.get("test", {}).get("gray", {})["macro_f1"] = None
+
+
+def without_seed(event: dict[str, Any]) -> None:
+    event.get("config", {}).pop("seed", None)
+
+
+def with_a_broken_end(event: dict[str, Any]) -> None:
+    event.pop("selected_epoch", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (without_scores, "old is not in the tables: its trace has no test.gray.macro_f1"),
+        (without_seed, "old is not in the tables: its trace has no config.seed"),
+        (with_a_broken_end, "1 event left out, of kind 'result'"),
+    ],
+)
+def test_a_run_that_fits_no_table_is_shown_beside_them(
+    short_runs: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None], told: str
+) -> None:
+    old = write_run(tmp_path / "old", changed(events_of(short_runs / "pid0"), change))
+    paths = [old, short_runs / "joint0", short_runs / "pid1"]
+    notes = write_report(paths, tmp_path / "page.html")
+    assert [told in note for note in notes].count(True) == 1
+    sections, _ = sections_of(*paths)
+    folds = [b for b in sections[-1].blocks if isinstance(b, Fold)]
+    assert sum(fold.title.startswith("old: PID") for fold in folds) == 1
+    assert len(folds) == 3
+    alone, unfit = compared(Choice([old]), gather([old]))
+    assert alone is None
+    assert len(unfit) == (change is not with_a_broken_end)
 
 
 def test_nothing_readable_and_unknown_rows_are_errors(short_runs: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The page in a browser: drawn without a mistake or a request, at every width, on paper too."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from fusion_sched.report.run_page import run_sections
 from fusion_sched.report.story import tell
 from fusion_sched.report.writing import Choice, gather, write, write_report
 
-from .conftest import Opened
+from .conftest import Opened, windows
 from .traces import Events, changed, charts_of, events_of, write_run
 
 pytestmark = pytest.mark.browser
@@ -39,22 +39,34 @@ def two_runs(short_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return output
 
 
-@pytest.mark.parametrize("width", [320, 1440])
-def test_every_chart_of_a_run_is_drawn(
-    open_page: Opener, one_run: Path, short_runs: Path, width: int
-) -> None:
-    opened = open_page(width)
-    page = opened.visit(one_run)
+@pytest.fixture(scope="module")
+def opened_run(browser: Any, one_run: Path) -> Iterator[Opened]:
+    """Return the page of one run, drawn, for tests that leave it as they found it."""
+    with windows(browser) as make:
+        opened = make()
+        opened.visit(one_run, clock=True)
+        opened.wait_drawn()
+        yield opened
+
+
+def test_every_chart_of_a_run_is_drawn(opened_run: Opened, short_runs: Path) -> None:
+    page = opened_run.page
     charts = charts_of(run_sections(tell(short_runs / "pid0", "")))
-    assert opened.wait_drawn() == len(charts)
     assert page.evaluate("[fusionReport.drawn, fusionReport.total]") == [len(charts)] * 2
-    page.evaluate(OPEN_ALL)
-    page.locator(".numbers table").nth(page.locator(".numbers").count() - 1).wait_for()
-    assert opened.overflow() <= 0
     wanted = [len(shown_first(chart)) for chart in charts.values()]
     assert page.evaluate(TRACES) == wanted
     described = page.locator(".plot").evaluate_all("all => all.map((p) => p.ariaLabel)")
     assert described == [f"{chart.name}. {chart.summary}" for chart in charts.values()]
+    assert opened_run.overflow() <= 0
+
+
+def test_nothing_is_wider_than_a_phone(open_page: Opener, one_run: Path) -> None:
+    opened = open_page(320)
+    page = opened.visit(one_run)
+    opened.wait_drawn()
+    page.evaluate(OPEN_ALL)
+    page.locator(".numbers table").nth(page.locator(".numbers").count() - 1).wait_for()
+    assert opened.overflow() <= 0
 
 
 def shown_first(chart: Chart) -> list[Any]:
@@ -78,8 +90,8 @@ def test_runs_are_drawn_when_they_are_opened(open_page: Opener, two_runs: Path) 
     assert set(shown) == {"synergy [bit]"}
 
 
-def test_what_a_legend_entry_hides_comes_back(open_page: Opener, one_run: Path) -> None:
-    page = open_page().visit(one_run)
+def test_what_a_legend_entry_hides_comes_back(opened_run: Opened) -> None:
+    page = opened_run.page
     hidden = "p => p.data.filter((t) => t.visible === false).map((t) => t.name)"
     plot = page.locator(".plot").first
     entry = page.locator(".legend button", has_text=re.compile("^fused$")).first
@@ -183,15 +195,36 @@ def new_name(text: str) -> str:
 def test_names_that_are_code_elsewhere_are_shown_as_they_are(
     open_page: Opener, short_runs: Path, tmp_path: Path
 ) -> None:
-    run = write_run(tmp_path / "<b>run</b>", renamed(events_of(short_runs / "pid0")))
-    write_report([run], tmp_path / "page.html", title="</title><script>alert(2)</script>")
+    for name in ("pid0", "joint0"):
+        write_run(tmp_path / "<b>runs</b>" / name, renamed(events_of(short_runs / name)))
+    title = "</title><script>alert(2)</script>"
+    write_report([tmp_path / "<b>runs</b>"], tmp_path / "page.html", title=title)
     opened = open_page()
     page = opened.visit(tmp_path / "page.html")
     opened.wait_drawn()
-    assert page.title() == "</title><script>alert(2)</script>"
-    legend = page.locator(".legend").first.locator("button").all_text_contents()
+    assert page.title() == title
+    check_choices(page)
+    page.get_by_text("pid0: PID, seed 0").click()
+    opened.wait_drawn(14)
+    timeline = page.locator(".fold[open] figure.chart").first
+    legend = timeline.locator(".legend button").all_text_contents()
     assert legend[:2] == list(HOSTILE.values())
-    plot = page.locator("figure.chart", has_text="Confusion on test").locator(".plot")
+    check_confusion(page.locator(".fold[open] figure.chart", has_text="Confusion on test"))
+
+
+def check_choices(page: Any) -> None:
+    """Choose a quantity with a name that is code elsewhere: it is that of the axis too."""
+    curves = page.locator("figure.chart", has_text="Curves of all runs")
+    chosen = f"validation accuracy, {HOSTILE['gray']} [%]"
+    assert chosen in curves.locator("option").all_text_contents()
+    curves.locator("select").select_option(label=chosen)
+    assert curves.locator(".ytitle").text_content() == chosen
+
+
+def check_confusion(chart: Any) -> None:
+    heads = chart.locator("option").all_text_contents()
+    assert heads == ["fused head", *(f"{name} head" for name in HOSTILE.values())]
+    plot = chart.locator(".plot")
     ticks = plot.locator(".ytick text").all_text_contents()
     assert ticks == [name if len(name) <= 14 else f"{name[:9]}…{name[-4:]}" for name in CLASSES]
     reached = plot.evaluate("p => p.data[0].hovertext.flat().filter(Boolean)[0]")
@@ -230,8 +263,8 @@ def test_a_page_of_a_run_under_way_reloads_itself(
     assert page.evaluate("performance.timeOrigin") == origin
 
 
-def test_a_page_that_is_written_once_never_reloads(open_page: Opener, one_run: Path) -> None:
-    page = open_page().visit(one_run, clock=True)
+def test_a_page_that_is_written_once_never_reloads(opened_run: Opened) -> None:
+    page = opened_run.page
     origin = page.evaluate("performance.timeOrigin")
     page.clock.fast_forward(3_600_000)
     assert page.evaluate("performance.timeOrigin") == origin

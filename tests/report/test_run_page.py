@@ -1,7 +1,9 @@
 """One run: every chart shows the trace's own numbers; what a trace lacks is said."""
 
+import json
 import shlex
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,103 @@ def test_a_page_is_made_of_whatever_there_is(
     assert len(charts_of(sections)) == charts
     assert write_report([tmp_path / "run"], tmp_path / "page.html") == []
     assert "NaN" not in (tmp_path / "page.html").read_text("utf-8").split('id="plotly"')[0]
+
+
+def with_robustness(events: Events, **change: Any) -> Events:
+    def swap(event: dict[str, Any]) -> None:
+        if "robustness" in event:
+            event["robustness"] |= change
+
+    return changed(events, swap)
+
+
+NOISE = {"gray": {"kind": "gaussian", "accuracy": {}}, "nobody": {"kind": "tokens"},
+         "colored": {"kind": "gaussian", "accuracy": {"1": 0.5, "2": None}}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("odd", "gone"),
+    [
+        ({"noise": NOISE}, ""),
+        ({"noise": {"gray": NOISE["gray"]}}, "Noise in one modality"),
+        ({"noise": None}, "Noise in one modality"),
+        ({"missing_mean": {"gray": None, "colored": 0.5}}, ""),
+        ({"missing_mean": None, "missing_zeros": {"gray": "?"}}, "A modality is missing"),
+        ({"calibration": {"ece": {"gray": None, "fused": 0.1}, "brier": None}}, ""),
+        ({"calibration": {"ece": None}}, "Calibration on test"),
+        ({"contribution": {"shapley": {"gray": None, "colored": 0.1}, "coalitions": None}}, ""),
+        ({"contribution": None}, "Contribution of each modality"),
+    ],
+    ids=str,
+)
+def test_odd_numbers_of_robustness_are_left_out(
+    short_runs: Path, tmp_path: Path, odd: dict[str, Any], gone: str
+) -> None:
+    whole = charts_of(run_sections(story_of(short_runs / "pid0")))
+    events = with_robustness(events_of(short_runs / "pid0"), **odd)
+    found = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+    assert set(whole) - set(found) == ({gone} if gone else set())
+
+
+@pytest.mark.parametrize("key", ["quadrants", "class_unique_bits", "unique_bits", "confusion"])
+@pytest.mark.parametrize("odd", [None, {}, "?"], ids=str)
+def test_what_is_no_number_is_left_out(
+    short_runs: Path, tmp_path: Path, key: str, odd: object
+) -> None:
+    for spoil in (lambda old: dict.fromkeys(old, odd), lambda old: odd):
+
+        def swap(event: dict[str, Any], spoil: Callable[[Any], Any] = spoil) -> None:
+            if key in event:
+                event[key] = spoil(event[key])
+
+        events = changed(events_of(short_runs / "pid0"), swap)
+        charts = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+        assert TIMELINE in charts
+        shown = json.dumps([chart.figure for chart in charts.values()])
+        assert '"?"' not in shown
+
+
+def test_a_curve_of_noise_has_the_levels_with_a_number(short_runs: Path, tmp_path: Path) -> None:
+    events = with_robustness(events_of(short_runs / "pid0"), noise=NOISE)
+    chart = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+    (trace,) = chart["Noise in one modality"].figure["data"]
+    assert (trace["name"], trace["x"], trace["y"][1:]) == ("colored", [0, 1], [50])
+
+
+def test_every_pair_of_four_modalities_has_its_log_ratio(short_runs: Path, tmp_path: Path) -> None:
+    names = ["a", "b", "c", "d"]
+    pairs = [f"{a}/{b}" for a, b in combinations(names, 2)]
+
+    def grow(event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            event["modalities"] = {name: [1] for name in names}
+        if event["event"] == "probe":
+            event["log_ratio"] = {pair: place / 10 for place, pair in enumerate(pairs)}
+
+    events = changed(events_of(short_runs / "pid0"), grow)
+    chart = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))[TIMELINE]
+    drawn = [t for t in chart.figure["data"] if t["name"].startswith("ln(U ")]
+    assert [t["name"] for t in drawn] == [f"ln(U {p[0]} / U {p[2]})" for p in pairs]
+    assert len({(t["line"]["color"], t["line"]["dash"]) for t in drawn}) == 6
+
+
+def test_of_three_modalities_redundancy_and_synergy_are_means(
+    short_runs: Path, tmp_path: Path
+) -> None:
+    def grow(event: dict[str, Any]) -> None:
+        for key in ("modalities", "mi_bits", "unique_bits"):
+            if key in event:
+                event[key]["third"] = event[key]["gray"]
+
+    events = changed(events_of(short_runs / "pid0"), grow)
+    charts = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+    parts = charts["Decomposition at the moments that matter"]
+    assert parts.numbers is not None
+    rows = [row[0] for row in parts.numbers.rows]
+    assert {"redundancy R (mean)", "synergy S (mean)"} < set(rows)
+    assert "; all together tell " in parts.summary
+    legend = {t["name"] for t in charts[TIMELINE].figure["data"]}
+    assert {"redundancy (mean)", "synergy (mean)"} < legend
 
 
 def test_more_classes_than_a_screen_holds_are_in_the_numbers(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fusion_sched.report.run_page import run_sections
 from fusion_sched.report.story import UNTRAINED, estimate
 
 from .traces import events_of, story_of, write_run
@@ -41,7 +42,19 @@ def test_unknown_and_incomplete_events_are_left_out_and_named(
     assert "is not an event and was left out" in told
 
 
-def test_the_hand_over_is_the_last_probe_before_it(start: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("odd", [{"stage": "joint"}, {"active": []}, None, "joint"])
+def test_a_decision_from_nowhere_is_left_out_and_named(
+    start: dict[str, Any], tmp_path: Path, odd: Any
+) -> None:
+    change = decision(2, "joint", "unimodal")
+    events = [start, decision(-1, "unimodal"), change, {**change, "from": odd}]
+    story = story_of(write_run(tmp_path / "run", events))
+    assert len(story.decisions) == 2
+    assert "1 event left out, of kind 'decision', of which a field is missing" in story.problems[0]
+    run_sections(story)
+
+
+def test_moments_are_untrained_hand_over_and_last(start: dict[str, Any], tmp_path: Path) -> None:
     change = decision(2, "joint", "unimodal")
     events = [start, decision(-1, "unimodal"), probe(-1), probe(1), change, probe(4)]
     story = story_of(write_run(tmp_path / "run", events))
@@ -51,12 +64,15 @@ def test_the_hand_over_is_the_last_probe_before_it(start: dict[str, Any], tmp_pa
     assert story.main_moment.probe["epoch"] == 1
 
 
-def test_or_that_of_the_restored_weights(start: dict[str, Any], tmp_path: Path) -> None:
-    change = decision(5, "joint", "unimodal", restored=True, controller={"peak_epoch": 2})
-    events = [start, decision(-1, "unimodal"), *map(probe, (-1, 2, 3)), change, probe(6)]
+def test_joint_training_counts_from_where_it_first_began(
+    start: dict[str, Any], tmp_path: Path
+) -> None:
+    changes = [decision(1, "joint", "unimodal"), probe(2), decision(2, "unimodal", "joint"),
+               probe(3), decision(3, "joint", "unimodal")]  # fmt: skip
+    events = [start, decision(-1, "unimodal"), probe(-1), probe(1), *changes, probe(4)]
     story = story_of(write_run(tmp_path / "run", events))
-    assert story.handed_over_epoch == 2
-    assert story.main_moment.probe["epoch"] == 2
+    assert story.main_moment.probe["epoch"] == 1
+    assert story.hand_over == changes[0]
 
 
 def test_joint_training_from_scratch_takes_over_from_the_untrained_network(
@@ -76,4 +92,6 @@ def test_numbers_that_are_none_are_not_made_up(short_runs: Path) -> None:
     assert estimate(probed, "unique_bits", "nobody") is None
     bare = {"unique_bits": {"gray": 0.5}}
     assert estimate(bare, "unique_bits", "gray") == (0.5, None, None, None)
+    open_ended = {**bare, "interval": {"unique_bits": {"gray": [None, 0.7]}}}
+    assert estimate(open_ended, "unique_bits", "gray") == (0.5, None, None, None)
     assert estimate({"unique_bits": {"gray": float("nan")}}, "unique_bits", "gray") is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
-from fusion_sched.report.words import ago, headline, stage_words, state_words, wilson
+from fusion_sched.report.words import ago, atoms_words, headline, stage_words, state_words, wilson
 
 from .traces import events_of, story_of, write_run
 
@@ -40,3 +40,16 @@ def test_a_run_under_way_has_no_result(short_runs: Path, tmp_path: Path) -> None
     assert headline(begun).startswith("No result yet.")
     done = begun.epochs[-1]["epoch"] + 1
     assert state_words(begun, 0).startswith(f"not ended: epoch {done} of at most 5; last event")
+
+
+def test_two_modalities_are_told_as_a_sum_and_three_are_not() -> None:
+    parts = {"redundancy_bits": 1.87, "synergy_bits": 0.06, "unique_bits": {"a": 0.4, "b": 0.2}}
+    two = {**parts, "joint_mi_bits": 2.53, "mi_bits": {"a": 1.0, "b": 1.0}}
+    assert atoms_words(two) == (
+        "redundancy 1.87, synergy 0.06, unique to a 0.40 and unique to b 0.20 bit, of 2.53 bit in "
+        "all"
+    )
+    three = {**two, "joint_mi_bits": 3.25, "mi_bits": {"a": 1.0, "b": 1.0, "c": 1.0}}
+    told = atoms_words(three)
+    assert told.startswith("redundancy (mean) 1.87, synergy (mean) 0.06, unique to a 0.40 ")
+    assert told.endswith(" bit; all together tell 3.25 bit")

@@ -18,7 +18,7 @@ from fusion_sched.report.charts.style import (
     rows_axis,
 )
 from fusion_sched.report.document import Chart, plain
-from fusion_sched.report.story import Event, Story, number
+from fusion_sched.report.story import Event, Story, number, shared_name
 from fusion_sched.types import FUSED
 
 ROW_PIXELS, MOST_CURVES, ROW_NAME_CHARACTERS = 32, 12, 28
@@ -123,12 +123,13 @@ def curves(named: Sequence[tuple[str, Story]], row_order: Sequence[str]) -> tupl
 def quantities(stories: Sequence[Story]) -> list[tuple[str, tuple[str, ...], str]]:
     """Return what can be chosen: title with unit, keys, and the kind of event that holds it."""
     modalities = list(dict.fromkeys(m for story in stories for m in story.modalities))
+    fewest = min(len(story.modalities) for story in stories)
     heads = [FUSED, *modalities]
     wanted = [
         *((f"validation accuracy, {m} [%]", ("accuracy", "validation", m), "epoch") for m in heads),
         *((f"unique {m} [bit]", ("unique_bits", m), "probe") for m in modalities),
-        ("redundancy [bit]", ("redundancy_bits",), "probe"),
-        ("synergy [bit]", ("synergy_bits",), "probe"),
+        (f"{shared_name('redundancy', fewest)} [bit]", ("redundancy_bits",), "probe"),
+        (f"{shared_name('synergy', fewest)} [bit]", ("synergy_bits",), "probe"),
         ("information of all [bit]", ("joint_mi_bits",), "probe"),
     ]
     return [q for q in wanted if any(curve(story, q[1], q[2])[0] for story in stories)]
@@ -157,4 +158,4 @@ def curve_trace(xy: Curve, row: str, seed: Any, choice: str, place: int) -> Trac
     )  # fmt: skip
     made = line(*xy, row, style, hover="%{meta.run}: %{y:.2f}<extra></extra>")
     run = row if seed is None else f"{row}, seed {seed}"
-    return {**made, "meta": {"choice": choice, "run": plain(run)}, "opacity": 0.9}
+    return {**made, "meta": {"choice": plain(choice), "run": plain(run)}, "opacity": 0.9}

@@ -5,7 +5,7 @@ from typing import Any
 
 from fusion_sched.report.charts.style import INK, MUTED, Trace, figure, rows_axis
 from fusion_sched.report.document import Chart, Table, plain
-from fusion_sched.report.story import Estimate, Event, Moment, Story, estimate, number
+from fusion_sched.report.story import Estimate, Event, Moment, Story, estimate, number, shared_name
 from fusion_sched.report.words import NOTHING, bits, decomposition_summary
 
 MOMENT_LOOKS = ((MUTED, "circle-open"), ("@1", "square"), ("@2", "diamond"))
@@ -22,9 +22,9 @@ def quantities(story: Story) -> list[tuple[str, tuple[str, ...]]]:
     if len(names) == 1:
         return [(f"I({names[0]}; Y)", ("mi_bits", names[0]))]
     return [
-        ("redundancy R", ("redundancy_bits",)),
+        (shared_name("redundancy R", len(names)), ("redundancy_bits",)),
         *((f"unique {m}", ("unique_bits", m)) for m in names),
-        ("synergy S", ("synergy_bits",)),
+        (shared_name("synergy S", len(names)), ("synergy_bits",)),
         *((f"I({m}; Y)", ("mi_bits", m)) for m in names),
         ("I(all; Y)", ("joint_mi_bits",)),
     ]

@@ -14,7 +14,7 @@ from fusion_sched.report.charts.style import (
     short,
 )
 from fusion_sched.report.document import Chart, Table, plain
-from fusion_sched.report.story import Event, Story, told_epoch
+from fusion_sched.report.story import Event, Story, number, numbers, told_epoch
 from fusion_sched.report.words import (
     ALL_RIGHT,
     NONE_RIGHT,
@@ -23,6 +23,7 @@ from fusion_sched.report.words import (
     quadrant_words,
     quadrants_summary,
 )
+from fusion_sched.trace import inside
 from fusion_sched.types import FUSED
 
 MOST_ROWS, MOST_TICKS, MOST_CELL_TEXTS, MOST_GAPS = 40, 24, 16, 60
@@ -33,11 +34,11 @@ ROW_PIXELS, MATRIX_PIXELS, OPACITY = 22, 560, 0.55
 
 def quadrants(story: Story) -> Chart | None:
     """Return whose heads are right over the epochs, and on test as a bar at the end."""
-    seen = [p for p in story.probes if p.get("quadrants")]
-    tested = None if story.result is None else story.result.get("quadrants")
+    seen = [p for p in story.probes if numbers(p, "quadrants")]
+    tested = numbers(story.result, "quadrants")
     if not seen and not tested:
         return None
-    names = list(dict.fromkeys(name for p in seen for name in p["quadrants"])) or list(tested or {})
+    names = list(dict.fromkeys(name for p in seen for name in numbers(p, "quadrants")))
     data = [area(seen, name, quadrant_fill(name, story)) for name in names] if seen else []
     layout: dict[str, Any] = {"hovermode": "x unified", "barmode": "stack"}
     x_axis: dict[str, Any] = {"title": {"text": "epoch (0: untrained)"}, "zeroline": False}
@@ -72,7 +73,7 @@ def area(seen: Sequence[Event], name: str, fill: tuple[str, str]) -> Trace:
     return {
         "type": "scatter", "mode": "lines", "stackgroup": "heads", "xaxis": "x", "yaxis": "y",
         "x": [p["epoch"] + 1 for p in seen],
-        "y": [100 * p["quadrants"].get(name, 0) for p in seen],
+        "y": [100 * (number(p, "quadrants", name) or 0) for p in seen],
         "name": plain(quadrant_words(name)), "legendgroup": plain(name),
         "line": {"width": 1, "color": colour}, "fillcolor": f"{colour}/{OPACITY}",
         "fillpattern": {
@@ -101,9 +102,9 @@ def test_bar(tested: Mapping[str, float], name: str, fill: tuple[str, str], lege
 
 def quadrant_numbers(story: Story) -> Table:
     """Return the shares as a table."""
-    seen = [(told_epoch(p["epoch"]), p["quadrants"]) for p in story.probes if p.get("quadrants")]
-    if story.result is not None and story.result.get("quadrants"):
-        seen.append(("test", story.result["quadrants"]))
+    told = [(told_epoch(p["epoch"]), numbers(p, "quadrants")) for p in story.probes]
+    told.append(("test", numbers(story.result, "quadrants")))
+    seen = [(when, found) for when, found in told if found]
     names = list(dict.fromkeys(name for _, found in seen for name in found))
     rows = [
         [when, *(percent(found[name]) if name in found else NOTHING for name in names)]
@@ -115,19 +116,18 @@ def quadrant_numbers(story: Story) -> Table:
 
 def class_uniqueness(story: Story) -> Chart | None:
     """Return what each modality alone tells about each class, at the moments that matter."""
-    moments = [m for m in story.moments if m.probe.get("class_unique_bits")]
+    moments = {m.name: found for m in story.moments if (found := by_class(m.probe, story))}
     if not moments:
         return None
-    main = story.main_moment if story.main_moment in moments else moments[-1]
-    shown = main.probe["class_unique_bits"]
+    main = story.main_moment.name if story.main_moment.name in moments else list(moments)[-1]
+    shown = moments[main]
     order = sorted(range(len(story.classes)), key=lambda c: -largest(shown, c))[:MOST_ROWS]
     if len(story.classes) <= MOST_ROWS:
         order.sort()
     data = [
-        class_points(m.probe["class_unique_bits"], name, order, story, m.name)
-        for m in moments
-        for name in story.modalities
-        if name in m.probe["class_unique_bits"]
+        class_points(found[name], name, order, story, moment)
+        for moment, found in moments.items()
+        for name in found
     ]
     left_out = len(story.classes) - len(order)
     beyond = f" The {left_out} classes with the least are left out." if left_out else ""
@@ -135,29 +135,35 @@ def class_uniqueness(story: Story) -> Chart | None:
     axis = {"title": {"text": "unique information [bit per sample]"}}
     vertical = {**rows_axis([story.classes[c] for c in order]), "showgrid": True}
     made = figure(data, ROW_PIXELS * len(order) + 60, axis, vertical)
-    made["layout"]["meta"] = {"choice": main.name}
+    made["layout"]["meta"] = {"choice": main}
     summary = (
-        f"{main.name[:1].upper()}{main.name[1:]}: one modality alone tells most of "
+        f"{main[:1].upper()}{main[1:]}: one modality alone tells most of "
         f"class {story.classes[most]}, {largest(shown, most):.2f} bit per sample.{beyond} Not "
         "corrected for the number of samples."
     )
     return Chart("Unique information by class", made, summary)
 
 
-def largest(by_modality: Event, class_id: int) -> float:
+def by_class(probe: Event, story: Story) -> dict[str, dict[str, float]]:
+    """Return the uniqueness of each class by modality."""
+    found = {name: numbers(probe, "class_unique_bits", name) for name in story.modalities}
+    return {name: values for name, values in found.items() if values}
+
+
+def largest(by_modality: Mapping[str, Mapping[str, float]], class_id: int) -> float:
     """Return the largest uniqueness that a class has."""
-    return max(float(found.get(str(class_id), 0)) for found in by_modality.values())
+    return max(found.get(str(class_id), 0.0) for found in by_modality.values())
 
 
 def class_points(
-    by_modality: Event, name: str, order: Sequence[int], story: Story, moment: str
+    found: Mapping[str, float], name: str, order: Sequence[int], story: Story, moment: str
 ) -> Trace:
     """Return a modality's uniqueness of each class, at one of the moments to choose from."""
     colour, _, marker = look(name, story.modalities)
-    known = [(row, c) for row, c in enumerate(order) if str(c) in by_modality[name]]
+    known = [(row, c) for row, c in enumerate(order) if str(c) in found]
     return {
         "type": "scatter", "mode": "markers", "name": plain(name), "meta": {"choice": moment},
-        "x": [by_modality[name][str(c)] for _, c in known], "y": [row for row, _ in known],
+        "x": [found[str(c)] for _, c in known], "y": [row for row, _ in known],
         "marker": {"color": colour, "symbol": marker, "size": 9},
         "customdata": [plain(story.classes[c]) for _, c in known],
         "hovertemplate": "class %{customdata}: %{x:.3f} bit<extra>%{fullData.name}</extra>",
@@ -191,8 +197,8 @@ def confusion(story: Story) -> Chart | None:
 
 def matrices_of(story: Story) -> dict[str, list[list[int]]]:
     """Return the cells of each head's matrix, fused first."""
-    found = {} if story.result is None else story.result.get("confusion") or {}
-    return {name: found[name] for name in [FUSED, *story.modalities] if name in found}
+    found = {name: inside(story.result, "confusion", name) for name in [FUSED, *story.modalities]}
+    return {name: cells for name, cells in found.items() if isinstance(cells, list) and cells}
 
 
 def matrix(name: str, cells: Sequence[Sequence[int]], story: Story) -> Trace:
@@ -202,7 +208,7 @@ def matrix(name: str, cells: Sequence[Sequence[int]], story: Story) -> Trace:
         "type": "heatmap", "name": plain(name), "showscale": False, "zmin": 0, "zmax": 100,
         "colorscale": [[0, "@surface"], [0.005, "@1~0.14"], [1, "@1"]], "hoverinfo": "text",
         "sparse": {"classes": [plain(c) for c in story.classes], "cells": cells},
-        "meta": {"choice": f"{name} head"}, **gaps,
+        "meta": {"choice": plain(f"{name} head")}, **gaps,
     }  # fmt: skip
     if len(story.classes) <= MOST_CELL_TEXTS:
         trace["texttemplate"] = "%{text}"

@@ -1,6 +1,6 @@
 """What is left without a modality or under noise, whether probabilities can be believed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fusion_sched.report.charts.style import (
@@ -12,8 +12,10 @@ from fusion_sched.report.charts.style import (
     rows_axis,
 )
 from fusion_sched.report.document import Chart, Table, plain
-from fusion_sched.report.story import Event, Story, inside, number
+from fusion_sched.report.noise import NoiseCurve, noise_curves
+from fusion_sched.report.story import Event, Story, number, numbers
 from fusion_sched.report.words import bits, listed, percent
+from fusion_sched.trace import inside
 from fusion_sched.types import FUSED
 
 ROW_PIXELS = 52
@@ -54,7 +56,7 @@ def whole(story: Story) -> float | None:
 def missing(story: Story) -> Chart | None:
     """Return the fused accuracy by the modality that is missing, in either way."""
     found, everything = examined(story), whole(story)
-    ways = {key: found.get(key, {}) for key in WAYS}
+    ways = {key: numbers(found, key) for key in WAYS}
     names = [m for m in story.modalities if any(m in by for by in ways.values())]
     if not names or everything is None:
         return None
@@ -78,7 +80,7 @@ def missing(story: Story) -> Chart | None:
     )
 
 
-def missing_points(key: str, by_modality: Event, names: list[str]) -> Trace:
+def missing_points(key: str, by_modality: Mapping[str, float], names: list[str]) -> Trace:
     """Return the accuracies where each modality is missing in one way."""
     name, symbol, colour = WAYS[key]
     return {
@@ -108,30 +110,30 @@ def level_line(share: float, rows: int, name: str, dash: str) -> Trace:
 
 def noise(story: Story) -> Chart | None:
     """Return the fused accuracy over the level of noise in one modality; a panel per kind."""
-    curves, everything = examined(story).get("noise", {}), whole(story)
+    found, everything = noise_curves(story.result), whole(story)
+    curves = {m: found[m] for m in story.modalities if m in found}
     if not curves or everything is None:
         return None
-    kinds = list(dict.fromkeys(curve["kind"] for curve in curves.values()))
+    kinds = list(dict.fromkeys(curve.kind for curve in curves.values()))
     axes = {f"x{place + 1 if place else ''}": kind for place, kind in enumerate(kinds)}
     data = [
         {**noise_line(story, m, curve, everything), "xaxis": axis, "yaxis": "y"}
         for axis, kind in axes.items()
         for m, curve in curves.items()
-        if curve["kind"] == kind
+        if curve.kind == kind
     ]
     layout: dict[str, Any] = {
         axis.replace("x", "xaxis"): level_axis(kind, place, len(kinds))
         for place, (axis, kind) in enumerate(axes.items())
     }
-    last = {m: list(curve["accuracy"].items())[-1] for m, curve in curves.items()}
-    told = listed([f"{m} {percent(share)} (level {level})" for m, (level, share) in last.items()])
+    told = listed([f"{m} {percent(c.shares[-1])} (level {c.names[-1]})" for m, c in curves.items()])
     levels = "; ".join(KINDS[kind][1] for kind in kinds if kind in KINDS)
     rule = f" ({levels})" if levels else ""
     vertical = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
     rows = [
-        [m, curve["kind"], level, percent(share)]
+        [m, curve.kind, level, percent(share)]
         for m, curve in curves.items()
-        for level, share in curve["accuracy"].items()
+        for level, share in zip(curve.names, curve.shares, strict=True)
     ]
     return Chart(
         "Noise in one modality",
@@ -156,17 +158,16 @@ def axis_title(kind: str) -> str:
     return KINDS[kind][0] if kind in KINDS else f"{plain(kind)} [level]"
 
 
-def noise_line(story: Story, name: str, curve: Event, everything: float) -> Trace:
+def noise_line(story: Story, name: str, curve: NoiseCurve, everything: float) -> Trace:
     """Return one modality's curve, from no noise on."""
-    levels = [0.0, *map(float, curve["accuracy"])]
-    shares = [100 * everything, *(100 * share for share in curve["accuracy"].values())]
-    return line(levels, shares, name, look(name, story.modalities), markers=True)
+    shares = [100 * share for share in (everything, *curve.shares)]
+    return line([0.0, *curve.levels], shares, name, look(name, story.modalities), markers=True)
 
 
 def calibration(story: Story) -> Chart | None:
     """Return the expected calibration error of each head."""
-    found = examined(story).get("calibration", {})
-    errors = found.get("ece", {})
+    found = inside(examined(story), "calibration")
+    errors = numbers(found, "ece")
     names = [name for name in story.heads if name in errors]
     if not names:
         return None
@@ -196,8 +197,8 @@ def horizontal_bars(story: Story, names: list[str], values: list[float], hover: 
 
 def contribution(story: Story) -> Chart | None:
     """Return how much accuracy each modality adds on average, its Shapley value."""
-    found = examined(story).get("contribution", {})
-    values = found.get("shapley", {})
+    found = inside(examined(story), "contribution")
+    values = numbers(found, "shapley")
     names = [m for m in story.modalities if m in values]
     if not names:
         return None
@@ -207,7 +208,7 @@ def contribution(story: Story) -> Chart | None:
     constant = percent(number(found, "constant"))
     rows = [["nothing", constant]] + [
         [plain_coalition(name), percent(share)]
-        for name, share in found.get("coalitions", {}).items()
+        for name, share in numbers(found, "coalitions").items()
     ]
     pixels = ROW_PIXELS * len(names) + 60
     return Chart(

@@ -14,8 +14,9 @@ from fusion_sched.report.charts.style import (
     wrapped,
 )
 from fusion_sched.report.document import plain
-from fusion_sched.report.story import Event, Story, inside
+from fusion_sched.report.story import Event, Story
 from fusion_sched.report.words import stage_words
+from fusion_sched.trace import inside
 
 ROW_PIXELS, BAR_PIXELS, MARK_PIXELS = 22, 9, 10
 MOST_LINES = 30

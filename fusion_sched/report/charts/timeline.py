@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from fusion_sched.report.charts.stages import stages_panel, tints
 from fusion_sched.report.charts.style import (
+    DASHES,
     INK,
     MUTED,
     REDUNDANCY,
@@ -18,8 +19,9 @@ from fusion_sched.report.charts.style import (
     stacked,
 )
 from fusion_sched.report.document import Chart, Table
-from fusion_sched.report.story import Event, Story, estimate, number
+from fusion_sched.report.story import Event, Story, estimate, number, shared_name
 from fusion_sched.report.words import timeline_summary
+from fusion_sched.trace import inside
 from fusion_sched.types import FUSED
 
 JOINT_LOOK: Look = (INK, "solid", "star-diamond")
@@ -148,9 +150,10 @@ def unique_panel(story: Story) -> Panel | None:
 
 def shared_panel(story: Story) -> Panel | None:
     """Return redundancy and synergy."""
+    count = len(story.modalities)
     wanted = [
-        Quantity("redundancy", ("redundancy_bits",), REDUNDANCY),
-        Quantity("synergy", ("synergy_bits",), SYNERGY),
+        Quantity(shared_name("redundancy", count), ("redundancy_bits",), REDUNDANCY),
+        Quantity(shared_name("synergy", count), ("synergy_bits",), SYNERGY),
     ]
     traces = estimates(story, wanted, HOVER_BITS)
     return Panel("redundancy R and synergy S [bit]", traces, 160) if traces else None
@@ -187,10 +190,10 @@ def strength_panel(story: Story) -> Panel | None:
 def ratio_panel(story: Story) -> Panel | None:
     """Return the log ratios of uniquenesses, which controllers look at."""
     known = {f"{a}/{b}": f"ln(U {a} / U {b})" for a in story.modalities for b in story.modalities}
-    pairs = dict.fromkeys(pair for p in story.probes for pair in p.get("log_ratio", {}))
+    pairs = dict.fromkeys(pair for p in story.probes for pair in inside(p, "log_ratio") or {})
     wanted = [
-        Quantity(known.get(pair, pair), ("log_ratio", pair), style)
-        for pair, style in zip(pairs, RATIO_LOOKS, strict=False)
+        Quantity(known.get(pair, pair), ("log_ratio", pair), ratio_look(place))
+        for place, pair in enumerate(pairs)
     ]
     traces = estimates(story, wanted, HOVER_BITS, null=False)
     if not traces:
@@ -201,9 +204,14 @@ def ratio_panel(story: Story) -> Panel | None:
     return Panel("log ratio of unique information [1]", traces, axis=axis)
 
 
-RATIO_LOOKS: tuple[Look, ...] = (
-    (INK, "solid", "hexagon"), (MUTED, "dash", "pentagon"), ("@6", "dot", "bowtie"),
-)  # fmt: skip
+def ratio_look(place: int) -> Look:
+    """Return the look of a pair of modalities; those of the first eighteen differ."""
+    colour = RATIO_COLOURS[(place + place // len(DASHES)) % len(RATIO_COLOURS)]
+    return colour, DASHES[place % len(DASHES)], RATIO_MARKERS[place % len(RATIO_MARKERS)]
+
+
+RATIO_COLOURS = (INK, MUTED, "@6")
+RATIO_MARKERS = ("hexagon", "pentagon", "bowtie")
 PANELS: tuple[Callable[[Story], Panel | None], ...] = (
     stages_panel, accuracy_panel, loss_panel, unique_panel, shared_panel, information_panel,
     strength_panel, ratio_panel,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fusion_sched.report.figures.panels import (
-    REDUNDANCY_ATOM,
-    SYNERGY_ATOM,
     Atom,
-    inside,
-    null_entry,
+    null_entries,
+    redundancy,
+    synergy,
     uniquenesses,
 )
 from fusion_sched.report.figures.stages import LONGEST_ROW
 from fusion_sched.report.figures.style import INK, legend_above, paper_figure, shown
-from fusion_sched.trace import Trace
+from fusion_sched.report.story import Estimate, estimate
+from fusion_sched.trace import Trace, hand_over_probe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,43 +26,27 @@ if TYPE_CHECKING:
 INTERVAL: dict[str, Any] = {"color": INK, "linewidth": 0.9, "marker": "|", "markersize": 5}
 
 
-def handed_over(trace: Trace) -> dict[str, Any] | None:
-    """Return the latest diagnosis of the weights that joint training began from.
-
-    Those are the remembered ones where the controller went back to them.
-    """
-    for decision in trace.of("decision"):
-        if decision["to"]["stage"] == "joint":
-            peak = decision["controller"].get("peak_epoch") if decision["restored"] else None
-            epoch = decision["epoch"] if peak is None else peak
-            found = [probe for probe in trace.of("probe") if probe["epoch"] <= epoch]
-            return found[-1] if found else None
-    return None
-
-
 def draw_handover(trace: Trace, width: float) -> Figure | None:
     """Return bars with intervals and null levels; ``None`` before there is anything to draw."""
-    probe = handed_over(trace)
-    if probe is None:
+    probe = hand_over_probe(trace)
+    wanted = [*uniquenesses(trace), redundancy(trace), synergy(trace)]
+    found = [(atom, e) for atom in wanted if (e := estimate(probe or {}, *atom.key))]
+    if probe is None or not found:
         return None
-    atoms = [
-        atom
-        for atom in [*uniquenesses(trace), REDUNDANCY_ATOM, SYNERGY_ATOM]
-        if inside(probe, *atom.key) is not None
-    ]
-    figure = paper_figure(width, 0.24 * len(atoms) + 0.5)
+    figure = paper_figure(width, 0.24 * len(found) + 0.5)
     axes = figure.subplots()
-    for row, atom in enumerate(atoms):
-        draw_bar(axes, row, atom, probe)
+    for row, (atom, e) in enumerate(found):
+        draw_bar(axes, row, e, atom.look.colour)
     axes.axvline(0, color=INK, linewidth=0.6)
-    axes.set_yticks(range(len(atoms)), [row_label(atom) for atom in atoms])
-    axes.set_ylim(len(atoms) - 0.4, -0.6)
+    axes.set_yticks(range(len(found)), [row_label(atom) for atom, _ in found])
+    axes.set_ylim(len(found) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(f"{weights(probe)} [bit]")
-    legend_above(figure, [interval_entry(), null_entry()])
+    known = any(e.low is not None for _, e in found)
+    legend_above(figure, [*([interval_entry()] if known else []), *null_entries([probe])])
     return figure
 
 
@@ -71,17 +55,18 @@ def row_label(atom: Atom) -> str:
     return atom.label if len(atom.key) == 1 else f"unique {shown(atom.key[1], LONGEST_ROW)}"
 
 
-def draw_bar(axes: Axes, row: int, atom: Atom, probe: dict[str, Any]) -> None:
+def draw_bar(axes: Axes, row: int, found: Estimate, colour: str) -> None:
     """Draw one quantity: its value as a bar and in figures, its interval, its null level."""
-    value, (low, high) = inside(probe, *atom.key), inside(probe["interval"], *atom.key)
-    axes.barh(row, value, height=0.62, color=atom.look.colour, alpha=0.75)
-    axes.plot([low, high], [row, row], **INTERVAL)
-    null = inside(probe, "null", *atom.key)
-    if null is not None:
-        axes.vlines(null, row - 0.45, row + 0.45, color=INK, linestyle=":", linewidth=1)
+    axes.barh(row, found.value, height=0.62, color=colour, alpha=0.75)
+    text = f"{found.value:z.2f}"
+    if found.low is not None and found.high is not None:
+        axes.plot([found.low, found.high], [row, row], **INTERVAL)
+        text += f" [{found.low:z.2f}, {found.high:z.2f}]"
+    if found.null is not None:
+        axes.vlines(found.null, row - 0.45, row + 0.45, color=INK, linestyle=":", linewidth=1)
     axes.text(
-        1.02, row, f"{value:z.2f} [{low:z.2f}, {high:z.2f}]", transform=axes.get_yaxis_transform(),
-        va="center", ha="left", fontsize="small",
+        1.02, row, text, transform=axes.get_yaxis_transform(), va="center", ha="left",
+        fontsize="small",
     )  # fmt: skip
 
 

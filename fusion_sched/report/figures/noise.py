@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_sched.report.figures.panels import panel_height
 from fusion_sched.report.figures.style import Look, legend_above, looks_of, paper_figure, shown
+from fusion_sched.report.noise import NoiseCurve, noise_curves
+from fusion_sched.report.story import number
 from fusion_sched.trace import Trace
 from fusion_sched.types import FUSED
 
@@ -20,19 +22,23 @@ AXES = {"gaussian": ("noise [standard deviations]", 1.0), "tokens": ("tokens rep
 MARKERS = "osD^vP"
 
 
-def draw_noise(trace: Trace, width: float) -> Figure:
-    """Return a curve per modality, in a panel per kind of noise; level 0 is the plain test."""
-    assert trace.result is not None, "only a run that has ended was examined"
-    curves = trace.result["robustness"]["noise"]
-    kinds = [kind for kind in AXES if any(c["kind"] == kind for c in curves.values())]
+def draw_noise(trace: Trace, width: float) -> Figure | None:
+    """Return a curve per modality, in a panel per kind of noise; level 0 is the plain test.
+
+    ``None`` where the run was not examined, or under kinds of noise that are not known alone.
+    """
+    looks, plain = looks_of(trace), number(trace.result, "test", FUSED, "accuracy")
+    found = noise_curves(trace.result)
+    curves = {m: c for m, c in found.items() if m in looks and c.kind in AXES}
+    if not curves or plain is None:
+        return None
+    kinds = [kind for kind in AXES if any(c.kind == kind for c in curves.values())]
     figure = paper_figure(width, panel_height(width) + 0.45)
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     entries: list[Entry] = []
-    plain = trace.result["test"][FUSED]["accuracy"]
-    for number, (name, curve) in enumerate(curves.items()):
-        axes = panels[kinds.index(curve["kind"])]
-        marker = MARKERS[number % len(MARKERS)]
-        line = draw_curve(axes, curve, plain, looks_of(trace)[name], marker)
+    for place, (name, curve) in enumerate(curves.items()):
+        axes = panels[kinds.index(curve.kind)]
+        line = draw_curve(axes, curve, plain, looks[name], MARKERS[place % len(MARKERS)])
         entries.append((line, f"noise in {shown(name)}"))
     for axes, kind in zip(panels, kinds, strict=True):
         axes.set_xlabel(AXES[kind][0])
@@ -42,10 +48,9 @@ def draw_noise(trace: Trace, width: float) -> Figure:
     return figure
 
 
-def draw_curve(axes: Axes, curve: dict[str, Any], plain: float, look: Look, marker: str) -> Any:
+def draw_curve(axes: Axes, curve: NoiseCurve, plain: float, look: Look, marker: str) -> Any:
     """Draw accuracy over levels of noise."""
-    scale = AXES[curve["kind"]][1]
-    levels = [0.0, *(scale * float(level) for level in curve["accuracy"])]
-    values = [100 * value for value in (plain, *curve["accuracy"].values())]
+    levels = [0.0, *(AXES[curve.kind][1] * level for level in curve.levels)]
+    values = [100 * value for value in (plain, *curve.shares)]
     (line,) = axes.plot(levels, values, **look.line, marker=marker)
     return line

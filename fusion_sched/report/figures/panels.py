@@ -9,6 +9,7 @@ import numpy as np
 
 from fusion_sched.report.figures.stages import restoring
 from fusion_sched.report.figures.style import INK, REDUNDANCY, SYNERGY, Look, looks_of, mark, shown
+from fusion_sched.report.story import estimate, number, shared_name
 from fusion_sched.trace import Trace
 from fusion_sched.types import FUSED
 
@@ -37,15 +38,16 @@ def uniquenesses(trace: Trace) -> list[Atom]:
     ]
 
 
-SYNERGY_ATOM = Atom(("synergy_bits",), "synergy", SYNERGY)
-REDUNDANCY_ATOM = Atom(("redundancy_bits",), "redundancy", REDUNDANCY)
+def synergy(trace: Trace) -> Atom:
+    """Return the synergy of all modalities."""
+    label = shared_name("synergy", len(trace.start["modalities"]))
+    return Atom(("synergy_bits",), label, SYNERGY)
 
 
-def inside(record: Any, *keys: str) -> Any:
-    """Return what lies under these keys, ``None`` where one is absent."""
-    for key in keys:
-        record = None if record is None else record.get(key)
-    return record
+def redundancy(trace: Trace) -> Atom:
+    """Return the redundancy of all modalities."""
+    label = shared_name("redundancy", len(trace.start["modalities"]))
+    return Atom(("redundancy_bits",), label, REDUNDANCY)
 
 
 def panel_height(width: float) -> float:
@@ -64,12 +66,12 @@ def number_epochs(axes: Axes, records: Sequence[dict[str, Any]] = ()) -> None:
         axes.set_xlim(min(epochs) - 0.7, max(epochs) + 0.7)
 
 
-def interrupted(trace: Trace, epochs: Sequence[int], *columns: Sequence[float]) -> list[np.ndarray]:
-    """Return epochs and columns with a gap where remembered weights came back.
+def interrupted(trace: Trace, *columns: Sequence[float | None]) -> list[np.ndarray]:
+    """Return columns, the first of epochs, with a gap where remembered weights came back.
 
     A line across it would show a course that training did not take.
     """
-    arrays = [np.asarray(column, dtype=float) for column in (epochs, *columns)]
+    arrays = [np.asarray(column, dtype=float) for column in columns]
     decision = restoring(trace)
     if decision is None:
         return arrays
@@ -82,10 +84,10 @@ def draw_accuracy(axes: Axes, trace: Trace) -> list[Entry]:
     """Draw validation accuracy by modality and fused, and the selected epoch."""
     entries: list[Entry] = []
     for name, look in looks_of(trace).items():
-        known = [e for e in trace.of("epoch") if name in e["accuracy"]["validation"]]
+        shares = [(e, number(e, "accuracy", "validation", name)) for e in trace.of("epoch")]
+        known = [(e["epoch"] + 1, 100 * share) for e, share in shares if share is not None]
         if known:
-            percent = [100 * e["accuracy"]["validation"][name] for e in known]
-            course = interrupted(trace, [e["epoch"] + 1 for e in known], percent)
+            course = interrupted(trace, *zip(*known, strict=True))
             (line,) = axes.plot(*course, **look.line, marker=mark(known))
             entries.append((line, shown(name)))
     if trace.result is not None:
@@ -112,33 +114,33 @@ def draw_atoms(
 
 def draw_atom(axes: Axes, trace: Trace, atom: Atom, nulls: bool) -> list[Entry]:
     """Draw one quantity of the probe events, with a ribbon for its interval."""
-    known = [p for p in trace.of("probe") if inside(p, *atom.key) is not None]
+    known = [(p["epoch"] + 1, e) for p in trace.of("probe") if (e := estimate(p, *atom.key))]
     if not known:
         return []
-    epochs = [p["epoch"] + 1 for p in known]
-    values = [inside(p, *atom.key) for p in known]
-    low, high = zip(*(inside(p["interval"], *atom.key) for p in known), strict=True)
-    x, middle, bottom, top = interrupted(trace, epochs, values, low, high)
+    columns = zip(*((epoch, e.value, e.low, e.high) for epoch, e in known), strict=True)
+    x, middle, bottom, top = interrupted(trace, *columns)
     (line,) = axes.plot(x, middle, **atom.look.line, marker=mark(known))
-    axes.fill_between(x, bottom, top, color=atom.look.colour, alpha=0.15, linewidth=0)
+    if np.isfinite(bottom).any():  # older versions wrote no intervals
+        axes.fill_between(x, bottom, top, color=atom.look.colour, alpha=0.15, linewidth=0)
     if nulls:
-        draw_null(axes, trace, known, atom)
+        levels = [(epoch, e.null) for epoch, e in known if e.null is not None]
+        draw_null(axes, trace, levels, atom.look.colour)
     return [(line, atom.label)]
 
 
-def draw_null(axes: Axes, trace: Trace, probes: Sequence[dict[str, Any]], atom: Atom) -> None:
+def draw_null(axes: Axes, trace: Trace, known: Sequence[tuple[int, float]], colour: str) -> None:
     """Draw the level that a quantity has under shuffled labels, where the probe measured it."""
-    known = [p for p in probes if inside(p, "null", *atom.key) is not None]
-    levels = [inside(p, "null", *atom.key) for p in known]
-    course = interrupted(trace, [p["epoch"] + 1 for p in known], levels)
-    axes.plot(*course, color=atom.look.colour, linestyle=":", linewidth=0.8)
+    if known:
+        course = interrupted(trace, *zip(*known, strict=True))
+        axes.plot(*course, color=colour, linestyle=":", linewidth=0.8)
 
 
-def null_entry() -> Entry:
-    """Return the legend of null levels."""
+def null_entries(probes: Sequence[dict[str, Any]]) -> list[Entry]:
+    """Return the legend of null levels, where there are any."""
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=INK, linestyle=":", linewidth=0.8), "labels shuffled"
+    line = Line2D([], [], color=INK, linestyle=":", linewidth=0.8)
+    return [(line, "labels shuffled")] if any(probe.get("null") for probe in probes) else []
 
 
 def draw_information(axes: Axes, trace: Trace) -> list[Entry]:
@@ -150,10 +152,10 @@ def draw_information(axes: Axes, trace: Trace) -> list[Entry]:
     ]
     # With one modality the whole is the same as its only part.
     whole = [Atom(("joint_mi_bits",), "I(all; Y)", Look(INK, "-"))] if len(alone) > 1 else []
-    entries = draw_atoms(axes, trace, [*alone, *whole, REDUNDANCY_ATOM])
+    entries = draw_atoms(axes, trace, [*alone, *whole, redundancy(trace)])
     probes = trace.of("probe")
-    if probes:
-        entropy = probes[0]["label_entropy_bits"]
+    entropy = number(probes[0], "label_entropy_bits") if probes else None
+    if entropy is not None:
         axes.axhline(entropy, color=INK, linewidth=0.8, linestyle=":")
         axes.annotate(
             "H(Y)", (1, entropy), xycoords=("axes fraction", "data"), ha="right", va="bottom"

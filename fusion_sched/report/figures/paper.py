@@ -12,17 +12,16 @@ from fusion_sched.report.figures.confusion import draw_confusion
 from fusion_sched.report.figures.handover import draw_handover
 from fusion_sched.report.figures.noise import draw_noise
 from fusion_sched.report.figures.panels import (
-    REDUNDANCY_ATOM,
-    SYNERGY_ATOM,
     draw_accuracy,
     draw_atoms,
-    inside,
-    null_entry,
+    null_entries,
     number_epochs,
     panel_height,
+    redundancy,
+    synergy,
     uniquenesses,
 )
-from fusion_sched.report.figures.rows import draw_rows
+from fusion_sched.report.figures.rows import draw_rows, fused_curve
 from fusion_sched.report.figures.stages import draw_stages
 from fusion_sched.report.figures.style import (
     METADATA,
@@ -32,7 +31,8 @@ from fusion_sched.report.figures.style import (
     style,
     write,
 )
-from fusion_sched.trace import Trace
+from fusion_sched.report.story import whole
+from fusion_sched.trace import Trace, inside
 from fusion_sched.types import FUSED
 
 if TYPE_CHECKING:
@@ -58,12 +58,14 @@ def draw_figures(
     ``handover``, ``confusion`` on test, accuracy under ``noise``; what a trace does not hold (yet)
     is left out. ``names`` holds one name per trace; runs of the same name are the seeds of one row
     of ``all_runs``. Without it each run is a row of its own, named as its folder. 3.35 inches fit
-    a column, 6.9 a page. The same traces give the same bytes, with the same Matplotlib.
+    a column, 6.9 a page. Events that lack a field, as those of older versions may, are left out.
+    The same traces give the same bytes, with the same Matplotlib.
 
     Raises:
         ValueError: no traces, another number of names, an unknown format, an unusable width.
     """
     check(traces, names, formats, width_inches)
+    traces = [whole(trace) for trace in traces]
     known = list(names) if names is not None else distinct([t.start["run"] for t in traces])
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
@@ -71,7 +73,7 @@ def draw_figures(
         for trace, stem in zip(traces, stems(traces, known), strict=True):
             for kind, figure in figures_of(trace, width_inches):
                 files += write(figure, folder, f"{stem}-{kind}", formats)
-        if len(traces) > 1 and any(fused_known(trace) for trace in traces):
+        if len(traces) > 1 and any(map(fused_curve, traces)):
             figure = draw_rows(traces, known, width_inches)
             files += write(figure, folder, ALL_RUNS, formats)
     return files
@@ -110,8 +112,9 @@ def figures_of(trace: Trace, width: float) -> Iterator[tuple[str, Figure]]:
     cells = inside(trace.result, "confusion", FUSED)
     if cells:
         yield "confusion", draw_confusion(cells, trace.start["classes"], width)
-    if inside(trace.result, "robustness", "noise"):
-        yield "noise", draw_noise(trace, width)
+    noise = draw_noise(trace, width)
+    if noise is not None:
+        yield "noise", noise
 
 
 def accuracy_figure(trace: Trace, width: float) -> Figure:
@@ -130,12 +133,13 @@ def decomposition_figure(trace: Trace, width: float) -> Figure:
     heights = [height, 0.6 * height] if several else [height]
     figure, strip, panels = over_epochs(trace, width, heights)
     number_epochs(panels[-1], [*trace.of("epoch"), *trace.of("probe")])
-    entries = draw_atoms(panels[0], trace, [*uniquenesses(trace), SYNERGY_ATOM], nulls=True)
+    entries = draw_atoms(panels[0], trace, [*uniquenesses(trace), synergy(trace)], nulls=True)
     panels[0].set_ylabel("unique, synergy [bit]" if several else "unique [bit]")
     if several:
-        entries += draw_atoms(panels[1], trace, [REDUNDANCY_ATOM], nulls=True)
+        entries += draw_atoms(panels[1], trace, [redundancy(trace)], nulls=True)
         panels[1].set_ylabel("redundancy [bit]")
-    legend_above(figure, [*entries, null_entry(), *draw_stages(strip, panels, trace)])
+    entries += null_entries(trace.of("probe"))
+    legend_above(figure, [*entries, *draw_stages(strip, panels, trace)])
     return figure
 
 
@@ -150,11 +154,6 @@ def over_epochs(
     )
     figure.align_ylabels(panels)
     return figure, strip, panels
-
-
-def fused_known(trace: Trace) -> bool:
-    """Say whether the run has come to its joint stage."""
-    return any(FUSED in e["accuracy"]["validation"] for e in trace.of("epoch"))
 
 
 def stems(traces: Sequence[Trace], names: Sequence[str]) -> list[str]:

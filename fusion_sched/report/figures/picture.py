@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from fusion_sched.report.figures.panels import (
-    SYNERGY_ATOM,
     draw_accuracy,
     draw_atoms,
     draw_information,
     number_epochs,
+    synergy,
     uniquenesses,
 )
 from fusion_sched.report.figures.stages import draw_stages
 from fusion_sched.report.figures.style import SCREEN, legend_beside, shown, style
+from fusion_sched.report.story import whole
 from fusion_sched.trace import Trace
 from fusion_sched.types import FUSED
 
@@ -24,6 +25,7 @@ def draw_trace(trace: Trace, path: Path) -> None:
     """Draw stages, accuracy, decomposition and information over epochs, to a PNG."""
     from matplotlib.figure import Figure
 
+    trace = whole(trace)
     with style(SCREEN):
         figure = Figure(figsize=(9, 9), layout="constrained")
         ratios = [ROW * len(trace.start["modalities"]), 1, 1, 1]
@@ -32,7 +34,7 @@ def draw_trace(trace: Trace, path: Path) -> None:
         )
         legend_beside(strip, draw_stages(strip, (accuracy, atoms, information), trace))
         legend_beside(accuracy, draw_accuracy(accuracy, trace))
-        legend_beside(atoms, draw_atoms(atoms, trace, [*uniquenesses(trace), SYNERGY_ATOM]))
+        legend_beside(atoms, draw_atoms(atoms, trace, [*uniquenesses(trace), synergy(trace)]))
         legend_beside(information, draw_information(information, trace))
         atoms.set_ylabel("unique and synergistic [bit]")
         number_epochs(information, [*trace.of("epoch"), *trace.of("probe")])

@@ -9,6 +9,7 @@ import numpy as np
 
 from fusion_sched.report.figures.panels import number_epochs, panel_height
 from fusion_sched.report.figures.style import Look, legend_above, looks, paper_figure, shown
+from fusion_sched.report.story import number
 from fusion_sched.trace import Trace
 from fusion_sched.types import FUSED
 
@@ -26,9 +27,9 @@ FEW = 6
 def fused_curve(trace: Trace) -> Curve:
     """Return percent by epoch, from 1, for the epochs in which the fused head trained."""
     return {
-        e["epoch"] + 1: 100 * e["accuracy"]["validation"][FUSED]
+        e["epoch"] + 1: 100 * share
         for e in trace.of("epoch")
-        if FUSED in e["accuracy"]["validation"]
+        if (share := number(e, "accuracy", "validation", FUSED)) is not None
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusion_sched.report.figures.style import GREY, INK, PALE, looks_of, shown
+from fusion_sched.report.story import number
 from fusion_sched.trace import Trace
 
 if TYPE_CHECKING:
@@ -49,15 +50,15 @@ def stretches(trace: Trace) -> list[Stretch]:
 
 def restoring(trace: Trace) -> dict[str, Any] | None:
     """Return the decision that brought remembered weights back, if one did."""
-    found = [decision for decision in trace.of("decision") if decision["restored"]]
+    found = [decision for decision in trace.of("decision") if decision.get("restored")]
     return found[-1] if found else None
 
 
 def restored_epoch(trace: Trace) -> int | None:
     """Return the epoch, from 1, whose weights came back; 0 for those before training."""
     decision = restoring(trace)
-    peak = None if decision is None else decision["controller"].get("peak_epoch")
-    return None if peak is None else peak + 1
+    peak = number(decision, "controller", "peak_epoch")
+    return None if peak is None else int(peak) + 1
 
 
 def draw_stages(strip: Axes, panels: Sequence[Axes], trace: Trace) -> list[Entry]:

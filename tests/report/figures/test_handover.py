@@ -1,38 +1,16 @@
-"""Which diagnosis is that of the hand-over."""
+"""The diagnosis at the hand-over as bars."""
 
 from copy import deepcopy
 
 from matplotlib.figure import Figure
 
-from fusion_sched.report.figures.handover import draw_handover, handed_over
-from fusion_sched.trace import Trace
+from fusion_sched.report.figures.handover import draw_handover
+from fusion_sched.trace import Trace, hand_over_probe
 
 from .conftest import with_events
 
 
-def handing_over(trace: Trace, **change: object) -> Trace:
-    """Return the trace with its last decision changed."""
-    events = deepcopy(trace.events)
-    decision = [event for event in events if event["event"] == "decision"][-1]
-    decision |= change
-    return with_events(trace, events)
-
-
-def epoch_of(trace: Trace) -> int:
-    probe = handed_over(trace)
-    assert probe is not None
-    return int(probe["epoch"])
-
-
-def test_it_is_that_of_the_weights_joint_training_began_from(pid: Trace) -> None:
-    kept = {"epoch": 1, "restored": False, "controller": {"peak_epoch": 0}}
-    assert epoch_of(handing_over(pid, **kept)) == 1
-    assert epoch_of(handing_over(pid, **{**kept, "restored": True})) == 0
-    assert epoch_of(handing_over(pid, **{**kept, "restored": True, "controller": {}})) == 1
-
-
 def test_a_joint_run_hands_over_untrained_weights(four: list[Trace]) -> None:
-    assert epoch_of(four[0]) == -1
     figure = draw_handover(four[0], 3.35)
     assert isinstance(figure, Figure)
     assert figure.axes[0].get_xlabel() == "information before training [bit]"
@@ -43,7 +21,7 @@ def test_before_the_hand_over_there_is_none(pid: Trace) -> None:
 
 
 def test_bars_are_the_values_with_their_intervals(pid: Trace) -> None:
-    probe = handed_over(pid)
+    probe = hand_over_probe(pid)
     figure = draw_handover(pid, 3.35)
     assert probe is not None
     assert figure is not None
@@ -54,3 +32,26 @@ def test_bars_are_the_values_with_their_intervals(pid: Trace) -> None:
     ends = [*intervals["unique_bits"].values(), intervals["redundancy_bits"],
             intervals["synergy_bits"]]  # fmt: skip
     assert [list(line.get_xdata()) for line in axes.lines[:4]] == ends
+
+
+def test_without_intervals_the_values_stand_alone(pid: Trace) -> None:
+    events = deepcopy(pid.events)
+    for event in events:
+        event.pop("interval", None)
+        event.pop("null", None)
+    probe = hand_over_probe(pid)
+    figure = draw_handover(with_events(pid, events), 3.35)
+    assert probe is not None
+    assert figure is not None
+    (axes,) = figure.axes
+    values = [*probe["unique_bits"].values(), probe["redundancy_bits"], probe["synergy_bits"]]
+    assert [text.get_text() for text in axes.texts] == [f"{value:z.2f}" for value in values]
+    assert len(axes.lines) == 1, "zero"
+    assert figure.legends == []
+
+
+def test_of_three_modalities_shared_parts_are_means(thirds: Trace) -> None:
+    figure = draw_handover(thirds, 3.35)
+    assert figure is not None
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels[-2:] == ["redundancy (mean)", "synergy (mean)"]

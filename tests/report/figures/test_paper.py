@@ -7,10 +7,12 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from fusion_sched.report import PICTURE, draw_trace, figures_of
 from fusion_sched.report.figures import draw_figures
 from fusion_sched.report.figures.paper import stems
 from fusion_sched.trace import Trace, read_trace
 
+from ..traces import Events, events_of, write_run
 from .conftest import renamed, with_events
 
 KINDS = ["accuracy", "decomposition", "handover", "confusion", "noise"]
@@ -100,6 +102,70 @@ def test_a_run_under_way_has_what_it_has_so_far(pid: Trace, tmp_path: Path) -> N
     for end, expected in cuts.items():
         begun = with_events(pid, pid.events[:end])
         assert kinds_of(draw_figures([begun], tmp_path, formats=("svg",))) == expected
+
+
+def older(trace: Trace) -> Trace:
+    """Return the trace as an older version, or a hand, may have left it."""
+    events = deepcopy(trace.events)
+    for event in events:
+        for key in ("interval", "null", "restored", "controller", "label_entropy_bits"):
+            event.pop(key, None)
+    events[-1]["robustness"]["noise"] = {"gray": {"kind": "salt", "accuracy": {"1": 0.5}}}
+    broken = [{"event": "epoch", "epoch": 9}, {"event": "probe"}, {"event": "decision"},
+              {"event": "result"}, {"event": "surprise"}]  # fmt: skip
+    return with_events(trace, [*events, *broken])
+
+
+def test_an_older_trace_gives_the_figures_that_it_has_the_numbers_for(
+    pid: Trace, tmp_path: Path
+) -> None:
+    files = draw_figures([older(pid)], tmp_path, formats=("svg",))
+    assert kinds_of(files) == ["accuracy", "decomposition", "handover", "confusion"]
+    assert "labels shuffled" not in svg_of(tmp_path, "decomposition")
+    draw_trace(older(pid), tmp_path / PICTURE)
+    assert (tmp_path / PICTURE).is_file()
+
+
+def test_a_single_run_is_named_as_its_folder(short_runs: Path, tmp_path: Path) -> None:
+    start = events_of(short_runs / "pid0")[0] | {"run": "mine"}
+    run = write_run(tmp_path / "mine", [start, *brief_events(short_runs / "pid0")])
+    files, notes = figures_of([run], tmp_path / "drawn")
+    assert [file.name for file in files] == ["mine-accuracy.pdf", "mine-accuracy.svg"]
+    assert notes == []
+
+
+def test_runs_of_one_row_are_named_by_method_and_seed(short_runs: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run = short_runs / f"pid{seed}"
+        write_run(tmp_path / run.name, [events_of(run)[0], *brief_events(run)])
+    files, _ = figures_of([tmp_path / "pid0", tmp_path / "pid1"], tmp_path / "drawn")
+    expected = ["PID-seed0-accuracy.svg", "PID-seed1-accuracy.svg", "all_runs.svg"]
+    assert [file.name for file in files[1::2]] == expected
+
+
+def test_what_cannot_be_read_is_left_out_and_named(short_runs: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for name in ("pid0", "joint0"):
+        start = events_of(short_runs / name)[0]
+        if name == "joint0":
+            del start["config"]["seed"]
+        write_run(runs / name, [start, *brief_events(short_runs / name)])
+    (runs / "empty").mkdir()
+    (runs / "empty" / "trace.jsonl").touch()
+    files, notes = figures_of([runs], tmp_path / "drawn")
+    assert {file.suffix for file in files} == {".pdf", ".svg"}
+    assert sorted(file.stem for file in files[::2]) == [
+        "Joint-accuracy", "PID-accuracy", "all_runs"
+    ]  # fmt: skip
+    assert len(notes) == 1
+    assert "empty/trace.jsonl has no whole start event" in notes[0]
+    with pytest.raises(ValueError, match="no whole start event"):
+        figures_of([runs / "empty"], tmp_path / "none")
+
+
+def brief_events(run: Path) -> Events:
+    """Return a joint epoch or two of a run: quick to draw."""
+    return [e for e in events_of(run) if e["event"] == "epoch"][-2:]
 
 
 def test_a_run_without_diagnoses_is_drawn(pid: Trace, tmp_path: Path) -> None:
