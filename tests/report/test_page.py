@@ -104,9 +104,7 @@ def test_what_a_legend_entry_hides_comes_back(opened_run: Opened) -> None:
 
 
 def test_the_keyboard_reaches_everything(open_page: Opener, one_run: Path) -> None:
-    opened = open_page()
-    page = opened.visit(one_run)
-    opened.wait_drawn()
+    page = open_page().visit(one_run)
     here = "document.activeElement.textContent.trim()"
     page.keyboard.press("Tab")
     assert page.evaluate(here) == "Skip to the content"
