@@ -107,15 +107,15 @@ def spearman(x: list[float], y: list[float]) -> tuple[float, float, float]:
     """
     if min(np.ptp(x), np.ptp(y)) == 0:
         raise ValueError("all runs agree in one of the two: there is no rank correlation")
-    rng = np.random.default_rng(0)
-    a, b = np.asarray(x), np.asarray(y)
-    drawn = []
-    for _ in range(DRAWS):
-        pick = rng.integers(0, len(a), len(a))
-        if np.ptp(a[pick]) > 0 and np.ptp(b[pick]) > 0:  # else there is no order to compare
-            drawn.append(stats.spearmanr(a[pick], b[pick]).statistic)
+    picks = np.random.default_rng(0).integers(0, len(x), (DRAWS, len(x)))
+    # Spearman's rho is Pearson's of the ranks; a draw of one value alone has none.
+    ranks = [stats.rankdata(np.asarray(v)[picks], axis=1) for v in (x, y)]
+    whole = [r[(np.ptp(ranks[0], axis=1) > 0) & (np.ptp(ranks[1], axis=1) > 0)] for r in ranks]
+    centred = [r - r.mean(axis=1, keepdims=True) for r in whole]
+    norms = [np.sqrt((c**2).sum(axis=1)) for c in centred]
+    drawn = (centred[0] * centred[1]).sum(axis=1) / (norms[0] * norms[1])
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(stats.spearmanr(a, b).statistic), float(low), float(high)
+    return float(stats.spearmanr(x, y).statistic), float(low), float(high)
 
 
 def chart(data: str, points: list[dict[str, Any]]) -> Chart:
