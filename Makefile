@@ -16,7 +16,7 @@ demo: $(VENV)/.installed  ## train with controller=joint and controller=pid on r
 	@$(BIN)/python scripts/demo.py
 
 test: $(VENV)/.installed-dev  ## run the test suite
-	@$(BIN)/pytest -n $(WORKERS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 	$(BIN)/ruff check .
