@@ -115,22 +115,25 @@ class TableFormat(StrEnum):
     json = "json"
 
 
+Runs = Annotated[
+    list[Path], typer.Argument(help="Run folders, folders that hold runs, or quoted patterns.")
+]
+Reference = Annotated[
+    str | None, typer.Option(help="Row to test against; by default plain joint training.")
+]
+Mix = Annotated[bool, typer.Option("--mix", help="One table even where protocols differ.")]
+
+
 @app.command()
 def compare(
-    runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, folders that hold runs, or quoted patterns.")
-    ],
+    runs: Runs,
     form: Annotated[TableFormat, typer.Option("--format", help="Of the tables.")] = (
         TableFormat.terminal
     ),
     output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
     wide: Annotated[bool, typer.Option("--wide", help="Every column.")] = False,
-    reference: Annotated[
-        str | None, typer.Option(help="Row to test against; by default plain joint training.")
-    ] = None,
-    mix: Annotated[
-        bool, typer.Option("--mix", help="One table even where protocols differ.")
-    ] = False,
+    reference: Reference = None,
+    mix: Mix = False,
     published: Annotated[
         bool, typer.Option("--published", help="Published numbers, comparable or not and why.")
     ] = False,
@@ -157,17 +160,11 @@ def compare(
 
 @app.command()
 def report(
-    runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, folders that hold runs, or quoted patterns.")
-    ],
+    runs: Runs,
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
-    reference: Annotated[
-        str | None, typer.Option(help="Row to test against; by default plain joint training.")
-    ] = None,
-    mix: Annotated[
-        bool, typer.Option("--mix", help="One table even where protocols differ.")
-    ] = False,
+    reference: Reference = None,
+    mix: Mix = False,
     figures: Annotated[
         Path | None, typer.Option(help="Also draw figures for a paper into this folder.")
     ] = None,

@@ -186,11 +186,12 @@ def fold(one: Named, place: int) -> Fold:
 def without_numbers(one: Fold) -> Fold:
     """Return a run whose charts have no tables of their numbers."""
 
-    def bare(block: Block | Section) -> Block | Section:
-        if isinstance(block, Chart):
-            return replace(block, numbers=None)
-        if isinstance(block, Section):
-            return replace(block, blocks=[bare(inner) for inner in block.blocks])  # type: ignore
-        return block
+    def bare(block: Block) -> Block:
+        return replace(block, numbers=None) if isinstance(block, Chart) else block
 
-    return replace(one, blocks=[bare(block) for block in one.blocks])
+    def bare_within(part: Block | Section) -> Block | Section:
+        if isinstance(part, Section):
+            return replace(part, blocks=[bare(block) for block in part.blocks])
+        return bare(part)
+
+    return replace(one, blocks=[bare_within(part) for part in one.blocks])
