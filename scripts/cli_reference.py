@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from fusion_sched.config import config_dir
+from fusion_sched.config.schema import config_dir
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "cli.md"
 COMMAND = "python scripts/cli_reference.py"
@@ -88,7 +88,7 @@ def reference() -> str:
 
 def commands() -> str:
     """Return what typer's own generator says of the commands."""
-    words = ["-m", "typer", "fusion_sched.cli", "utils", "docs", "--name", "fusion-sched"]
+    words = ["-m", "typer", "fusion_sched.commands.cli", "utils", "docs", "--name", "fusion-sched"]
     environment = {**os.environ, "COLUMNS": "1000", "TERM": "dumb"}
     done = subprocess.run(
         [sys.executable, *words], env=environment, check=True, capture_output=True, text=True

@@ -16,8 +16,8 @@ from pathlib import Path
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
-from fusion_sched.display import Picture, Story
-from fusion_sched.trace import Trace, read_trace
+from fusion_sched.report.live import Picture, Story
+from fusion_sched.runlog.trace import Trace, read_trace
 
 COLUMNS, LINES = 100, 40
 FONTS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from fusion_sched import checkpoint
-from fusion_sched.trace import read_trace
+from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runtime import checkpoint
 
 RUNS = ("seed=0,1", "controller=pid,joint", "stage1.epochs=1", "stage2.epochs=1",
         "probe.resamples=5", "probe.shuffles=2", "tracker=none")  # fmt: skip
@@ -41,7 +41,7 @@ def main() -> None:
 def sweep(folder: Path, *overrides: str) -> None:
     """Run the four jobs to their end; their output goes to a file beside the folder."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "fusion_sched.cli", "train", "-m", *RUNS, *overrides]
+    command = [sys.executable, "-m", "fusion_sched.commands.cli", "train", "-m", *RUNS, *overrides]
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.with_suffix(".log")
     with log.open("a", encoding="utf-8") as output:

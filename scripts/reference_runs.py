@@ -80,7 +80,7 @@ def digest(name: str, folder: Path) -> dict[str, str]:
     """Run one configuration and return the digests of what it left behind."""
     run = folder / name.replace(", ", "_").replace(" ", "_")
     overrides = [word for word in SHORT.split() if name not in WITHOUT_DRAWS or "probe" not in word]
-    overrides += RUNS[name].split() + [f"hydra.run.dir={run}"]
+    overrides += [*RUNS[name].split(), f"hydra.run.dir={run}"]
     if name == "cremad":
         overrides += [f"dataset.root={folder / 'sample'}", f"dataset.store={folder / 'store'}"]
     train = fusion_sched("train", *overrides)

@@ -10,13 +10,13 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from fusion_sched import cli
-from fusion_sched.build import build
-from fusion_sched.config import config_dir, register
+from fusion_sched.commands import cli
+from fusion_sched.config.build import build
+from fusion_sched.config.schema import config_dir, register
 from fusion_sched.data.clips.imitation import Plan
 from fusion_sched.data.cremad import CremaD
-from fusion_sched.run import Parts
-from fusion_sched.train import train
+from fusion_sched.training.components import Parts
+from fusion_sched.training.trainer import train
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)

@@ -38,9 +38,9 @@ def test_a_wheel_finds_its_configs(tmp_path: Path) -> None:
         names = archive.namelist()
         archive.extractall(unpacked)
     assert "fusion_sched/conf/train.yaml" in names
-    assert "fusion_sched/comparison/published.yaml" in names
+    assert "fusion_sched/analysis/published.yaml" in names
     assert not any(n.startswith(("tests/", "outputs/", "conf/")) for n in names)
-    code = ("import sys, fusion_sched.cli as c, fusion_sched.config as g\n"
+    code = ("import sys, fusion_sched.commands.cli as c, fusion_sched.config.schema as g\n"
             "print(g.config_dir())\n"
             "sys.argv = ['fusion-sched', 'train', '--cfg', 'job']\n"
             "c.main()")  # fmt: skip

@@ -34,11 +34,11 @@ from fusion_sched.data.clips.imitation import (
 from fusion_sched.data.clips.load import prepare_clips
 from fusion_sched.data.cremad import CremaD
 from fusion_sched.data.cremad_source import CLASSES
-from fusion_sched.engine import train_epoch
-from fusion_sched.loading import EpochOrder, Loader
+from fusion_sched.data.loading import EpochOrder, Loader
 from fusion_sched.models.fusion import Concat
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.models.resnet import ResNet18
+from fusion_sched.training.epoch import train_epoch
 from fusion_sched.types import Splits, Stage
 
 CLIPS, BATCH, ROUNDS = 384, 64, 3

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion_sched.report.figures import draw_figures
-from fusion_sched.report.many import row_names
+from fusion_sched.report.html.many import row_names
+from fusion_sched.report.paper import draw_figures
 from fusion_sched.report.writing import gather
 
 

@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusion_sched.trace import Trace, hand_over_epoch, hand_over_probe, inside, read_trace
+from fusion_sched.runlog.trace import Trace, hand_over_epoch, hand_over_probe, inside, read_trace
 from fusion_sched.types import FUSED
 
 Event = Mapping[str, Any]

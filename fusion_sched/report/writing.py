@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusion_sched.comparison import Comparison, find_runs
-from fusion_sched.comparison.needs import comparable
-from fusion_sched.comparison.runs import failed_jobs
-from fusion_sched.comparison.tables import compare_traces
-from fusion_sched.report.document import check_output, write_page
-from fusion_sched.report.many import many_facts, many_lead, many_sections, name_stories
-from fusion_sched.report.run_page import run_facts, run_sections
+from fusion_sched.analysis import Comparison, find_runs
+from fusion_sched.analysis.needs import comparable
+from fusion_sched.analysis.runs import failed_jobs
+from fusion_sched.analysis.tables import compare_traces
+from fusion_sched.report.html.document import check_output, write_page
+from fusion_sched.report.html.many import many_facts, many_lead, many_sections, name_stories
+from fusion_sched.report.html.run_page import run_facts, run_sections
 from fusion_sched.report.story import Story, tell
 from fusion_sched.report.words import headline
-from fusion_sched.runtime import shown_path
+from fusion_sched.runtime.environment import shown_path
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def write_report(
     """Write one HTML page about the runs at or below the paths, which may be patterns.
 
     ``reference``: the row that others are held against; ``mix``: one table even where protocols
-    differ; both as in ``fusion_sched.comparison.compare``. Returns what was left out, in words;
+    differ; both as in ``fusion_sched.analysis.compare``. Returns what was left out, in words;
     it also stands on the page.
 
     Raises:

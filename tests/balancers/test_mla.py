@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusion_sched import checkpoint
 from fusion_sched.balancers.mla import MLA, narrowed
 from fusion_sched.models.entropy_weighted import EntropyWeighted
 from fusion_sched.models.fusion import Average, Concat
 from fusion_sched.models.network import MultimodalNetwork
+from fusion_sched.runtime import checkpoint
 from fusion_sched.types import Batch
 
 from ..conftest import of

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fusion_sched import checkpoint
 from fusion_sched.balancers import Balancer, Look, Memory
 from fusion_sched.models.fusion import Concat
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.train import train
+from fusion_sched.runtime import checkpoint
+from fusion_sched.training.trainer import train
 from fusion_sched.types import FUSED, Batch, Seen
 
 from ..conftest import make_parts, of, read_events, run_once, timeless

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fusion_sched.analysis.replay import recorded_stages, replay
 from fusion_sched.controllers.accuracy import Accuracy
-from fusion_sched.replay import recorded_stages, replay
-from fusion_sched.trace import read_trace, stage_fields
+from fusion_sched.runlog.trace import read_trace, stage_fields
 from fusion_sched.types import Decision, Observation
 
 from ..balancers.tiny import train_whole_and_resumed

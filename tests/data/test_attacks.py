@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fusion_sched.commands.data import fault_tables, open_dataset, root_override
 from fusion_sched.data.clips.files import read_rows
 from fusion_sched.data.clips.load import progress_bar
 from fusion_sched.data.clips.prepare import make_folder
 from fusion_sched.data.clips.types import Fault
-from fusion_sched.data_commands import fault_tables, open_dataset, root_override
 
 
 def test_two_roots_are_refused() -> None:

@@ -16,10 +16,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from torch.distributed.run import get_args_parser
 
-from fusion_sched.build import build_controller, build_dataset, check_values
-from fusion_sched.cli import app
-from fusion_sched.config import config_dir
-from fusion_sched.data_commands import open_dataset
+from fusion_sched.commands.cli import app
+from fusion_sched.commands.data import open_dataset
+from fusion_sched.config.build import build_controller, build_dataset, check_values
+from fusion_sched.config.schema import config_dir
 
 from ..test_experiments import SMALL
 from .documents import ROOT
@@ -32,7 +32,7 @@ CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 ELSEWHERE = {
     "help": "lists the targets",
     "demo": "two trainings in full; the pages' trainings are the same, shortened",
-    "compare": "hours; tests/comparison has its parts",
+    "compare": "hours; tests/analysis has its parts",
     "benchmark": "minutes; the rule for benchmarks reads each",
     "reproduce-paper": "minutes to hours",
 }
@@ -112,7 +112,7 @@ def launches(reader: Reader, words: list[str]) -> None:
     options = get_args_parser().parse_args(words[1:])
     assert options.module
     assert (options.training_script, options.training_script_args[0]) == (
-        "fusion_sched.cli",
+        "fusion_sched.commands.cli",
         "train",
     )
     composes_all([word for word in options.training_script_args[1:] if word != GAP])

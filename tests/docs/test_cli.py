@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.usage import list_choices
+from fusion_sched.commands.help import list_choices
 
 from .documents import ROOT
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from fusion_sched.config import config_dir
+from fusion_sched.config.schema import config_dir
 
 from .documents import ROOT
 from .test_cli import pinned

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion_sched.usage import list_choices
+from fusion_sched.commands.help import list_choices
 
 from ..conftest import Answer
 from ..test_experiments import SMALL

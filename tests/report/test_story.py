@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.report.run_page import run_sections
+from fusion_sched.report.html.run_page import run_sections
 from fusion_sched.report.story import UNTRAINED, estimate
 
 from .traces import events_of, story_of, write_run

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from fusion_sched.report.document import Chart, Fold, Section, Text
+from fusion_sched.report.html.document import Chart, Fold, Section, Text
 from fusion_sched.report.story import Story, tell
 
 Events = list[dict[str, Any]]

@@ -1,0 +1,331 @@
+"""fusion-sched: train and replay take Hydra overrides, everything else ordinary flags.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+import fusion_sched
+
+FAILED, WRONG_USAGE = 1, 2
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+app = typer.Typer(
+    help="Train multimodal classifiers in two stages, scheduled by partial information "
+    "decomposition.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console() if sys.stdout.isatty() else Console(width=120)
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def main() -> None:
+    """Run the command line; every error becomes one message and an exit code."""
+    wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
+    try:
+        app()
+    except Exception as error:
+        if wants_traceback:
+            raise
+        fail(*explain(error))
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """Return an error as a message and an exit code."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        details = [str(error)]
+        if error.__cause__ is not None and str(error.__cause__) not in details[0]:
+            details.append(str(error.__cause__))
+        return "\n".join(details), WRONG_USAGE
+    if isinstance(error, ValueError | OSError | FloatingPointError):
+        return str(error), FAILED
+    return f"{type(error).__name__}: {error} (set {FULL_ERROR}=1 for the traceback)", FAILED
+
+
+def fail(message: str, code: int) -> None:
+    """Print one error and leave."""
+    errors.print(f"[bold red]error:[/] {escape(message)}")
+    sys.exit(code)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave, if asked to."""
+    if wanted:
+        console.print(f"fusion-sched {fusion_sched.__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Train multimodal classifiers in two stages, scheduled by information."""
+
+
+@app.command(context_settings=OVERRIDES, add_help_option=False)
+def train(context: typer.Context) -> None:
+    """Train in two stages. Takes Hydra overrides: see [bold]fusion-sched train --help[/]."""
+    from fusion_sched.commands import help as usage
+    from fusion_sched.commands import train as training
+
+    arguments = context.args
+    if "--help" in arguments or "-h" in arguments:
+        usage.print_help(console)
+    elif any(a.startswith("resume=") for a in arguments):
+        training.resume(arguments, console)
+    else:
+        training.train(arguments)
+
+
+@app.command(context_settings=OVERRIDES, add_help_option=False)
+def replay(context: typer.Context) -> None:
+    """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training."""
+    from fusion_sched.commands import help as usage
+    from fusion_sched.commands import replay as replaying
+
+    if not context.args or "--help" in context.args or "-h" in context.args:
+        usage.print_replay_help(console)
+    else:
+        replaying.replay(context.args, console)
+
+
+class TableFormat(StrEnum):
+    """How a comparison is written."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    csv = "csv"
+    latex = "latex"
+    json = "json"
+
+
+Runs = Annotated[
+    list[Path], typer.Argument(help="Run folders, folders that hold runs, or quoted patterns.")
+]
+Reference = Annotated[
+    str | None, typer.Option(help="Row to test against; by default plain joint training.")
+]
+Mix = Annotated[bool, typer.Option("--mix", help="One table even where protocols differ.")]
+
+
+@app.command()
+def compare(
+    runs: Runs,
+    form: Annotated[TableFormat, typer.Option("--format", help="Of the tables.")] = (
+        TableFormat.terminal
+    ),
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="Every column.")] = False,
+    reference: Reference = None,
+    mix: Mix = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Published numbers, comparable or not and why.")
+    ] = False,
+) -> None:
+    """Put many runs into tables: means over seeds, paired tests, what is missing.
+
+    Runs share a table where they share a protocol, and a row where they differ
+    by their seed alone.
+    """
+    from fusion_sched.analysis import compare as compare_runs
+    from fusion_sched.analysis import render
+
+    comparison = compare_runs(runs, reference=reference, mix=mix, published=published)
+    text = render(comparison, form, wide, console.width)
+    if output is not None:
+        output.write_text(text + "\n", encoding="utf-8")
+    else:
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+    if form is TableFormat.csv:  # has no place for them
+        told = [note for table in comparison.tables for note in table.notes]
+        for note in (*told, *comparison.notes):
+            errors.print(f"[yellow]note:[/] {escape(note)}")
+
+
+@app.command()
+def report(
+    runs: Runs,
+    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
+    reference: Reference = None,
+    mix: Mix = False,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also draw figures for a paper into this folder.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write the page anew until all runs have ended.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between two looks, with --watch.")
+    ] = 2.0,
+) -> None:
+    """Put runs on one page that opens from disk: stages, bits, decisions, errors, cost.
+
+    A run that still goes on is shown up to its last line; with --watch the
+    page follows it.
+    """
+    from fusion_sched import report as pages
+
+    if watch:
+        notes = pages.follow(
+            runs, output, every_seconds=every, show=tell, title=title, reference=reference, mix=mix
+        )
+    else:
+        notes = pages.write_report(runs, output, title=title, reference=reference, mix=mix)
+    for note in notes:  # also what figures leave out
+        errors.print(f"[yellow]note:[/] {escape(note)}")
+    if not watch:
+        tell(f"report: {output}")
+    if figures is not None:
+        drawn = pages.figures_of(runs, figures)
+        say([f"figure: {file}" for file in drawn.files])
+
+
+@app.command()
+def pid(
+    file: Annotated[Path, typer.Argument(help="FILE.npz or FILE.csv")],
+    target: Annotated[str, typer.Option(help="Array or column that holds the label.")] = "y",
+    columns: Annotated[
+        str, typer.Option(help="Modalities, separated by commas; all others by default.")
+    ] = "",
+    clusters: Annotated[str, typer.Option(help="Per modality of embeddings: auto or N.")] = "auto",
+    bias: Annotated[
+        str, typer.Option(help="Correction: grassberger, miller_madow, shuffle or none.")
+    ] = "grassberger",
+    resamples: Annotated[int, typer.Option(help="Draws behind the intervals.")] = 100,
+    shuffles: Annotated[int, typer.Option(help="Label permutations behind the p-values.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of k-means and of all draws.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Decompose the information in your own arrays, with error bars.
+
+    An .npz holds a joint distribution p (n1, n2, ny), decomposed exactly, or
+    one array per modality (integer labels, or float embeddings, which are
+    clustered here) and the label y. A .csv has a header; every distinct value
+    of a column is one symbol.
+    """
+    from fusion_sched.commands import pid as inspection
+
+    found = inspection.inspect_file(
+        file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
+        clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
+        resamples=resamples, shuffles=shuffles, seed=seed,
+    )  # fmt: skip
+    for part in found:
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
+
+
+data = typer.Typer(
+    help="Check, prepare, imitate or fetch a dataset that lies on disk.", no_args_is_help=True
+)
+app.add_typer(data, name="data")
+
+Name = Annotated[str, typer.Argument(help="The dataset, as in dataset=NAME.")]
+Root = Annotated[
+    Path | None, typer.Option(help="Folder it lies in; by default that of dataset.root.")
+]
+DatasetOverrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings, as in dataset.split=actor.")
+]
+
+
+@data.command("check")
+def data_check(
+    name: Name,
+    overrides: DatasetOverrides = None,
+    root: Root = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Read every file as training would; exit 1 if training would refuse.
+
+    Counts clips against the known ones, and names what is missing, unreadable,
+    silent, too short, stereo, in two splits or twice on a list.
+    """
+    from fusion_sched.commands import data as data_commands
+
+    found, fatal = data_commands.check(name, root, overrides or [], as_json)
+    for part in found:
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
+    if fatal:
+        raise typer.Exit(FAILED)
+
+
+@data.command("prepare")
+def data_prepare(
+    name: Name,
+    overrides: DatasetOverrides = None,
+    root: Root = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that decode; all cores by default.")
+    ] = None,
+) -> None:
+    """Decode every clip once into a memory-mapped store, as training would.
+
+    Interrupted, it goes on where it was.
+    """
+    from fusion_sched.commands import data as data_commands
+
+    say(data_commands.prepare(name, root, overrides or [], workers))
+
+
+@data.command("sample")
+def data_sample(
+    name: Name,
+    out: Annotated[Path, typer.Option(help="New folder to write to.")],
+    clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 120,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    strength: Annotated[
+        str, typer.Option(help="How well modalities tell the class: audio=0.9,visual=0.5")
+    ] = "",
+) -> None:
+    """Write a small imitation in the exact layout of the dataset, to try everything on.
+
+    Real files of the real formats, with sounds and drawings that tell the
+    class. Strength 0 tells nothing, 1 always, 0.8 unless said.
+    """
+    from fusion_sched.commands import data as data_commands
+    from fusion_sched.data.clips.imitation import Plan
+
+    plan = Plan(clips, seed, data_commands.parse_strength(strength))
+    say(data_commands.sample(name, out, plan))
+
+
+@data.command("fetch")
+def data_fetch(name: Name, root: Root = None) -> None:
+    """Download a dataset where its licence and source allow that, or say how to get it."""
+    from fusion_sched.commands import data as data_commands
+
+    say(data_commands.fetch(name, root))
+
+
+def say(lines: list[str]) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        tell(line)
+
+
+def tell(line: str) -> None:
+    """Print one line as it is."""
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Behind ``fusion-sched data``: check, prepare, imitate and fetch a dataset on disk."""
+
+import json
+import shlex
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from rich.table import Table
+
+from fusion_sched.commands.help import list_choices
+from fusion_sched.config.build import build_dataset, check_finite
+from fusion_sched.config.schema import config_dir, register
+from fusion_sched.data.clips.fetch import fetch as fetch_files
+from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.load import check_on_error, prepare_clips
+from fusion_sched.data.clips.types import ClipDataset, Fault, OnDisk, Report
+
+EXAMPLES = 3
+"""Messages that the table shows of each kind of fault; of a common harmless kind, one."""
+
+
+def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) -> OnDisk:
+    """Return the dataset as ``fusion-sched train dataset=NAME`` would make it; nothing is read.
+
+    Raises:
+        ValueError: no such dataset, an override of something else, two roots, a number that is not
+            finite, or a dataset that does not lie on disk.
+    """
+    choices = list_choices()["dataset"]
+    if name not in choices:
+        raise ValueError(f"no dataset is called {name!r}; known: {', '.join(sorted(choices))}")
+    foreign = [o for o in overrides if not o.lstrip("+").startswith("dataset.")]
+    if foreign:
+        raise ValueError(
+            f"got {' '.join(foreign)}; expected settings of the dataset, as in dataset.split=actor"
+        )
+    if root is not None and any(o.lstrip("+").startswith("dataset.root=") for o in overrides):
+        raise ValueError(f"got --root {root} and dataset.root as well, expected one of them")
+    register()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        cfg = compose("train", overrides=[f"dataset={name}", *overrides])
+    if root is not None and "root" in cfg.dataset:
+        cfg.dataset.root = str(root)
+    check_finite("dataset", OmegaConf.to_container(cfg.dataset))
+    dataset = build_dataset(cfg)
+    if not isinstance(dataset, OnDisk):
+        raise ValueError(
+            f"{name} does not lie on disk in a layout of its own: there is nothing to check, "
+            "prepare, imitate or fetch"
+        )
+    if isinstance(dataset, ClipDataset):
+        check_on_error(dataset)
+    return dataset
+
+
+def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool) -> tuple[Any, int]:
+    """Return what to print, and how many fatal faults there are."""
+    dataset = open_dataset(name, root, overrides)
+    report = dataset.check()
+    fatal = sum(fault.fatal for fault in report.faults)
+    if as_json:
+        content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}
+        return [json.dumps(content, indent=1)], fatal
+    said = verdict(report, skips=isinstance(dataset, ClipDataset))
+    return [split_table(dataset, report), *fault_tables(report.faults), said], fatal
+
+
+def split_table(dataset: OnDisk, report: Report) -> Table:
+    """Return splits with their sizes, beside the known ones."""
+    table = Table(title=f"{dataset.source.title} in {dataset.root}", title_justify="left")
+    for column in ("split", "clips", "known", "classes", "clips per class"):
+        table.add_column(column)
+    known = known_sizes(report)
+    for split, classes in report.counts.items():
+        present = [count for count in classes.values() if count]
+        spread = f"{min(present)} … {max(present)}" if present else ""
+        table.add_row(
+            split, str(sum(classes.values())), known.get(split, ""),
+            f"{len(present)} of {len(classes)}", spread,
+        )  # fmt: skip
+    return table
+
+
+def known_sizes(report: Report) -> dict[str, str]:
+    """Return the published sizes in words; validation carved out of train counts with it."""
+    known = {split: str(count) for split, count in report.expected.items()}
+    if report.expected and "validation" not in report.expected:
+        known["train"] += " with validation"
+    return known
+
+
+def fault_tables(faults: Sequence[Fault]) -> list[Table]:
+    """Return one table of the kinds of fault, fatal ones first; none where there is no fault."""
+    if not faults:
+        return []
+    kinds: dict[tuple[bool, str], list[Fault]] = defaultdict(list)
+    for fault in faults:
+        kinds[not fault.fatal, fault.kind].append(fault)
+    table = Table(title="what is wrong or odd", title_justify="left", show_lines=True)
+    for column in ("kind", "found", "training", "for example"):
+        table.add_column(column, no_wrap=column != "for example")
+    for (harmless, kind), found in sorted(kinds.items()):
+        examples = 1 if harmless and len(found) > EXAMPLES else EXAMPLES
+        shown = "\n".join(fault.message for fault in found[:examples])
+        more = f"\n… and {len(found) - examples} more (--json lists all)"
+        table.add_row(
+            kind, str(len(found)), "goes on" if harmless else "refuses",
+            shown + (more if len(found) > examples else ""),
+        )  # fmt: skip
+    return [table]
+
+
+def verdict(report: Report, skips: bool) -> str:
+    """Say in a sentence whether it can be trained on, and whether the split is a known one.
+
+    ``skips``: whether the dataset can go on without damaged clips.
+    """
+    fatal = sum(fault.fatal for fault in report.faults)
+    split = (
+        f"the test clips are those of the known split {report.recognised!r}"
+        if report.recognised
+        else "the test clips are not those of a known split"
+    )
+    if fatal:
+        skip = " unless dataset.on_error=skip" if skips else ""
+        return f"{fatal} fatal fault(s): training refuses{skip}; {split}"
+    return f"every clip can be read; {split}"
+
+
+def prepare(
+    name: str, root: Path | None, overrides: Sequence[str], workers: int | None
+) -> list[str]:
+    """Decode every clip into the store; return what to print."""
+    dataset = open_dataset(name, root, overrides)
+    if not isinstance(dataset, ClipDataset):
+        return [f"{name} is held in memory: there is nothing to prepare"]
+    listing = dataset.listing()
+    store, _ = prepare_clips(dataset, listing, workers)
+    size = sum(path.stat().st_size for path in store.folder.iterdir())
+    lines = [f"{len(listing.clips)} clips, {size / 1e6:,.1f} MB: {store.folder}"]
+    faults = [*(fault for fault in listing.faults if fault.fatal), *store.faults]
+    if faults:
+        lines.append(
+            f"{len(faults)} fault(s), so training will refuse; see them by `fusion-sched data "
+            f"check {name} --root {shlex.quote(dataset.root)}`"
+        )
+    return lines
+
+
+def sample(name: str, out: Path, plan: Plan) -> list[str]:
+    """Write an imitation; return what to print.
+
+    Raises:
+        FileExistsError: ``out`` holds something.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"{out} already exists and is not an empty folder; choose another")
+    dataset = open_dataset(name, out)
+    unknown = sorted(set(plan.strength) - set(dataset.source.modalities))
+    if unknown:
+        raise ValueError(
+            f"--strength names {', '.join(unknown)}, but the modalities of {name} are "
+            f"{', '.join(dataset.source.modalities)}"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    dataset.write_sample(out, plan)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    return [
+        f"{plan.clips} clips, {len(files)} files, {size / 1e6:.1f} MB: {out}",
+        "made by this program in the dataset's layout, not the dataset itself; train on it by",
+        f"    fusion-sched train {training_of(name)} {root_override(out)}",
+    ]
+
+
+def training_of(name: str) -> str:
+    """Return the overrides of a short training on an imitation."""
+    experiments = list_choices()["experiment"]
+    if f"{name}_smoke" in experiments:
+        return f"+experiment={name}_smoke"
+    choice = f"+experiment={name}" if name in experiments else f"dataset={name}"
+    return f"{choice} stage1.epochs=5 stage2.epochs=5 probe.every=1"
+
+
+def root_override(root: Path) -> str:
+    """Return ``dataset.root=ROOT`` as a shell takes it, quoted for Hydra where that is needed."""
+    plain = not set(str(root)) & set(" ,=:'\"()[]{}$\\")
+    quoted = str(root) if plain else "'" + str(root).replace("'", "\\'") + "'"
+    return shlex.quote(f"dataset.root={quoted}")
+
+
+def parse_strength(text: str) -> dict[str, float]:
+    """Read ``audio=0.9,visual=0.5``."""
+    strength = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            equals = ""
+        if not equals or not 0 <= number <= 1:
+            raise ValueError(
+                f"strength {part!r}: expected MODALITY=NUMBER between 0 (the modality tells "
+                "nothing of the class) and 1 (it always tells it), as in audio=0.9,visual=0.5"
+            )
+        strength[name.strip()] = number
+    return strength
+
+
+def fetch(name: str, root: Path | None) -> list[str]:
+    """Download what may be; return what to print."""
+    dataset = open_dataset(name, root)
+    fetched = fetch_files(dataset.source, Path(dataset.root))
+    if not fetched:
+        return [f"everything is already in {dataset.root}"]
+    return [f"fetched {path}" for path in fetched]

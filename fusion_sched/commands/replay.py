@@ -1,0 +1,69 @@
+"""Behind `fusion-sched replay`: run a controller over a stored trace."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fusion_sched.analysis.replay import recorded_stages
+from fusion_sched.analysis.replay import replay as replay_trace
+from fusion_sched.config.build import build_controller
+from fusion_sched.config.schema import config_dir, register
+from fusion_sched.runlog.trace import read_trace
+
+register()
+
+
+def replay(arguments: list[str], console: Console) -> None:
+    """Print what a controller would have decided on a stored trace."""
+    folder, overrides = Path(arguments[0]), arguments[1:]
+    foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
+    if foreign:
+        raise ValueError(
+            f"replay takes overrides of the controller only, got {' '.join(foreign)}; expected "
+            "`fusion-sched replay RUN controller=pid controller.threshold=2`"
+        )
+    trace = read_trace(folder)
+    controller = build_controller(replayed_config(trace.start, overrides))
+    steps = replay_trace(trace, controller)
+    table = Table(title=f"{controller} on {folder}", title_justify="left")
+    for title in ("after epoch", "stage", "training", "reason"):
+        table.add_column(title)
+    for step in steps:
+        stage = step.decision.stage
+        when = "start" if step.epoch < 0 else str(step.epoch + 1)
+        reason = escape(step.decision.reason)
+        table.add_row(when, stage.name, ", ".join(stage.active), reason)
+    console.print(table)
+    console.print(replay_verdict(steps, recorded_stages(trace)), highlight=False)
+
+
+def replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:
+    """Return the run's own configuration with the controller's keys, or the controller, changed."""
+    cfg = OmegaConf.create(start["config"])
+    choices = [o for o in overrides if o.startswith("controller=")]
+    if choices:
+        stages = [f"seed={start['seed']}", f"stage1.epochs={cfg.stage1.epochs}"]
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            cfg.controller = compose("train", overrides=[*stages, *choices]).controller
+    keys = [o.lstrip("+") for o in overrides if o not in choices]
+    return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(keys)))
+
+
+def replay_verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> str:
+    """Say where the replayed decisions leave those of the run."""
+    mine = [(s.epoch, s.decision.stage.name, list(s.decision.stage.active)) for s in steps]
+    theirs = [(epoch, to["stage"], to["active"]) for epoch, to in recorded]
+    if mine == theirs:
+        return "the same decisions as in the run itself"
+    pairs = zip(mine, theirs, strict=False)
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(mine), len(theirs)))
+    at = min(m[first][0] for m in (mine, theirs) if first < len(m))
+    return (
+        f"differs from the run after epoch {at + 1}: the diagnoses beyond it are those of the run "
+        "as it was trained, so later rows say what the controller would have answered to them"
+    )

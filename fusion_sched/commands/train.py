@@ -1,0 +1,237 @@
+"""Behind ``fusion-sched train`` and ``replay``: Hydra composes, these functions run."""
+
+import os
+import shlex
+import sys
+import uuid
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from yaml import YAMLError
+
+from fusion_sched.analysis import compare, note_job, render
+from fusion_sched.commands import sweep
+from fusion_sched.config.build import build
+from fusion_sched.config.schema import TrainConfig, config_dir, register
+from fusion_sched.report import PICTURE, draw_trace
+from fusion_sched.report.live import Display, optimism_line, result_table, told
+from fusion_sched.runlog.protocol import PLACES
+from fusion_sched.runlog.trace import TRACE_FILE, read_trace
+from fusion_sched.runtime.distributed import join_processes
+from fusion_sched.runtime.environment import shown_path
+from fusion_sched.training.components import Parts
+from fusion_sched.training.trainer import train as train_parts
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+PROCESS = uuid.uuid4().hex
+"""Tells this process from a launcher's workers, on whatever machine."""
+
+register()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What Hydra calls for each run: in this process, or pickled in a launcher's worker."""
+
+    resume: bool
+    mailbox: str = field(default_factory=lambda: uuid.uuid4().hex)
+    process: str = PROCESS
+    errors: list[Exception] = field(default_factory=list)
+
+    def __call__(self, cfg: DictConfig) -> None:
+        """Run one training; its error is kept from Hydra, which would end the whole sweep."""
+        worker = self.process != PROCESS
+        try:
+            if worker:  # its launcher may have started it anywhere
+                os.chdir(HydraConfig.get().runtime.cwd)
+            task(cfg, self.resume, worker)
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                sweep.post_failure(self.mailbox, error)
+            else:
+                self.errors.append(error)
+
+
+def train(arguments: list[str]) -> None:
+    """Let Hydra read the overrides and run ``task``, once or as a sweep."""
+    resume, overrides = sweep.take_resume(arguments)
+    sys.argv = ["fusion-sched train", *map(sweep.from_here, overrides)]
+    sweep.Announced.forget()
+    job = Job(resume)
+    # Hydra would print errors in its own way and leave; with this they reach the command line's
+    # one place for errors instead.
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"
+    stopped: Exception | None = None
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
+    except MissingConfigException as error:
+        raise sweep.name_extra(error) from error
+    except (HydraException, OmegaConfBaseException):
+        raise
+    except Exception as error:
+        if sweep.Announced.folder is None:
+            raise
+        stopped = error
+    finally:
+        os.environ.pop(FULL_ERROR)
+        if before is not None:
+            os.environ[FULL_ERROR] = before
+    if job.errors:
+        raise job.errors[0]
+    report_sweep(job.mailbox, stopped, traceback=before not in (None, "", "0"))
+
+
+def report_sweep(mailbox: str, stopped: Exception | None, traceback: bool) -> None:
+    """Raise where jobs of the sweep that has just run have failed, or the launcher has."""
+    folder = sweep.Announced.folder
+    if folder is None:
+        return
+    failures = sweep.collect_failures(folder, mailbox)
+    messages = [f["traceback"] + f["message"] if traceback else f["message"] for f in failures]
+    if stopped is not None:
+        reason = str(stopped).strip().splitlines() or [""]
+        messages.append(
+            f"the launcher stopped before all jobs had ended ({type(stopped).__name__}: "
+            f"{reason[0]}); go on by the same command with hydra.sweep.dir={shown_path(folder)} "
+            "sweep.resume=true"
+        )
+    if messages:
+        raise ValueError("\n".join(messages)) from stopped
+
+
+def plain_console() -> Console:
+    """Return a console as wide as the terminal, or wide enough for tables where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
+    """Run one training in the folder that Hydra chose; in a resumed sweep, in the run's own.
+
+    A ``worker`` shares the terminal with others, so it prints plain lines.
+    """
+    job = HydraConfig.get().job
+    console = Console(width=120, force_terminal=False) if worker else plain_console()
+    many = HydraConfig.get().mode == RunMode.MULTIRUN
+    if many:
+        console.rule(f"job {job.num}: {job.override_dirname}", align="left")
+    make_paths_absolute(cfg)
+    folder = claim_together(cfg, resume)
+    if many:  # one that leaves nothing behind is missed later
+        overrides = sorted(HydraConfig.get().overrides.task)
+        own_hash = sweep.configuration_hash(cfg)
+        note_job(sweep.sweep_folder(), job.num, folder.resolve(), overrides, own_hash)
+    if sweep.has_ended(folder):
+        console.print(f"{shown_path(folder)} has already ended", highlight=False, soft_wrap=True)
+        return
+    try:
+        parts = build(cfg)
+    except Exception:
+        sweep.release(folder)
+        raise
+    execute(parts, folder, console)
+
+
+def claim_together(cfg: DictConfig, resume: bool) -> Path:
+    """Return the run's folder; of several processes, the first one's, where all of them train."""
+    processes = join_processes(cfg.device == "cpu")
+    folder = Path(processes.agree(str(sweep.claim(cfg, resume)) if processes.first else ""))
+    mine = Path(HydraConfig.get().runtime.output_dir)
+    if not processes.first and mine.resolve() != folder.resolve():
+        mine.rmdir()  # Hydra made one for every process, by the clock
+    return folder
+
+
+def make_paths_absolute(cfg: DictConfig) -> None:
+    """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
+    for key in PLACES:
+        place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
+        if isinstance(place, str):
+            cfg.dataset[key] = str(Path(place).resolve())
+
+
+def execute(parts: Parts, folder: Path, console: Console) -> None:
+    """Train, draw, and print the closing table and where everything lies."""
+    if not parts.processes.first:
+        train_parts(parts, folder, lambda event: None)
+        return
+    try:
+        with Display(console, told(folder)) as display, closing(parts.tracker.open(folder)) as sink:
+
+            def show(event: dict[str, Any]) -> None:
+                display.show(event)
+                sink.record(event)
+
+            train_parts(parts, folder, show)
+    except KeyboardInterrupt:
+        console.print(
+            f"interrupted; go on by: fusion-sched train resume={shown_path(folder)}",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        raise
+    conclude(folder, console)
+
+
+def conclude(folder: Path, console: Console) -> None:
+    """Draw the picture and print the closing table of a run that has ended."""
+    trace = read_trace(folder)
+    draw_trace(trace, folder / PICTURE)
+    console.print(result_table(trace))
+    result = cast(dict[str, Any], trace.result)
+    for text in (
+        optimism_line(result),
+        f"{result['seconds']['total']:.1f} s, {result['probe_share']:.0%} of it for diagnoses",
+        f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",
+        f"report: fusion-sched report {shlex.quote(shown_path(folder))}",
+    ):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class SweepTable(Callback):
+    """Prints one table over all runs of a sweep at its end."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Compare what the sweep folder holds."""
+        folder = Path(config.hydra.sweep.dir)
+        console = plain_console()
+        text = render(compare([folder]), width=console.width)
+        console.rule(f"sweep: {shown_path(folder)}", align="left")
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def resume(arguments: list[str], console: Console) -> None:
+    """Go on with a run from its last checkpoint, with the configuration it began with."""
+    others = [a for a in arguments if not a.startswith("resume=")]
+    if others or len(arguments) != 1:
+        raise ValueError(
+            f"resume goes on with the configuration of the run, so it takes no other override; "
+            f"got {' '.join(others or arguments)}"
+        )
+    folder = Path(arguments[0].removeprefix("resume="))
+    saved = folder / sweep.SAVED / sweep.CONFIG
+    if not saved.is_file():
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a run: {saved} does not exist; expected the folder "
+            "that `fusion-sched train` printed"
+        )
+    if sweep.has_ended(folder):
+        console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
+        conclude(folder, console)
+        return
+    try:
+        loaded = OmegaConf.load(saved)
+    except YAMLError as error:
+        raise ValueError(f"{saved} is not readable as yaml: {error}; bring it back") from error
+    cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
+    execute(build(cfg), folder, console)

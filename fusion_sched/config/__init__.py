@@ -1,0 +1,1 @@
+"""From a composed configuration to the components of a run."""

@@ -1,0 +1,66 @@
+"""The typed top level of a training configuration, and where the configs lie."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+Node = dict[str, Any]
+
+
+@dataclass
+class Stage1Config:
+    """Stage 1: each modality alone, for at most ``epochs`` epochs."""
+
+    epochs: int = 15
+    optimizer: Node = field(default_factory=dict)
+    scheduler: Node = field(default_factory=dict)
+
+
+@dataclass
+class Stage2Config:
+    """Stage 2: joint training."""
+
+    epochs: int = 15
+    optimizer: Node = field(default_factory=dict)
+    scheduler: Node = field(default_factory=dict)
+
+
+@dataclass
+class TrainConfig:
+    """Everything ``fusion-sched train`` takes. Groups are nodes with a ``_target_``."""
+
+    dataset: Node = field(default_factory=dict)
+    encoder: Node = field(default_factory=dict)
+    fusion: Node = field(default_factory=dict)
+    probe: Node = field(default_factory=dict)
+    solver: Node = field(default_factory=dict)
+    controller: Node = field(default_factory=dict)
+    balancer: Node = field(default_factory=dict)
+    tracker: Node = field(default_factory=dict)
+    method: str = ""
+    stage1: Stage1Config = field(default_factory=Stage1Config)
+    stage2: Stage2Config = field(default_factory=Stage2Config)
+    equal_budget: bool = True
+    robustness: bool = True
+    batch_size: int = 64
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 1
+    workers: int = 0
+    precision: str = "float32"
+    channels_last: bool = False
+    compile: bool = False
+
+
+def register() -> None:
+    """Make the schema known to Hydra as ``train_schema``."""
+    ConfigStore.instance().store("train_schema", node=TrainConfig)
+
+
+def config_dir() -> Path:
+    """Return the folder of the configs: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"

@@ -1,9 +1,0 @@
-"""What a user sees on the terminal: while a run goes on, and at its end."""
-
-from fusion_sched.display.closing import optimism_line, result_table
-from fusion_sched.display.lines import line
-from fusion_sched.display.live import Display
-from fusion_sched.display.picture import Picture
-from fusion_sched.display.story import Story, told
-
-__all__ = ["Display", "Picture", "Story", "line", "optimism_line", "result_table", "told"]

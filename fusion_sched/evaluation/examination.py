@@ -1,0 +1,162 @@
+"""One look at a trained network: every question about it, asked of the same batches."""
+
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fusion_sched.data.loading import Loader
+from fusion_sched.evaluation.calibration import Calibration, calibration_of
+from fusion_sched.evaluation.contribution import Contribution, coalitions_of, contribution_of
+from fusion_sched.evaluation.noise import Noise, noises_for
+from fusion_sched.models.network import MultimodalNetwork
+from fusion_sched.types import FUSED, Batch
+
+LABELS = "y"
+"""Under this name labels travel among logits."""
+
+Embeddings = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class NoiseCurve:
+    """Fused accuracy by level of noise in one modality; ``kind`` says what a level is.
+
+    ``"gaussian"``: standard deviations of the modality's values; ``"tokens"``: share replaced.
+    """
+
+    kind: str
+    accuracy: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Fused accuracies by the modality that is missing or noisy, calibration and contributions.
+
+    ``missing_zeros``: its input is zero; ``missing_mean``: its embedding is the training mean.
+    ``contribution`` is ``None`` with more than five modalities.
+    """
+
+    missing_zeros: dict[str, float]
+    missing_mean: dict[str, float]
+    noise: dict[str, NoiseCurve]
+    calibration: Calibration
+    contribution: Contribution | None
+
+    def fields(self) -> dict[str, Any]:
+        """Return JSON values; what does not apply is absent."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@torch.no_grad()
+def mean_embeddings(model: MultimodalNetwork, loader: Loader) -> dict[str, Tensor]:
+    """Return each modality's mean embedding ``(size,)`` over a split, in evaluation mode."""
+    model.eval()
+    sums: dict[str, Tensor] = {}
+    for batch in loader:
+        for m, embedding in encode(model, batch.inputs).items():
+            sums[m] = sums.get(m, 0) + embedding.double().sum(dim=0)
+    totals = {m: loader.processes.add_up(total) for m, total in sums.items()}
+    return {m: (total / len(loader.order)).float() for m, total in totals.items()}
+
+
+@torch.no_grad()
+def examine(model: MultimodalNetwork, loader: Loader, means: Embeddings, seed: int) -> Robustness:
+    """Examine a network on a split, in evaluation mode.
+
+    ``means`` are the ``mean_embeddings`` of the training split; ``seed`` is that of the noise. The
+    split is read twice: noise is measured against the spread of its values.
+    """
+    model.eval()
+    noises = noises_for(loader, seed)
+    right: dict[Hashable, Tensor] = {}
+    logits: dict[str, list[Tensor]] = {}
+    index = []
+    for batch in loader:
+        plain = encode(model, batch.inputs)
+        for name, values in {**logits_of(model, plain), LABELS: batch.y}.items():
+            logits.setdefault(name, []).append(values)
+        index.append(batch.index)
+        for question, embeddings in questions(model, batch, plain, means, noises):
+            answers = predicted(logits_of(model, embeddings)[FUSED])
+            right[question] = right.get(question, 0) + (answers == batch.y).sum()
+    collected = loader.collect(logits, index)
+    y = collected.pop(LABELS)
+    return answered(
+        model.modalities, noises, accuracies(right, loader), calibration_of(collected, y)
+    )
+
+
+def questions(
+    model: MultimodalNetwork,
+    batch: Batch,
+    plain: Embeddings,
+    means: Embeddings,
+    noises: Mapping[str, Noise],
+) -> Iterator[tuple[Hashable, Embeddings]]:
+    """Yield what the fused head is asked of a batch, and the embeddings to ask it with.
+
+    ``plain`` are those of the batch itself; where an input changes, its encoder alone runs again.
+    """
+    for present in coalitions_of(model.modalities):
+        yield present, masked(plain, means, present)
+    for m in model.modalities:
+        x = batch.inputs[m]
+        yield ("zeros", m), {**plain, **encode(model, {m: torch.zeros_like(x)})}
+        for level, noisy in noises[m].draw(x, batch.index):
+            yield (m, level), {**plain, **encode(model, {m: noisy})}
+
+
+def answered(
+    names: Collection[str],
+    noises: Mapping[str, Noise],
+    accuracy: Mapping[Hashable, float],
+    calibration: Calibration,
+) -> Robustness:
+    """Sort the accuracies by what was asked."""
+    everyone = frozenset(names)
+    curves = {
+        m: NoiseCurve(noise.kind, {f"{level:g}": accuracy[m, level] for level in noise.levels})
+        for m, noise in noises.items()
+    }
+    return Robustness(
+        missing_zeros={m: accuracy["zeros", m] for m in names},
+        missing_mean={m: accuracy[everyone - {m}] for m in names},
+        noise={m: curves[m] for m in names},
+        calibration=calibration,
+        contribution=contribution_of(names, {s: accuracy[s] for s in coalitions_of(names)}),
+    )
+
+
+def encode(model: MultimodalNetwork, inputs: Embeddings) -> dict[str, Tensor]:
+    """Return the embeddings of these modalities' inputs, in the network's own precision."""
+    with model.arithmetic(inputs):
+        return {m: net(inputs[m]) for m, net in model.encoders.items() if m in inputs}
+
+
+def logits_of(model: MultimodalNetwork, embeddings: Embeddings) -> dict[str, Tensor]:
+    """Return the logits of all heads, by modality or ``fused``, as the network's forward does."""
+    with model.arithmetic(embeddings):
+        unimodal = {m: model.heads[m](e).float() for m, e in embeddings.items()}
+        return {**unimodal, FUSED: model.fusion(embeddings, unimodal).float()}
+
+
+def masked(
+    embeddings: Embeddings, means: Embeddings, present: Collection[str]
+) -> dict[str, Tensor]:
+    """Return the embeddings with the mean in place of all that are not ``present``."""
+    return {m: e if m in present else means[m].to(e).expand_as(e) for m, e in embeddings.items()}
+
+
+def predicted(logits: Tensor) -> Tensor:
+    """Return class ids ``(B,)``; -1, which is never right, where a logit is not finite."""
+    return logits.argmax(dim=1).where(logits.isfinite().all(dim=1), -1)
+
+
+def accuracies(right: Mapping[Hashable, Tensor], loader: Loader) -> dict[Hashable, float]:
+    """Return the share of right answers by question, of all processes' samples."""
+    # One device sync for all questions.
+    totals = loader.processes.add_up(torch.stack(list(right.values())).double()).tolist()
+    return {key: total / len(loader.order) for key, total in zip(right, totals, strict=True)}

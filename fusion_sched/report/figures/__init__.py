@@ -1,6 +1,0 @@
-"""A finished or running trace as a picture, and traces as figures for a paper."""
-
-from fusion_sched.report.figures.paper import draw_figures
-from fusion_sched.report.figures.picture import PICTURE, draw_trace
-
-__all__ = ["PICTURE", "draw_figures", "draw_trace"]

@@ -1,0 +1,197 @@
+"""Several runs: tables and tests first, then curves over each other, then each run by itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fusion_sched.analysis.cells import caption, grid_of, plus_minus
+from fusion_sched.analysis.naming import name_rows
+from fusion_sched.analysis.needs import comparable, nameable
+from fusion_sched.analysis.tables import Comparison, ResultTable, share_out
+from fusion_sched.report.html.charts.across import curves, dots
+from fusion_sched.report.html.document import (
+    Block,
+    Chart,
+    Fold,
+    Notes,
+    Section,
+    Table,
+    Text,
+    rendered_size,
+)
+from fusion_sched.report.html.run_page import accuracy_of, run_sections, silent_seconds
+from fusion_sched.report.story import Story
+from fusion_sched.report.words import best_alone, percent, state_words
+
+MOST_RUNS_IN_DETAIL, MOST_TABLES_IN_LEAD = 30, 2
+MOST_DETAIL_BYTES = 3_500_000
+"""What all runs by themselves may take of the page; plotly.js takes 2 MB of its 6."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A run and the row that it belongs to."""
+
+    row: str
+    story: Story
+
+
+def name_stories(stories: Sequence[Story], mix: bool) -> list[Named]:
+    """Return each run with the name that its row has in the tables; of none, with its method."""
+    by_path = {story.trace.path: story for story in stories}
+    fit, _ = comparable(story.trace for story in stories)
+    named = [
+        Named(name, by_path.pop(trace.path))
+        for sheet in share_out(fit, mix)
+        for trace, name in zip(sheet, name_rows(sheet), strict=True)
+    ]
+    return named + [Named(f"{s.method}, not in the tables", s) for s in by_path.values()]
+
+
+def row_names(stories: Sequence[Story]) -> list[str]:
+    """Return the name of each run's row where all share a table; of a single row, its method."""
+    traces = [story.trace for story in stories if nameable(story.trace)]
+    found = name_rows(traces)
+    if len(set(found)) == 1:
+        return [story.method for story in stories]
+    names = {trace.path: name for trace, name in zip(traces, found, strict=True)}
+    return [names.get(story.trace.path, story.method) for story in stories]
+
+
+def many_facts(named: Sequence[Named], comparison: Comparison | None) -> dict[str, str]:
+    """Return what a reader must know first."""
+    ended = sum(one.story.result is not None for one in named)
+    datasets = list(dict.fromkeys(one.story.dataset for one in named))
+    facts = {
+        "runs": f"{len(named)}, {'all' if ended == len(named) else ended} ended",
+        "dataset": ", ".join(datasets),
+    }
+    rows = sum(len(table.rows) for table in comparison.tables) if comparison is not None else 0
+    if rows:
+        facts["rows"] = str(rows)
+    seeds = sorted({one.story.start["seed"] for one in named})
+    facts["seeds"] = ", ".join(map(str, seeds))
+    return facts
+
+
+def many_lead(named: Sequence[Named], comparison: Comparison | None) -> str:
+    """Return the best rows, or why there is no table."""
+    if comparison is None:
+        ended = any(one.story.result is not None for one in named)
+        why = "the notes say why" if ended else "none of the runs has ended"
+        return f"No table compares these runs: {why}."
+    if len(comparison.tables) > MOST_TABLES_IN_LEAD:
+        return f"{len(comparison.tables)} tables: datasets or protocols differ, the notes say how."
+    return " ".join(best_words(table) for table in comparison.tables)
+
+
+def best_words(table: ResultTable) -> str:
+    """Return the row that is best on test."""
+    best, count = table.rows[0], len(table.rows)
+    seeds = len(best.row.seeds)
+    return (
+        f"Best of {count} row{'s' * (count > 1)} on test: {best.row.name}, "
+        f"{plus_minus(best.fused)}\u00a0% over {seeds} seed{'s' * (seeds > 1)}."
+    )
+
+
+def many_sections(
+    named: Sequence[Named], comparison: Comparison | None
+) -> tuple[list[Section], list[str]]:
+    """Return the sections of the page, and notes about what is not on it."""
+    tables = comparison.tables if comparison is not None else ()
+    sections = [table_section(table, place) for place, table in enumerate(tables)]
+    order = [m.row.name for table in tables for m in table.rows]
+    drawn, left_out = curves([(one.row, one.story) for one in named], order)
+    notes = [f"rows without a curve in the chart of all runs: {', '.join(left_out)}"] * bool(
+        left_out
+    )
+    nothing = Text(["No run has an epoch or a probe yet."])
+    sections.append(Section("curves", "Curves", [drawn if drawn.figure["data"] else nothing]))
+    ranks = {name: place for place, name in enumerate(order)}
+    ordered = sorted(
+        named, key=lambda one: (ranks.get(one.row, len(ranks)), one.row, one.story.start["seed"])
+    )
+    details, told = run_folds(ordered)
+    sections.append(Section("runs", "Each run", [runs_table(ordered), *details]))
+    return sections, notes + told
+
+
+def table_section(table: ResultTable, place: int) -> Section:
+    """Return one table with its verdict, its notes and its chart."""
+    grid = grid_of(table, wide=False)
+    blocks: list[Block] = [Text([f"{sentence}." for sentence in table.verdict])]
+    blocks.append(Table(grid.headers, grid.rows, caption(table)))
+    blocks.append(dots(table))
+    wide = grid_of(table, wide=True)
+    blocks.append(
+        Fold(f"table-{place}-wide", "Every column",
+             [Table(wide.headers, wide.rows, "All that is known of each row.")])
+    )  # fmt: skip
+    if table.notes:
+        blocks.append(Notes("To know besides", table.notes))
+    return Section(f"table-{place}", table.heading, blocks)
+
+
+def runs_table(named: Sequence[Named]) -> Table:
+    """Return one line per run."""
+    rows = [
+        [
+            one.story.shown,
+            one.row,
+            str(one.story.start["seed"]),
+            percent(accuracy_of(one.story)),
+            best_alone(one.story) or "–",
+            state_words(one.story, silent_seconds(one.story)),
+        ]
+        for one in named
+    ]
+    header = ["folder", "row", "seed", "fused test accuracy", "best single modality", "state"]
+    return Table(header, rows, "All runs, best row first.", words=(1, 4, 5))
+
+
+def run_folds(named: Sequence[Named]) -> tuple[list[Block], list[str]]:
+    """Return each run by itself, as far as the page may grow, and what is left out."""
+    alone = "`fusion-sched report RUN` makes the page of one run"
+    if len(named) > MOST_RUNS_IN_DETAIL:
+        told = f"{len(named)} runs are too many to show each by itself; {alone}"
+        return [Text([f"{told}."])], [told]
+    folds = [fold(one, place) for place, one in enumerate(named)]
+    sizes = [rendered_size([one]) for one in folds]
+    notes = []
+    if sum(sizes) > MOST_DETAIL_BYTES:
+        folds = [without_numbers(one) for one in folds]
+        sizes = [rendered_size([one]) for one in folds]
+        notes.append(f"charts of single runs come without their numbers, for size; {alone}, whole")
+    kept: list[Block] = []
+    room = MOST_DETAIL_BYTES
+    for one, size in zip(folds, sizes, strict=True):
+        room -= size
+        if room >= 0:
+            kept.append(one)
+    if len(kept) < len(folds):
+        notes.append(f"{len(folds) - len(kept)} of {len(folds)} runs are not shown by themselves, "
+                     f"for size; {alone}")  # fmt: skip
+    return [*kept, *([Text([f"{note}." for note in notes])] if notes else [])], notes
+
+
+def fold(one: Named, place: int) -> Fold:
+    """Return a run, folded away."""
+    story = one.story
+    end = percent(accuracy_of(story)) if story.result is not None else "not ended"
+    title = f"{Path(story.shown).name}: {one.row}, seed {story.start['seed']}, {end}"
+    return Fold(f"run-{place}", title, run_sections(story, f"run-{place}-"))
+
+
+def without_numbers(one: Fold) -> Fold:
+    """Return a run whose charts have no tables of their numbers."""
+
+    def bare(block: Block) -> Block:
+        return replace(block, numbers=None) if isinstance(block, Chart) else block
+
+    def bare_within(part: Block | Section) -> Block | Section:
+        if isinstance(part, Section):
+            return replace(part, blocks=[bare(block) for block in part.blocks])
+        return bare(part)
+
+    return replace(one, blocks=[bare_within(part) for part in one.blocks])

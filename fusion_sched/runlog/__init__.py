@@ -1,0 +1,1 @@
+"""What a run writes: `trace.jsonl` with its schema, the protocol hash, trackers."""

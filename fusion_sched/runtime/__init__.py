@@ -1,0 +1,1 @@
+"""The machine: device, seeds, versions, several processes, files and checkpoints."""

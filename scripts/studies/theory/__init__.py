@@ -1,0 +1,38 @@
+"""Studies of the tractable model of modality competition: what its theory says, and what is seen.
+
+    result = run(PROFILES["quick"], pick_device("auto"), done=None, on_part=save)
+    for claim, about in tables(result).items(): ...
+    for claim, (verdict, sentence) in verdicts(result).items(): ...
+
+Model, definitions and what of them is reconstructed: ``docs/theory.md``.
+"""
+
+from scripts.studies.theory.profiles import PROFILES, Profile
+from scripts.studies.theory.series import (
+    Line,
+    Point,
+    Series,
+    proxy_series,
+    rate_series,
+    winner_series,
+)
+from scripts.studies.theory.study import progress, run
+from scripts.studies.theory.tables import Table, tables
+from scripts.studies.theory.verdicts import Verdict, verdicts
+
+__all__ = [
+    "PROFILES",
+    "Line",
+    "Point",
+    "Profile",
+    "Series",
+    "Table",
+    "Verdict",
+    "progress",
+    "proxy_series",
+    "rate_series",
+    "run",
+    "tables",
+    "verdicts",
+    "winner_series",
+]

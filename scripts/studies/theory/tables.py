@@ -1,0 +1,219 @@
+"""What was found, as tables of strings for a terminal or a report."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from scripts.studies.theory.rates import FROM_SCRATCH
+from scripts.studies.theory.winner import EDGES
+
+NOTHING = "–"
+
+
+class Table(NamedTuple):
+    """Rows under a header; every cell a string, intervals at 95 %."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def tables(result: dict[str, Any]) -> dict[str, list[Table]]:
+    """Return the tables of a finished result, by the name of their claim as in ``verdicts``.
+
+    Raises:
+        ValueError: the result is not finished.
+    """
+    summary = summary_of(result)
+    winner, ladders, worlds = (
+        summary["winner"],
+        summary["rates"]["ladders"],
+        summary["proxy"]["worlds"],
+    )
+    errors = [errors_table(name, ladder["conditions"]) for name, ladder in ladders.items()]
+    return {
+        "winner": [cases_table(winner["cases"]), bins_table(winner["pooled"])],
+        "rates": [exponents_table(ladders), *errors],
+        "proxy": [within_table(worlds), across_table(worlds), predictions_table(worlds)],
+    }
+
+
+def summary_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the summary of a finished result.
+
+    Raises:
+        ValueError: the result is not finished.
+    """
+    summary: dict[str, Any] = result["summary"]
+    if not summary:
+        done = sum(len(parts) for parts in result["parts"].values())
+        raise ValueError(
+            f"{done} of {result['planned']} parts are done; expected all of them: go on with "
+            "run(profile, device, done=result, ...)"
+        )
+    return summary
+
+
+def cases_table(cases: dict[str, Any]) -> Table:
+    """Return one row for each case of the first study."""
+    header = (
+        "case", "median ratio", "contested", "right: contested", "right: decided",
+        "right: contested at the end", "right: all at the end", "caught up", "order of escapes",
+    )  # fmt: skip
+    rows = [
+        (
+            name,
+            f"{case['median_ratio']:.2f}",
+            percent(case["contested"]),
+            *(counted(view["clear"], view["clear_count"]) for view in case["views"].values()),
+            shares(case["caught_up"]),
+            interval(case["escape_order"]),
+        )
+        for name, case in cases.items()
+    ]
+    return Table("Winner predicted by ECS where the ratio at the start is above 1.2", header, rows)
+
+
+def condition_name(share: float) -> str:
+    """Return the name of a condition of the second study."""
+    return "joint from scratch" if share == FROM_SCRATCH else f"{percent(share)} unimodal first"
+
+
+def bin_names() -> list[str]:
+    """Return the bins of the ratio in words."""
+    return [
+        f"{low:g}–{high:g}" if high < float("inf") else f"> {low:g}"
+        for low, high in pairwise(EDGES)
+    ]
+
+
+def bins_table(views: dict[str, Any]) -> Table:
+    """Return one row for each bin of the ratio, all cases pooled."""
+    rows = [
+        (name, *(counted(view["bins"][i], view["counts"][i]) for view in views.values()))
+        for i, name in enumerate(bin_names())
+    ]
+    return Table("Winner predicted by ECS, by ratio at the start", ("ratio", *views), rows)
+
+
+def exponents_table(ladders: dict[str, Any]) -> Table:
+    """Return one row for each condition of the second study."""
+    header = ("ladder", "condition", "K", "exponent", "straight line", "K ≥ 16", "gain")
+    rows = [
+        (
+            name,
+            condition_name(condition["share"]),
+            f"{condition['rungs'][0]['classes']}–{condition['rungs'][-1]['classes']}",
+            *(interval(condition[key]) for key in ("exponent", "line", "large", "gain")),
+        )
+        for name, ladder in ladders.items()
+        for condition in ladder["conditions"]
+    ]
+    return Table("Exponents a of fused test error ~ K^-a, by share of unimodal steps", header, rows)
+
+
+def errors_table(ladder: str, conditions: list[dict[str, Any]]) -> Table:
+    """Return one row for each K and condition of a ladder."""
+    header = (
+        "K", "condition", "error", "error · K", "error · K²",
+        "from what is learned", "both learned", "alone", "ECS ratio",
+    )  # fmt: skip
+    rows: list[tuple[str, ...]] = [
+        (
+            str(rung["classes"]),
+            condition_name(condition["share"]),
+            interval(rung["error"], digits=5),
+            f"{rung['error']['value'] * rung['classes']:.2f}",
+            f"{rung['error']['value'] * rung['classes'] ** 2:.2f}",
+            f"{rung['mixture']:.5f}",
+            percent(rung["both_learned"]["value"]),
+            ", ".join(f"{error:.3f}" for error in rung["alone"]),
+            interval(rung["ratio"], digits=1),
+        )
+        for rungs in zip(*(condition["rungs"] for condition in conditions), strict=True)
+        for condition, rung in zip(conditions, rungs, strict=True)
+    ]
+    return Table(f"Fused test error, {ladder}", header, rows)
+
+
+def by_estimator(worlds: dict[str, Any], key: str) -> Iterator[tuple[tuple[str, str, str], Any]]:
+    """Yield what is kept by world, stage and estimator."""
+    for world, found in worlds.items():
+        for stage, estimators in found[key].items():
+            for estimator, value in estimators.items():
+                yield (world, stage, estimator), value
+
+
+def within_table(worlds: dict[str, Any]) -> Table:
+    """Return one row for each estimator: correlations over time."""
+    header = (
+        "worlds", "stage", "estimator", "Spearman", "Kendall", "Spearman after saturation",
+        "growth of ECS after saturation",
+    )  # fmt: skip
+    rows: list[tuple[str, ...]] = [
+        (
+            *names,
+            *(interval(value[key]) for key in ("spearman", "kendall", "saturated")),
+            f"× {value['growth']:.2f}",
+        )
+        for names, value in by_estimator(worlds, "within")
+    ]
+    return Table("MI and ECS over the checkpoints of a run", header, rows)
+
+
+def across_table(worlds: dict[str, Any]) -> Table:
+    """Return one row for each estimator and checkpoint: correlations over runs."""
+    header = ("worlds", "stage", "estimator", "step", "who is ahead", "level", "median bits")
+    rows: list[tuple[str, ...]] = [
+        (
+            *names,
+            str(value["step"]),
+            interval(value["difference"]),
+            interval(value["level"]),
+            f"{value['bits']:.2f}",
+        )
+        for names, values in by_estimator(worlds, "across")
+        for value in values
+    ]
+    return Table("Spearman's correlation of MI and ECS over runs", header, rows)
+
+
+def predictions_table(worlds: dict[str, Any]) -> Table:
+    """Return one row for each moment and predictor of winners."""
+    header = ("worlds", "moment", "predictor", "right", "behind ECS", "right by run")
+    rows: list[tuple[str, ...]] = [
+        (
+            *names,
+            counted(value["classes"], worlds[names[0]]["contested"]),
+            shares(value["behind"]),
+            shares(value["runs"]),
+        )
+        for names, value in by_estimator(worlds, "predictions")
+    ]
+    return Table("Winners of contested classes predicted by ECS and by MI", header, rows)
+
+
+def interval(found: dict[str, Any] | None, digits: int = 2) -> str:
+    """Return ``0.80 [0.69, 0.92]``."""
+    if found is None or found["value"] is None:
+        return NOTHING
+    value, low, high = (f"{found[key]:.{digits}f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def shares(found: dict[str, Any] | None) -> str:
+    """Return ``80.0 % [69.0, 92.0]``."""
+    if found is None or found["value"] is None:
+        return NOTHING
+    low, high = (f"{100 * found[key]:.1f}" for key in ("low", "high"))
+    return f"{100 * found['value']:.1f} % [{low}, {high}]"
+
+
+def counted(found: dict[str, Any], count: int) -> str:
+    """Return ``80.0 % [69.0, 92.0] of 485``."""
+    return f"{shares(found)} of {count}" if count else NOTHING
+
+
+def percent(share: float) -> str:
+    """Return ``80 %``."""
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,69 @@
+"""Rows are named by what differs, as shortly as keeps them apart."""
+
+from pathlib import Path
+from typing import Any
+
+from fusion_sched.analysis.naming import name_rows, short_key
+
+from fusion_sched.runlog.trace import Trace
+
+
+def trace(seed: int = 1, **config: Any) -> Trace:
+    return Trace(Path("x"), [{"event": "start", "config": {"seed": seed, "a": 1, **config}}], [])
+
+
+def controlled(target: str, **knobs: Any) -> Trace:
+    return trace(controller={"_target_": target, **knobs})
+
+
+def test_choices_by_class_and_settings_by_the_end_of_their_key() -> None:
+    rows = [controlled("x.PID", drop=0.8), controlled("x.PID", drop=0.5), controlled("x.Joint")]
+    assert name_rows(rows) == ["PID drop=0.8", "PID drop=0.5", "Joint"]
+    assert name_rows(rows[:1] * 2) == ["all runs", "all runs"]
+
+
+def test_keys_are_as_long_as_they_must_be() -> None:
+    keys = ["stage1.optimizer.lr", "stage2.optimizer.lr", "batch_size"]
+    assert short_key("batch_size", keys) == "batch_size"
+    assert short_key("stage1.optimizer.lr", keys) == "stage1.optimizer.lr"
+    assert short_key("stage1.optimizer.lr", keys[::2]) == "lr"
+
+
+def test_settings_that_follow_a_choice_are_left_out() -> None:
+    def row(fusion: str, weight: float) -> Trace:
+        return trace(fusion={"_target_": fusion}, balancer={"_target_": "x.W", "weight": weight})
+
+    assert name_rows([row("x.Concat", 1.0), row("x.Average", 0.0)]) == ["Concat", "Average"]
+    both = [row("x.Concat", 1.0), row("x.Concat", 0.0), row("x.Average", 0.0)]
+    assert name_rows(both) == ["Concat weight=1.0", "Concat weight=0.0", "Average weight=0.0"]
+
+
+def test_a_seed_inside_a_component_makes_no_row() -> None:
+    def row(seed: int) -> Trace:
+        return trace(seed, controller={"_target_": "x.Random", "seed": seed})
+
+    assert name_rows([row(0), row(1)]) == ["all runs", "all runs"]
+
+
+def test_where_and_how_fast_it_ran_makes_no_row() -> None:
+    here = trace(device="cpu", threads=1, workers=0, dataset={"root": "a"}, tracker={"b": 1})
+    there = trace(device="cuda", threads=4, workers=2, dataset={"root": "b"}, tracker={"b": 2})
+    assert name_rows([here, there]) == ["all runs", "all runs"]
+    assert len(set(name_rows([trace(precision="bf16"), trace(precision="float32")]))) == 2
+
+
+def test_classes_of_one_name_stay_two_rows() -> None:
+    names = name_rows([controlled("x.Random"), controlled("y.Random")])
+    assert names == ["controller._target_=x.Random", "controller._target_=y.Random"]
+    groups = trace(controller={"_target_": "x.Same"}, balancer={"_target_": "x.Other"})
+    other = trace(controller={"_target_": "x.Else"}, balancer={"_target_": "x.Same"})
+    assert name_rows([groups, other]) == ["Other controller=Same", "balancer=Same Else"]
+
+
+def test_a_tag_names_the_row_and_what_differs_within_it_follows() -> None:
+    rows = [
+        trace(method="ours", drop=0.8), trace(method="ours", drop=0.5), trace(method="joint"),
+        trace(method="", drop=0.1),
+    ]  # fmt: skip
+    assert name_rows(rows)[:3] == ["ours drop=0.8", "ours drop=0.5", "joint"]
+    assert name_rows(rows)[3] == "drop=0.1"

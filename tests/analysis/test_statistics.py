@@ -1,0 +1,90 @@
+"""Means, paired tests and Holm's correction against scipy and by hand."""
+
+import numpy as np
+import pytest
+from fusion_sched.analysis.statistics import difference, holm, spread
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+A = {0: 71.0, 1: 74.5, 2: 69.0, 3: 73.0, 4: 75.5}
+B = {0: 70.0, 1: 72.0, 2: 69.5, 3: 70.5, 4: 72.0}
+
+
+def test_interval_of_the_mean_is_students() -> None:
+    found = spread(A)
+    values = list(A.values())
+    low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert (found.mean, found.deviation) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+
+
+def test_one_seed_has_no_deviation() -> None:
+    found = spread({3: 50.0})
+    assert (found.mean, found.deviation, found.low, found.high) == (50.0, None, None, None)
+
+
+def test_pairs_by_seed_whatever_their_order() -> None:
+    found = difference(A, dict(reversed(B.items())))
+    oracle = stats.ttest_rel(list(A.values()), list(B.values()))
+    interval = oracle.confidence_interval(0.95)
+    assert found.p == pytest.approx(oracle.pvalue)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.mean == pytest.approx(1.8)
+    assert (found.test, found.seeds, found.remark) == ("paired t", (0, 1, 2, 3, 4), None)
+
+
+def test_a_seed_without_partner_is_named() -> None:
+    found = difference(A, {**{s: B[s] for s in (0, 1, 2)}, 9: 60.0})
+    oracle = stats.ttest_rel([A[s] for s in (0, 1, 2)], [B[s] for s in (0, 1, 2)])
+    assert found.p == pytest.approx(oracle.pvalue)
+    assert found.remark is not None
+    assert "3, 4, 9" in found.remark
+
+
+def test_seeds_that_do_not_pair_take_welchs_test() -> None:
+    other = {seed + 10: value for seed, value in B.items()}
+    found = difference(A, other)
+    oracle = stats.ttest_ind(list(A.values()), list(B.values()), equal_var=False)
+    assert found.p == pytest.approx(oracle.pvalue)
+    assert (found.test, found.seeds) == ("Welch t", ())
+    assert found.remark is not None
+    assert "do not pair" in found.remark
+
+
+@pytest.mark.parametrize(
+    ("row", "other", "words"),
+    [
+        ({0: 60.0}, {0: 50.0}, "one pair"),
+        ({0: 60.0, 1: 61.0}, {5: 50.0}, "one seed"),
+        ({0: 60.1, 1: 70.2, 2: 65.3}, {0: 60.1, 1: 70.2, 2: 65.3}, "same on every seed"),
+        ({0: 60.1, 1: 70.2}, {0: 50.1, 1: 60.2}, "same amount"),
+        ({0: 60.0, 1: 60.0}, {2: 50.0, 3: 50.0}, "neither row varies"),
+    ],
+)
+def test_no_p_value_is_invented(row: dict, other: dict, words: str) -> None:
+    found = difference(row, other)
+    assert (found.p, found.low, found.test) == (None, None, None)
+    assert found.mean == pytest.approx(np.mean(list(row.values())) - np.mean(list(other.values())))
+    assert found.remark is not None
+    assert words in found.remark
+
+
+def test_holm_by_hand() -> None:
+    # Sorted: 0.01 × 4, 0.02 × 3, 0.03 × 2 = 0.06, and 0.04 × 1, lifted to 0.06.
+    assert holm([0.02, 0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.06, 0.04, 0.06])
+    assert holm([0.02, None, 0.03]) == [pytest.approx(0.04), None, pytest.approx(0.04)]
+    assert holm([None]) == [None]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=12))
+def test_holm_keeps_the_order_and_only_raises(p_values: list[float | None]) -> None:
+    corrected = holm(p_values)
+    pairs = [(p, c) for p, c in zip(p_values, corrected, strict=True) if p is not None]
+    assert [c is None for c in corrected] == [p is None for p in p_values]
+    for p, c in pairs:
+        assert c is not None
+        assert p <= c <= 1
+        assert c <= min(1, len(pairs) * p) + 1e-12, "never above Bonferroni"
+    ordered = [c for _, c in sorted(pairs, key=lambda pair: pair[0])]
+    assert ordered == sorted(ordered)

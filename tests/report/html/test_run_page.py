@@ -1,0 +1,279 @@
+"""One run: every chart shows the trace's own numbers; what a trace lacks is said."""
+
+import json
+import shlex
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fusion_sched.report.html.document import Code, Table
+from fusion_sched.report.html.provenance import provenance
+from fusion_sched.report.html.run_page import run_facts, run_sections
+from fusion_sched.report.writing import write_report
+
+from .traces import Events, changed, charts_of, events_of, story_of, words_of, write_run
+
+TIMELINE = "Stages, accuracy and information over the epochs"
+RECENT = ("confusion", "quadrants", "robustness", "class_unique_bits", "probe_share")
+
+
+def named(chart: Any, name: str, axis: str = "y2") -> dict[str, Any]:
+    (found,) = [t for t in chart.figure["data"] if t["name"] == name and t.get("yaxis") == axis
+                and t.get("showlegend") is not False]  # fmt: skip
+    trace: dict[str, Any] = found
+    return trace
+
+
+def test_the_timeline_holds_the_trace(short_runs: Path) -> None:
+    story = story_of(short_runs / "pid0")
+    chart = charts_of(run_sections(story))[TIMELINE]
+    accuracy = named(chart, "gray")
+    assert list(accuracy["x"]) == [1, 2, 3, 4, 5]
+    validation = [e["accuracy"]["validation"] for e in story.epochs]
+    assert accuracy["y"] == pytest.approx([100 * v["gray"] for v in validation])
+    fused = named(chart, "fused")["y"]
+    assert [value is None for value in fused] == ["fused" not in v for v in validation]
+    unique = named(chart, "gray", "y4")
+    assert unique["x"][0] == 0, "the untrained state"
+    assert unique["y"] == [p["unique_bits"]["gray"] for p in story.probes]
+    assert unique["customdata"] == [p["interval"]["unique_bits"]["gray"] for p in story.probes]
+    (ribbon,) = [t for t in chart.figure["data"]
+                 if t["name"] == "gray" and t.get("fill") and t["yaxis"] == "y4"]  # fmt: skip
+    assert len(ribbon["x"]) == 2 * len(unique["x"])
+    titles = [a["text"] for a in chart.figure["layout"]["annotations"]]
+    assert len(titles) == 8
+    assert all("[" in title for title in titles[1:]), "every axis has its unit"
+
+
+def test_decisions_can_be_read_with_and_without_a_pointer(short_runs: Path) -> None:
+    story = story_of(short_runs / "pid0")
+    sections = run_sections(story)
+    tables = [b for b in sections[0].blocks if isinstance(b, Table)]
+    (table,) = [t for t in tables if t.header[0] == "after epoch"]
+    assert [row[3] for row in table.rows] == [d["reason"] for d in story.decisions]
+    (marks,) = [t for t in charts_of(sections)[TIMELINE].figure["data"] if t["name"] == "decision"]
+    hovered = " ".join(marks["hovertext"]).replace("<br>", " ")
+    for d in story.decisions:
+        assert d["reason"].split(" (")[0] in hovered
+
+
+def test_test_scores_and_their_interval_come_first(short_runs: Path) -> None:
+    story = story_of(short_runs / "joint1")
+    assert story.result is not None
+    facts = run_facts(story)
+    assert next(iter(facts)) == "fused test accuracy"
+    share = story.result["test"]["fused"]["accuracy"]
+    assert facts["fused test accuracy"] == f"{100 * share:.1f}\u00a0%"
+    assert "360 samples" in facts["95\u00a0% interval (Wilson)"]
+
+
+def test_matrices_and_recalls_are_those_of_the_result(short_runs: Path) -> None:
+    story = story_of(short_runs / "pid0")
+    assert story.result is not None
+    charts = charts_of(run_sections(story))
+    matrices = charts["Confusion on test"].figure["data"]
+    assert [t["meta"]["choice"] for t in matrices] == ["fused head", "gray head", "colored head"]
+    assert matrices[0]["sparse"]["cells"] == story.result["confusion"]["fused"]
+    recall = charts["Recall by class on test"].numbers
+    assert recall is not None
+    cells = story.result["confusion"]["gray"]
+    first = story.classes.index(recall.rows[0][0])
+    samples = sum(n for true, _, n in cells if true == first)
+    right = sum(n for true, predicted, n in cells if true == predicted == first)
+    assert (
+        recall.rows[0][list(recall.header).index("gray")] == f"{100 * right / samples:.1f}\u00a0%"
+    )
+
+
+def without(*keys: str) -> Callable[[Events], Events]:
+    def drop(event: dict[str, Any]) -> None:
+        for key in keys:
+            event.pop(key, None)
+
+    return lambda events: changed(events, drop)
+
+
+def one_modality(events: Events) -> Events:
+    def only_gray(event: dict[str, Any]) -> None:
+        for key in ("unique_bits", "log_ratio", "redundancy_bits", "synergy_bits", "quadrants",
+                    "robustness", "confusion", "class_unique_bits"):  # fmt: skip
+            event.pop(key, None)
+        for inner in ("modalities", "mi_bits", "ecs", "loss", "test"):
+            event.get(inner, {}).pop("colored", None)
+        event.get("accuracy", {}).get("validation", {}).pop("colored", None)
+
+    return changed(events, only_gray)
+
+
+def many_classes(events: Events) -> Events:
+    def grow(event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            event["classes"] = [f"class {i}" for i in range(150)]
+        if "class_unique_bits" in event:
+            event["class_unique_bits"] = {"gray": {str(i): i / 150 for i in range(150)}}
+        if "confusion" in event:
+            event["confusion"] = {"fused": [[i, (7 * i) % 150, 1 + i % 3] for i in range(150)]}
+
+    return changed(events, grow)
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "charts"),
+    [
+        (lambda events: events[:1], "neither an epoch nor a probe yet", 0),
+        (lambda events: [e for e in events if e["event"] != "probe"], "no probe: nothing", 10),
+        (lambda events: events[:6], "The selected weights are examined at the end", 6),
+        (without(*RECENT), "Robustness, calibration and contributions: not in this trace", 4),
+        (without("interval", "null", "seconds", "error"), "", 11),
+        (one_modality, "Confusion and recall on test: not in this trace", 4),
+        (many_classes, "", 12),
+    ],
+    ids=["start only", "no probe", "under way", "older", "no intervals", "one modality", "150"],
+)
+def test_a_page_is_made_of_whatever_there_is(
+    short_runs: Path, tmp_path: Path, change: Callable[[Events], Events], told: str, charts: int
+) -> None:
+    events = change(events_of(short_runs / "pid0"))
+    story = story_of(write_run(tmp_path / "run", events))
+    sections = run_sections(story)
+    assert told in words_of(sections)
+    assert len(charts_of(sections)) == charts
+    assert write_report([tmp_path / "run"], tmp_path / "page.html") == []
+    assert "NaN" not in (tmp_path / "page.html").read_text("utf-8").split('id="plotly"')[0]
+
+
+def with_robustness(events: Events, **change: Any) -> Events:
+    def swap(event: dict[str, Any]) -> None:
+        if "robustness" in event:
+            event["robustness"] |= change
+
+    return changed(events, swap)
+
+
+NOISE = {"gray": {"kind": "gaussian", "accuracy": {}}, "nobody": {"kind": "tokens"},
+         "colored": {"kind": "gaussian", "accuracy": {"1": 0.5, "2": None}}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("odd", "gone"),
+    [
+        ({"noise": NOISE}, ""),
+        ({"noise": {"gray": NOISE["gray"]}}, "Noise in one modality"),
+        ({"noise": None}, "Noise in one modality"),
+        ({"missing_mean": {"gray": None, "colored": 0.5}}, ""),
+        ({"missing_mean": None, "missing_zeros": {"gray": "?"}}, "A modality is missing"),
+        ({"calibration": {"ece": {"gray": None, "fused": 0.1}, "brier": None}}, ""),
+        ({"calibration": {"ece": None}}, "Calibration on test"),
+        ({"contribution": {"shapley": {"gray": None, "colored": 0.1}, "coalitions": None}}, ""),
+        ({"contribution": None}, "Contribution of each modality"),
+    ],
+    ids=str,
+)
+def test_odd_numbers_of_robustness_are_left_out(
+    short_runs: Path, tmp_path: Path, odd: dict[str, Any], gone: str
+) -> None:
+    whole = charts_of(run_sections(story_of(short_runs / "pid0")))
+    events = with_robustness(events_of(short_runs / "pid0"), **odd)
+    found = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+    assert set(whole) - set(found) == ({gone} if gone else set())
+
+
+@pytest.mark.parametrize("key", ["quadrants", "class_unique_bits", "unique_bits", "confusion"])
+@pytest.mark.parametrize("odd", [None, {}, "?"], ids=str)
+def test_what_is_no_number_is_left_out(
+    short_runs: Path, tmp_path: Path, key: str, odd: object
+) -> None:
+    for spoil in (lambda old: dict.fromkeys(old, odd), lambda old: odd):
+
+        def swap(event: dict[str, Any], spoil: Callable[[Any], Any] = spoil) -> None:
+            if key in event:
+                event[key] = spoil(event[key])
+
+        events = changed(events_of(short_runs / "pid0"), swap)
+        charts = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+        assert TIMELINE in charts
+        shown = json.dumps([chart.figure for chart in charts.values()])
+        assert '"?"' not in shown
+
+
+def test_a_curve_of_noise_has_the_levels_with_a_number(short_runs: Path, tmp_path: Path) -> None:
+    events = with_robustness(events_of(short_runs / "pid0"), noise=NOISE)
+    chart = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+    (trace,) = chart["Noise in one modality"].figure["data"]
+    assert (trace["name"], trace["x"], trace["y"][1:]) == ("colored", [0, 1], [50])
+
+
+def test_every_pair_of_four_modalities_has_its_log_ratio(short_runs: Path, tmp_path: Path) -> None:
+    names = ["a", "b", "c", "d"]
+    pairs = [f"{a}/{b}" for a, b in combinations(names, 2)]
+
+    def grow(event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            event["modalities"] = {name: [1] for name in names}
+        if event["event"] == "probe":
+            event["log_ratio"] = {pair: place / 10 for place, pair in enumerate(pairs)}
+
+    events = changed(events_of(short_runs / "pid0"), grow)
+    chart = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))[TIMELINE]
+    drawn = [t for t in chart.figure["data"] if t["name"].startswith("ln(U ")]
+    assert [t["name"] for t in drawn] == [f"ln(U {p[0]} / U {p[2]})" for p in pairs]
+    assert len({(t["line"]["color"], t["line"]["dash"]) for t in drawn}) == 6
+
+
+def test_of_three_modalities_redundancy_and_synergy_are_means(
+    short_runs: Path, tmp_path: Path
+) -> None:
+    def grow(event: dict[str, Any]) -> None:
+        for key in ("modalities", "mi_bits", "unique_bits"):
+            if key in event:
+                event[key]["third"] = event[key]["gray"]
+
+    events = changed(events_of(short_runs / "pid0"), grow)
+    charts = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+    parts = charts["Decomposition at the moments that matter"]
+    assert parts.numbers is not None
+    rows = [row[0] for row in parts.numbers.rows]
+    assert {"redundancy R (mean)", "synergy S (mean)"} < set(rows)
+    assert "; all together tell " in parts.summary
+    legend = {t["name"] for t in charts[TIMELINE].figure["data"]}
+    assert {"redundancy (mean)", "synergy (mean)"} < legend
+
+
+def test_more_classes_than_a_screen_holds_are_in_the_numbers(
+    short_runs: Path, tmp_path: Path
+) -> None:
+    events = many_classes(events_of(short_runs / "pid0"))
+    charts = charts_of(run_sections(story_of(write_run(tmp_path / "run", events))))
+    recall = charts["Recall by class on test"]
+    assert len(recall.figure["data"][0]["y"]) == 40
+    assert recall.numbers is not None
+    assert len(recall.numbers.rows) == 150
+    assert "texttemplate" not in charts["Confusion on test"].figure["data"][0]
+
+
+def test_the_command_is_quoted_for_a_shell(short_runs: Path, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", events_of(short_runs / "pid0"))
+    words = ["seed=3", "+tags=[a, 'b c']", "dataset.root=/data/my $HOME"]
+    (run / ".hydra").mkdir()
+    (run / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(words), encoding="utf-8")
+    code = provenance(story_of(run))[0]
+    assert isinstance(code, Code)
+    assert shlex.split(code.text) == ["fusion-sched", "train", *words]
+
+
+@pytest.mark.parametrize("content", ["a: b\n", "{", "\x00"], ids=["no list", "broken", "binary"])
+def test_or_it_is_said_that_it_is_not_known(short_runs: Path, tmp_path: Path, content: str) -> None:
+    run = write_run(tmp_path / "run", events_of(short_runs / "pid0"))
+    (run / ".hydra").mkdir()
+    (run / ".hydra" / "overrides.yaml").write_text(content, encoding="utf-8")
+    assert "The command is not known" in words_of(run_sections(story_of(run)))
+
+
+def test_the_configuration_is_whole(short_runs: Path) -> None:
+    story = story_of(short_runs / "pid0")
+    (code,) = [b for b in provenance(story) if isinstance(b, Code)]
+    assert yaml.safe_load(code.text) == story.config

@@ -1,0 +1,212 @@
+"""The live picture at every size of the terminal, and what it says."""
+
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from fusion_sched.report.live.picture import SIDE_BY_SIDE, Picture, left_of
+from fusion_sched.report.live.story import Story
+
+from ..conftest import read_events
+from .screen import Screen, console_on, until, words
+
+NOW = datetime(2026, 11, 24, 14, 0)
+Events = list[dict[str, Any]]
+
+
+@pytest.fixture
+def events(short_runs: Path) -> Events:
+    return read_events(short_runs / "pid0")
+
+
+def story_of(events: Any) -> Story:
+    story = Story()
+    for event in events:
+        story.add(event)
+    return story
+
+
+def drawn(events: Any, width: int = 80, height: int = 60, console: Console | None = None) -> str:
+    console = console or console_on(Screen(height), width, height)
+    lines = Picture(story_of(events), NOW).lines(console, width, height)
+    return "\n".join(line.plain.rstrip() for line in lines)
+
+
+def decisions(events: Any) -> list[str]:
+    return [e["reason"] for e in events if e["event"] == "decision"]
+
+
+@pytest.mark.parametrize("width", [1, 7, 20, 40, 60, 80, 109, 110, 120, 200])
+@pytest.mark.parametrize("height", [0, 1, 3, 6, 10, 15, 23, 60])
+def test_every_state_fits_every_terminal(events: Events, width: int, height: int) -> None:
+    console = console_on(Screen(height), width, height)
+    for count in range(1, len(events) + 1):
+        lines = Picture(story_of(events[:count]), NOW).lines(console, width, height)
+        assert len(lines) <= height
+        assert all(line.cell_len <= width for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("height", [12, 23, 60])
+def test_the_sentence_of_the_last_decision_is_whole(
+    events: Events, width: int, height: int
+) -> None:
+    for epoch in range(-1, 5):
+        shown = until(events, epoch)
+        text = drawn(shown, width, height)
+        if width >= SIDE_BY_SIDE:  # in the left one of two columns, of at most 150 together
+            room = left_of(min(width, 150))
+            text = "\n".join(line[:room] for line in text.splitlines())
+        assert decisions(shown)[-1] in words(text)
+
+
+def test_what_matters_less_is_left_out_first(events: Events) -> None:
+    kept = [drawn(until(events, 4), 80, height) for height in range(60, 0, -1)]
+    gone = {
+        name: next(i for i, text in enumerate(kept) if sign not in text)
+        for name, sign in (
+            ("legend", "labels shuffled"), ("information", "mi gray"), ("synergy", "synergy   "),
+            ("decision", "decision after"), ("scores", "accuracy"),
+        )
+    }  # fmt: skip
+    assert list(gone.values()) == sorted(gone.values())
+    assert len(set(gone.values())) == 5
+    assert "epoch 5 of 5" in kept[-3]
+
+
+def test_numbers_and_marks_of_a_diagnosis(events: Events) -> None:
+    shown = until(events, 1)
+    probe = [e for e in shown if e["event"] == "probe"][-1]
+    text = drawn(shown)
+    for name, value, (low, high) in (
+        ("unique gray", probe["unique_bits"]["gray"], probe["interval"]["unique_bits"]["gray"]),
+        ("mi colored", probe["mi_bits"]["colored"], probe["interval"]["mi_bits"]["colored"]),
+        ("redundancy", probe["redundancy_bits"], probe["interval"]["redundancy_bits"]),
+        ("joint mi", probe["joint_mi_bits"], probe["interval"]["joint_mi_bits"]),
+    ):
+        row = next(line for line in text.splitlines() if line.startswith(name))
+        assert f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-0.00", "0.00") in row
+        assert "╋" in row
+    assert f"{probe['label_entropy_bits']:.2f} bit = H(Y)" in text
+    assert "after epoch 2, 95% intervals" in text
+
+
+def test_without_a_level_under_shuffled_labels_none_is_marked(events: Events) -> None:
+    for event in events:
+        event.pop("null", None)
+    text = drawn(until(events, 1))
+    assert "╋" not in text
+    assert "labels shuffled" not in text
+    assert "│" in text
+
+
+def test_one_modality_has_no_redundancy(events: Events) -> None:
+    alone = json.loads(json.dumps(events))
+    alone[0]["modalities"].pop("colored")
+    for event in alone:
+        for table in (event, event.get("interval", {}), event.get("null", {})):
+            table.pop("redundancy_bits", None)
+            table.pop("synergy_bits", None)
+            for key in ("unique_bits", "mi_bits", "loss"):
+                table.get(key, {}).pop("colored", None)
+    text = drawn(until(alone, 1))
+    assert "redundancy" not in text
+    assert "mi gray" in text
+    assert "joint mi" in text
+
+
+def test_three_modalities_say_that_redundancy_is_a_mean(events: Events) -> None:
+    for event in events:
+        for table in (event, event.get("interval", {}), event.get("null", {})):
+            for key in ("unique_bits", "mi_bits"):
+                if key in table:
+                    table[key]["sound"] = table[key]["gray"]
+    text = drawn(until(events, 1))
+    assert "redundancy (mean)" in text
+    assert "synergy (mean)" in text
+    assert "unique sound" in text
+
+
+def test_the_head_says_who_trains_and_who_is_paused(events: Events) -> None:
+    unimodal = next(e for e in events if e["event"] == "epoch" and len(e["active"]) == 1)
+    (active,) = unimodal["active"]
+    paused = "colored" if active == "gray" else "gray"
+    at = events.index(unimodal)
+    text = drawn(events[: at + 1])
+    assert f"training: {active}   paused: {paused}" in text
+    assert "unimodal" in text.splitlines()[0]
+    row = next(line for line in text.splitlines() if line.startswith(f"{paused} "))
+    assert "paused" in row
+    assert " joint " in drawn(until(events, 4)).splitlines()[0]
+
+
+def test_the_time_left_is_unknown_until_it_is_known(events: Events) -> None:
+    assert "time left unknown before the first epoch is done" in words(drawn(until(events, -1)))
+    shown = words(drawn(until(events, 1)))
+    assert "epoch 2 of 5" in shown
+    assert " s left, if joint epochs take as long" in shown
+    assert "all epochs done" in drawn(until(events, 4))
+
+
+def test_without_an_equal_budget_the_length_is_an_upper_bound(events: Events) -> None:
+    events[0]["config"]["equal_budget"] = False
+    assert "epoch 2 of at most 5" in drawn(until(events, 1))
+    assert "epoch 5 of 5" in drawn(until(events, 4))
+
+
+def test_a_long_run_says_until_when(events: Events) -> None:
+    for between, said in ((600, "60 min left (until 15:00)"),
+                          (9000, "15 h 00 min left (until Wed 05:00)")):  # fmt: skip
+        for number, event in enumerate(events):
+            event["time"] = between * number
+        assert f"about {said}" in words(drawn(until(events, 1)))
+
+
+def test_epochs_that_a_resumed_run_repeats_are_drawn_once(events: Events) -> None:
+    story = story_of([*until(events, 3), *(e for e in events if e.get("epoch") in (2, 3))])
+    assert list(story.accuracy) == [0, 1, 2, 3]
+    assert story.trained == 4
+
+
+def test_names_from_outside_are_shown_literally(events: Events) -> None:
+    text = json.dumps(events).replace('"gray"', '"[red]g[/] :fire:"').replace("pause", "[b]ause")
+    renamed = json.loads(text)
+    shown = drawn(until(renamed, 1), 80)
+    assert "unique [red]g[/] :fire:" in shown
+    assert any("[b]ause" in drawn(renamed[:count]) for count in range(1, len(renamed)))
+
+
+def test_a_long_name_keeps_its_ends(events: Events) -> None:
+    name = "optical_flow_of_the_left_camera"
+    shown = drawn(json.loads(json.dumps(until(events, 1)).replace('"gray"', f'"{name}"')))
+    assert "optical_…ft_camera" in shown
+    assert name not in shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_unicode(events: Events, encoding: str) -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    console = console_on(file, 80, 60)
+    for count in range(1, len(events)):
+        drawn(events[:count], console=console).encode("ascii", "strict" if encoding == "ascii"
+                                                      else "ignore")  # fmt: skip
+    text = drawn(until(events, 4), console=console)
+    assert "|" in text
+    assert "###" in text
+    text.encode(encoding)
+
+
+def test_the_last_warnings_once_each_the_newest_first(events: Events) -> None:
+    said = iter(["few [samples]", "many classes", "few [samples]", "old", "new", "newest"])
+    for event in events:
+        if event["event"] == "probe":
+            event["warnings"] = [next(said)]
+    text = drawn(until(events, 2))
+    assert text.count("few [samples]") == 1
+    notes = [line for line in text.splitlines() if line.startswith("note: ")]
+    assert notes == ["note: old", "note: few [samples]", "note: many classes"]

@@ -1,0 +1,91 @@
+"""The picture of a trace, and its strip of stages."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from fusion_sched.report import PICTURE, draw_trace
+from fusion_sched.report.paper.panels import draw_accuracy, draw_atoms, uniquenesses
+from fusion_sched.report.paper.stages import draw_stages, stretches
+from fusion_sched.runlog.trace import Trace
+
+from .conftest import renamed, with_events
+
+
+def test_every_stretch_of_a_run_is_drawn(pid: Trace, tmp_path: Path) -> None:
+    for end in (1, 6, len(pid.events)):
+        draw_trace(with_events(pid, pid.events[:end]), tmp_path / PICTURE)
+        with Image.open(tmp_path / PICTURE) as picture:
+            assert (picture.format, picture.size) == ("PNG", (1080, 1080))
+
+
+def test_drawing_leaves_global_settings_alone(pid: Trace, tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    draw_trace(renamed(pid, "gray", r"_$\frac"), tmp_path / PICTURE)
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_the_strip_has_a_row_per_modality_filled_where_it_trains(thirds: Trace) -> None:
+    alone = switching(thirds, [["upper"], ["middle", "lower"], ["upper"]])
+    strip, panel = Figure().subplots(2)
+    entries = draw_stages(strip, [panel], alone)
+    assert [text.get_text() for text in strip.get_yticklabels()] == ["upper", "middle", "lower"]
+    # Per row: where it could train, where it does, and where all do.
+    filled = [spans(bars) for bars in strip.collections[1::3]]
+    assert filled == [[(0.5, 1.5), (2.5, 3.5)], [(1.5, 2.5)], [(1.5, 2.5)]]
+    assert [label for _, label in entries] == ["trains alone", "decision"]
+
+
+def test_each_epoch_of_decisions_has_one_line(pid: Trace) -> None:
+    strip, panel = Figure().subplots(2)
+    draw_stages(strip, [panel], pid)
+    places = sorted({decision["epoch"] + 1.5 for decision in pid.of("decision")})
+    assert [line.get_xdata()[0] for line in panel.lines] == places
+
+
+def test_a_joint_run_is_hatched_from_its_first_epoch(four: list[Trace]) -> None:
+    (part,) = stretches(four[0])
+    assert part.joint
+    assert part.span == (0.5, 5)
+    strip, panel = Figure().subplots(2)
+    entries = draw_stages(strip, [panel], four[0])
+    assert [label for _, label in entries] == ["trains jointly", "decision"]
+    assert {bars.get_hatch() for bars in strip.collections if spans(bars)} == {"////"}
+
+
+def test_lines_break_where_weights_were_restored(pid: Trace) -> None:
+    events = deepcopy(pid.events)
+    for event in events:
+        if event["event"] == "decision":
+            event["restored"] = False
+    whole = with_events(pid, events)
+    restored = deepcopy(events)
+    last = [event for event in restored if event["event"] == "decision"][-1]
+    last |= {"restored": True, "epoch": 1}
+    last["controller"]["peak_epoch"] = 0
+    for trace, gaps in ((whole, 0), (with_events(pid, restored), 1)):
+        axes = Figure().subplots()
+        draw_accuracy(axes, trace)
+        draw_atoms(axes, trace, uniquenesses(trace))
+        lines = [line for line in axes.lines if len(line.get_xdata()) > 1]
+        assert {int(np.isnan(line.get_ydata()).sum()) for line in lines} == {gaps}
+    strip, panel = Figure().subplots(2)
+    assert draw_stages(strip, [panel], with_events(pid, restored))[-1][1] == "restored weights"
+
+
+def switching(trace: Trace, stages: list[list[str]]) -> Trace:
+    """Return the trace's beginning with these modalities in training, epoch by epoch."""
+    epoch = deepcopy(trace.of("epoch")[0])
+    begin = [trace.start, trace.of("decision")[0]]
+    epochs = [{**epoch, "epoch": i, "stage": "unimodal", "active": a} for i, a in enumerate(stages)]
+    return with_events(trace, [*begin, *epochs])
+
+
+def spans(bars: object) -> list[tuple[float, float]]:
+    """Return where each bar of one ``broken_barh`` begins and ends."""
+    found = [path.get_extents() for path in bars.get_paths()]  # type: ignore[attr-defined]
+    return [(box.x0, box.x1) for box in found]
