@@ -111,7 +111,7 @@ class Dataset(Protocol):
         """Read or generate the data; raise ``ValueError`` or ``OSError`` where it is unusable."""
 
 
-class Seen(NamedTuple):
+class Predictions(NamedTuple):
     """A split as the model sees it, in evaluation mode, on the CPU.
 
     ``logits``: modality or ``fused`` → ``(N, classes)``; ``embeddings``: modality → ``(N, size)``;
@@ -123,7 +123,7 @@ class Seen(NamedTuple):
     y: Tensor
 
 
-class Step(NamedTuple):
+class StepOutput(NamedTuple):
     """What one training step saw: logits ``(B, classes)`` and mean cross-entropies, by modality
     or ``fused``; without gradients.
     """
@@ -132,7 +132,7 @@ class Step(NamedTuple):
     losses: dict[str, Tensor]
 
     @classmethod
-    def of(cls, logits: Mapping[str, Tensor], losses: Mapping[str, Tensor]) -> "Step":
+    def of(cls, logits: Mapping[str, Tensor], losses: Mapping[str, Tensor]) -> "StepOutput":
         """Return the step of these tensors, without their gradients."""
         return cls(
             {name: values.detach() for name, values in logits.items()},
@@ -145,7 +145,7 @@ def losses_of(logits: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
     return {name: cross_entropy(values, y) for name, values in logits.items()}
 
 
-class Embedded(NamedTuple):
+class ProbeInputs(NamedTuple):
     """What a probe looks at, for N samples and on the CPU.
 
     ``embeddings``: modality → ``(N, size)``; ``predictions``: modality → class ids ``(N,)`` that

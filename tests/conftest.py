@@ -13,9 +13,9 @@ from hydra import compose, initialize_config_dir
 from fusion_sched.commands import cli
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.cremad import CremaD
-from fusion_sched.training.components import Parts
+from fusion_sched.training.components import RunComponents
 from fusion_sched.training.trainer import train
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -31,7 +31,7 @@ def make_config(*overrides: str) -> Any:
         return compose("train", overrides=list(overrides))
 
 
-def make_parts(*overrides: str) -> Parts:
+def make_parts(*overrides: str) -> RunComponents:
     return build(make_config(*overrides))
 
 
@@ -71,7 +71,7 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
 def imitation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a small imitation of CREMA-D, for tests that leave it as it is."""
     out = tmp_path_factory.mktemp("imitation")
-    CremaD.write_sample(out, Plan(clips=72))
+    CremaD.write_sample(out, SampleSpec(clips=72))
     return out
 
 

@@ -10,12 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from fusion_sched.pid import Decomposition, Published, decompose, joint_from_labels
 from fusion_sched.probe.clustering import cluster_all
-from fusion_sched.types import Embedded
+from fusion_sched.types import ProbeInputs
 
 SAMPLES, FEATURES, CLASSES = 1280, 64, 6
 
 
-def embeddings(spread: float) -> Embedded:
+def embeddings(spread: float) -> ProbeInputs:
     """Class centres at unit distance with this much noise; infinite: noise alone."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, CLASSES, SAMPLES)
@@ -24,10 +24,10 @@ def embeddings(spread: float) -> Embedded:
         noise = rng.normal(size=(SAMPLES, FEATURES))
         centres = rng.normal(size=(CLASSES, FEATURES))
         values[name] = torch.as_tensor(noise if np.isinf(spread) else centres[y] + spread * noise)
-    return Embedded(values, {}, torch.as_tensor(y))
+    return ProbeInputs(values, {}, torch.as_tensor(y))
 
 
-def published(seen: Embedded) -> Decomposition:
+def published(seen: ProbeInputs) -> Decomposition:
     """Cluster and decompose once, as the published code does."""
     with threadpool_limits(1):
         arrays = {m: e.numpy() for m, e in seen.embeddings.items()}

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.contributions import check_two, contributions
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Step, losses_of
+from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
 LARGEST_GAP = 10.0
 """At most this much does τ - r count, as in the authors' code: exp(alpha * 10) is a lot."""
@@ -37,7 +37,9 @@ class AGM:
         if self.alpha < 0:
             raise ValueError(f"alpha is {self.alpha}, expected 0 or more")
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Begin the running means; refuse a single modality."""
         check_two(model, "agm")
         if memory:
@@ -46,7 +48,7 @@ class AGM:
         zero = torch.zeros((), dtype=torch.float64, device=device)
         return {"steps": 0, "means": {name: zero.clone() for name in model.modalities}}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the fused loss, each share at its own pace; go on with the running means."""
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
@@ -59,7 +61,7 @@ class AGM:
         memory["steps"] += 1
         for name, mean in memory["means"].items():
             memory["means"][name] = mean + (found[name] - mean) / memory["steps"]
-        return Step.of(logits, losses_of(logits, batch.y))
+        return StepOutput.of(logits, losses_of(logits, batch.y))
 
     def factors(
         self, losses: Mapping[str, Tensor], means: Mapping[str, Tensor]

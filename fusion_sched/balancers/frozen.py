@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Step
+from fusion_sched.types import FUSED, Batch, StepOutput
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,9 @@ class Frozen:
     A reference row of leak-free comparisons (MCR, NeurIPS 2025, reports 72.4 % on CREMA-D for it).
     """
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Refuse a fusion module that has nothing to train."""
         if not list(model.fusion.parameters()):
             raise ValueError(
@@ -26,7 +28,7 @@ class Frozen:
             )
         return memory
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the fused loss in the fusion module's parameters alone."""
         for name in model.modalities:
             model.encoders[name].eval()
@@ -38,4 +40,4 @@ class Frozen:
             fused = model.fusion(embeddings, unimodal).float()
         loss = cross_entropy(fused, batch.y)
         loss.backward()  # type: ignore[no-untyped-call]
-        return Step.of({FUSED: fused}, {FUSED: loss})
+        return StepOutput.of({FUSED: fused}, {FUSED: loss})

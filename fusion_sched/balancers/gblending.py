@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Seen, Step, losses_of
+from fusion_sched.types import FUSED, Batch, Predictions, StepOutput, losses_of
 
 Losses = Mapping[str, float]
 
@@ -40,7 +40,9 @@ class GBlending:
         if self.every < 1:
             raise ValueError(f"every is {self.every}, expected 1 or more")
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Measure the losses where it is time to, and weigh anew."""
         if not memory:
             heads = (*model.modalities, FUSED)
@@ -52,7 +54,7 @@ class GBlending:
         measured = measure(look)
         return {"epoch": epoch, "weights": blend(memory, measured), **measured}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the weighted sum."""
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
@@ -61,15 +63,15 @@ class GBlending:
         # A weight of 0 leaves its part of the network without gradient, so that nothing moves it.
         parts = [weights[name] * loss for name, loss in losses.items() if weights[name]]
         torch.stack(parts).sum().backward()  # type: ignore[no-untyped-call]
-        return Step.of(logits, losses)
+        return StepOutput.of(logits, losses)
 
 
-def measure(look: Look) -> dict[str, Losses]:
+def measure(look: EvalPasses) -> dict[str, Losses]:
     """Return every head's mean loss on train and on validation."""
     return {"train": mean_losses(look.train()), "validation": mean_losses(look.validation())}
 
 
-def mean_losses(seen: Seen) -> Losses:
+def mean_losses(seen: Predictions) -> Losses:
     """Return every head's mean cross-entropy over a split."""
     return {name: float(loss) for name, loss in losses_of(seen.logits, seen.y).items()}
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.contributions import check_two
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Outputs, Step, losses_of
+from fusion_sched.types import FUSED, Batch, Outputs, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Greedy:
                 "expected 0 or more, at least 1 step and an epoch of 0 or more"
             )
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Count joint epochs; refuse a single modality and several processes."""
         check_two(model, "greedy")
         check_alone()
@@ -55,7 +57,7 @@ class Greedy:
         speeds = {name: zero.clone() for name in model.modalities}
         return {"epoch": 0, "steps": 0, "left": 0, "held": [], "speeds": speeds, "means": {}}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Take a regular step, or one of a window that re-balances."""
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
@@ -71,7 +73,7 @@ class Greedy:
             memory["held"] = self.ahead(memory["speeds"])
             if memory["held"] and memory["epoch"] >= self.first_epoch:
                 memory["left"] = self.window
-        return Step.of(logits, losses_of(logits, batch.y))
+        return StepOutput.of(logits, losses_of(logits, batch.y))
 
     def ahead(self, speeds: Mapping[str, Tensor]) -> list[str]:
         """Return who is faster than the slowest by more than ``alpha``."""
@@ -92,7 +94,7 @@ def speed(name: str, encoder: nn.Module) -> Tensor:
     return gradient / torch.stack([p.double().square().sum() for _, p in pairs]).sum()
 
 
-def follow_means(memory: Memory, embeddings: Mapping[str, Tensor]) -> None:
+def follow_means(memory: BalancerState, embeddings: Mapping[str, Tensor]) -> None:
     """Bring each modality's mean embedding ``(size,)`` over all steps up to this one."""
     memory["steps"] += 1
     now = {name: values.detach().mean(dim=0) for name, values in embeddings.items()}

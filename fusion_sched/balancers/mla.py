@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Step, losses_of
+from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ class MLA:
         if self.alpha <= 0:
             raise ValueError(f"alpha is {self.alpha}, expected more than 0")
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Before the first epoch, make the heads one and begin P."""
         if memory:
             return memory
@@ -65,7 +67,7 @@ class MLA:
         device = next(model.parameters()).device
         return {"projection": torch.eye(size, dtype=torch.float64, device=device)}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend each modality's own loss, its head's gradient projected; go on with P."""
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
@@ -80,7 +82,7 @@ class MLA:
             total = torch.stack([gradient_of(parameter) for parameter in same]).sum(dim=0)
             for parameter in same:
                 parameter.grad = total.clone()
-        return Step.of(logits, losses)
+        return StepOutput.of(logits, losses)
 
 
 def narrowed(projection: Tensor, mean: Tensor, alpha: float) -> Tensor:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Step, losses_of
+from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,13 @@ class MMPareto:
         if self.gamma <= 0:
             raise ValueError(f"gamma is {self.gamma}, expected more than 0")
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Need nothing."""
         return memory
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the sum of all losses, with the encoders' gradients reconciled."""
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
@@ -56,7 +58,7 @@ class MMPareto:
             merged = reconcile([fused[p] for p in own], totals)
             for parameter, gradient in zip(own, merged, strict=True):
                 parameter.grad = self.gamma * gradient
-        return Step.of(logits, losses)
+        return StepOutput.of(logits, losses)
 
 
 def reconcile(fused: Sequence[Tensor], total: Sequence[Tensor]) -> list[Tensor]:

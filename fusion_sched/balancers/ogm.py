@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.contributions import check_two, contributions, ratios, scores
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Step, losses_of
+from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,14 @@ class OGM:
                 "0 <= first_epoch <= last_epoch"
             )
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Count joint epochs; refuse a single modality."""
         check_two(model, "ogm")
         return {"epoch": memory["epoch"] + 1 if memory else 0}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the fused loss, then modulate the encoders' gradients."""
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
@@ -61,7 +63,7 @@ class OGM:
                 factors = self.factors(contributions(model, outputs), batch.y)
             for name, factor in factors.items():
                 self.modulate(model.encoders[name], factor)
-        return Step.of(logits, losses)
+        return StepOutput.of(logits, losses)
 
     def factors(self, shares: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
         """Return k of each modality from its share ``(B, classes)`` of the fused logits."""

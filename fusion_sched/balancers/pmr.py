@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.contributions import check_two, ratios, scores
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Seen, Step, losses_of
+from fusion_sched.types import FUSED, Batch, Predictions, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class PMR:
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum is {self.momentum}, expected at least 0 and less than 1")
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Find the prototypes; refuse a single modality and a class that nobody has."""
         check_two(model, "pmr")
         device = next(model.parameters()).device
@@ -60,7 +62,7 @@ class PMR:
         mixed = {m: (1 - self.momentum) * c + self.momentum * last[m] for m, c in found.items()}
         return {"epoch": memory["epoch"] + 1, "prototypes": mixed}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the fused loss and what the prototypes add to it."""
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
@@ -68,7 +70,7 @@ class PMR:
         near = closeness(outputs.embeddings, memory["prototypes"])
         loss = losses[FUSED] + self.rebalance(near, batch.y, memory["epoch"])
         loss.backward()  # type: ignore[no-untyped-call]
-        return Step.of(logits, losses)
+        return StepOutput.of(logits, losses)
 
     def rebalance(self, near: Mapping[str, Tensor], y: Tensor, epoch: int) -> Tensor:
         """Return what is added to the fused loss, from minus the distances ``(B, classes)``."""
@@ -83,7 +85,7 @@ class PMR:
         return torch.stack(added).sum()
 
 
-def prototypes(seen: Seen) -> dict[str, Tensor]:
+def prototypes(seen: Predictions) -> dict[str, Tensor]:
     """Return each modality's mean embedding of every class, ``(classes, size)``."""
     members = one_hot(seen.y, seen.logits[FUSED].shape[1]).float()
     counts = members.sum(dim=0)

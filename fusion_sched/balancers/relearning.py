@@ -11,10 +11,10 @@ from sklearn.preprocessing import minmax_scale
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.weighted import Weighted
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Seen, Step
+from fusion_sched.types import FUSED, Batch, Predictions, StepOutput
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ class Relearning:
         """Return what a step descends."""
         return Weighted(self.fused_weight, self.unimodal_weight)
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Remember the weights before the first epoch; diagnose and mix where it is time to."""
         if not memory:
             initial = {m: copied(encoder) for m, encoder in model.encoders.items()}
@@ -73,7 +75,7 @@ class Relearning:
                 mix(model.encoders[name], memory["initial"][name], tanh(self.strength * gap))
         return {**memory, "epoch": epoch}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the weighted sum."""
         return self.weighted().backward(model, batch, memory)
 
@@ -90,7 +92,7 @@ def mix(encoder: nn.Module, initial: Mapping[str, Tensor], weight: float) -> Non
         parameter.lerp_(initial[name], weight)
 
 
-def purity_gaps(train: Seen, validation: Seen) -> dict[str, float]:
+def purity_gaps(train: Predictions, validation: Predictions) -> dict[str, float]:
     """Return how far each modality's purities on the two splits are apart."""
     classes = train.logits[FUSED].shape[1]
     return {

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Step, losses_of
+from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,13 @@ class Weighted:
         if self.fused_weight == self.unimodal_weight == 0:
             raise ValueError("both weights are 0: there would be no loss; raise one of them")
 
-    def start_epoch(self, model: MultimodalNetwork, look: Look, memory: Memory) -> Memory:
+    def start_epoch(
+        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+    ) -> BalancerState:
         """Need nothing."""
         return memory
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: Memory) -> Step:
+    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the weighted sum."""
         outputs = model(batch.inputs)
         logits = {**outputs.unimodal, FUSED: outputs.logits}
@@ -44,4 +46,4 @@ class Weighted:
         # A weight of 0 leaves its part of the network without gradient, so that nothing moves it.
         parts = [weights[name] * loss for name, loss in losses.items() if weights[name]]
         torch.stack(parts).sum().backward()  # type: ignore[no-untyped-call]
-        return Step.of(logits, losses)
+        return StepOutput.of(logits, losses)

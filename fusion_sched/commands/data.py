@@ -16,9 +16,9 @@ from fusion_sched.commands.help import list_choices
 from fusion_sched.config.build import build_dataset, check_finite
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.data.clips.fetch import fetch as fetch_files
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.load import check_on_error, prepare_clips
-from fusion_sched.data.clips.types import ClipDataset, Fault, OnDisk, Report
+from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
 
 EXAMPLES = 3
 """Messages that the table shows of each kind of fault; of a common harmless kind, one."""
@@ -94,11 +94,11 @@ def known_sizes(report: Report) -> dict[str, str]:
     return known
 
 
-def fault_tables(faults: Sequence[Fault]) -> list[Table]:
+def fault_tables(faults: Sequence[Issue]) -> list[Table]:
     """Return one table of the kinds of fault, fatal ones first; none where there is no fault."""
     if not faults:
         return []
-    kinds: dict[tuple[bool, str], list[Fault]] = defaultdict(list)
+    kinds: dict[tuple[bool, str], list[Issue]] = defaultdict(list)
     for fault in faults:
         kinds[not fault.fatal, fault.kind].append(fault)
     table = Table(title="what is wrong or odd", title_justify="left", show_lines=True)
@@ -152,7 +152,7 @@ def prepare(
     return lines
 
 
-def sample(name: str, out: Path, plan: Plan) -> list[str]:
+def sample(name: str, out: Path, plan: SampleSpec) -> list[str]:
     """Write an imitation; return what to print.
 
     Raises:

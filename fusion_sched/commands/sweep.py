@@ -197,7 +197,7 @@ def remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-class Announced(Callback):
+class SweepDirCallback(Callback):
     """Remembers the folder of the sweep that this process starts: only Hydra knows it."""
 
     folder: ClassVar[Path | None] = None
@@ -209,7 +209,7 @@ class Announced(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Remember the folder."""
-        Announced.folder = Path(config.hydra.sweep.dir).resolve()
+        SweepDirCallback.folder = Path(config.hydra.sweep.dir).resolve()
 
 
 def post_failure(mailbox: str, error: Exception) -> None:

@@ -29,7 +29,7 @@ from fusion_sched.runlog.protocol import PLACES
 from fusion_sched.runlog.trace import TRACE_FILE, read_trace
 from fusion_sched.runtime.distributed import join_processes
 from fusion_sched.runtime.environment import shown_path
-from fusion_sched.training.components import Parts
+from fusion_sched.training.components import RunComponents
 from fusion_sched.training.trainer import train as train_parts
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -66,7 +66,7 @@ def train(arguments: list[str]) -> None:
     """Let Hydra read the overrides and run ``task``, once or as a sweep."""
     resume, overrides = sweep.take_resume(arguments)
     sys.argv = ["fusion-sched train", *map(sweep.from_here, overrides)]
-    sweep.Announced.forget()
+    sweep.SweepDirCallback.forget()
     job = Job(resume)
     # Hydra would print errors in its own way and leave; with this they reach the command line's
     # one place for errors instead.
@@ -80,7 +80,7 @@ def train(arguments: list[str]) -> None:
     except (HydraException, OmegaConfBaseException):
         raise
     except Exception as error:
-        if sweep.Announced.folder is None:
+        if sweep.SweepDirCallback.folder is None:
             raise
         stopped = error
     finally:
@@ -94,7 +94,7 @@ def train(arguments: list[str]) -> None:
 
 def report_sweep(mailbox: str, stopped: Exception | None, traceback: bool) -> None:
     """Raise where jobs of the sweep that has just run have failed, or the launcher has."""
-    folder = sweep.Announced.folder
+    folder = sweep.SweepDirCallback.folder
     if folder is None:
         return
     failures = sweep.collect_failures(folder, mailbox)
@@ -161,7 +161,7 @@ def make_paths_absolute(cfg: DictConfig) -> None:
             cfg.dataset[key] = str(Path(place).resolve())
 
 
-def execute(parts: Parts, folder: Path, console: Console) -> None:
+def execute(parts: RunComponents, folder: Path, console: Console) -> None:
     """Train, draw, and print the closing table and where everything lies."""
     if not parts.processes.first:
         train_parts(parts, folder, lambda event: None)

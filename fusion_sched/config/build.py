@@ -17,11 +17,11 @@ from torch import nn
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.runtime.distributed import Processes, join_processes
 from fusion_sched.runtime.environment import pick_device, seed_everything, seed_for
-from fusion_sched.training.components import Parts, StagePlan, choose_probe_samples
+from fusion_sched.training.components import RunComponents, StagePlan, choose_probe_samples
 from fusion_sched.types import Controller, Dataset, Splits
 
 
-def build(cfg: DictConfig) -> Parts:
+def build(cfg: DictConfig) -> RunComponents:
     """Make every part of a run; nothing is written and nothing trains yet.
 
     Raises:
@@ -45,7 +45,7 @@ def build(cfg: DictConfig) -> Parts:
     controller.init(list(splits.shapes))  # one that cannot take these modalities says so now
     choose_probe_samples(splits, probe, cfg.seed)  # and so does a probe that wants too many
     seed_everything(seed_for(cfg.seed, "weights"))
-    return Parts(
+    return RunComponents(
         splits=splits,
         model=place(cfg, build_model(cfg, splits), device, processes),
         probe=probe,

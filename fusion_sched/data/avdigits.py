@@ -16,9 +16,9 @@ import pandas as pd
 import torch
 
 from fusion_sched.data.clips.audio import audio_remarks, fixed_length, log_mel, read_audio
-from fusion_sched.data.clips.imitation import Plan, voiced_sound, write_wav
+from fusion_sched.data.clips.imitation import SampleSpec, voiced_sound, write_wav
 from fusion_sched.data.clips.source import Download, Source, not_there
-from fusion_sched.data.clips.types import Damaged, Fault, Report
+from fusion_sched.data.clips.types import Issue, ReadError, Report
 from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays
 from fusion_sched.data.opencv import cv2
 from fusion_sched.types import Splits
@@ -139,7 +139,7 @@ class AVDigits:
         return Report(counts, faults, SOURCE.counts.get(known, {}), known)
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write spoken and written digits of three speakers; 120 recordings fill every split."""
         rng = np.random.default_rng(plan.seed)
         (out / RECORDINGS).mkdir(parents=True)
@@ -189,14 +189,14 @@ def list_recordings(root: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["path", "digit", "speaker", "number"])
 
 
-def recording_faults(path: Path) -> list[Fault]:
+def recording_faults(path: Path) -> list[Issue]:
     """Return what is wrong or odd about a recording; all of them are short, by their nature."""
     try:
         read_audio(path, RATE)
         remarks = [(kind, text) for kind, text in audio_remarks(path, RATE) if kind != "short"]
-    except Damaged as error:
-        return [Fault(error.kind, path.stem, "audio", str(error))]
-    return [Fault(kind, path.stem, "audio", text, fatal=False) for kind, text in remarks]
+    except ReadError as error:
+        return [Issue(error.kind, path.stem, "audio", str(error))]
+    return [Issue(kind, path.stem, "audio", text, fatal=False) for kind, text in remarks]
 
 
 def recording_names() -> Iterator[tuple[int, str, int]]:

@@ -19,10 +19,10 @@ from fusion_sched.data.clips.audio_visual import (
 )
 from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import read_rows
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source
-from fusion_sched.data.clips.types import Clip, Fault, Listing, Modality, Report
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
 from fusion_sched.types import Splits
 
 CLASSES = (
@@ -127,7 +127,7 @@ class AVE:
         """
         paths = MediaPaths(Path(self.root), self.audio_files, self.visual_files)
         clips: list[Clip] = []
-        faults: list[Fault] = []
+        faults: list[Issue] = []
         for split, name in LISTS.items():
             rows = read_rows(list_path(SOURCE, Path(self.root) / name), delimiter="&")
             for number, row in enumerate(rows, start=1):
@@ -157,7 +157,7 @@ class AVE:
         return check_clips(self)
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write a small imitation; each class that is shown has ten clips or more.
 
         Raises:
@@ -179,7 +179,7 @@ class AVE:
         (out / "Annotations.txt").write_text(everything, encoding="utf-8")
 
 
-def clip_or_fault(row: Sequence[str], place: str, split: str, paths: MediaPaths) -> Clip | Fault:
+def clip_or_fault(row: Sequence[str], place: str, split: str, paths: MediaPaths) -> Clip | Issue:
     """Return the clip of one row, or what is wrong with the row."""
     if len(row) != 5 or not row[1] or not (row[3].isdigit() and row[4].isdigit()):
         return broken_row(place, row, "&", ROW)
@@ -196,7 +196,7 @@ def clip_or_fault(row: Sequence[str], place: str, split: str, paths: MediaPaths)
     )
 
 
-def first_of_each_video(clips: Sequence[Clip]) -> tuple[list[Clip], list[Fault]]:
+def first_of_each_video(clips: Sequence[Clip]) -> tuple[list[Clip], list[Issue]]:
     """Return each split's first clip of each video, and harmless faults for the others."""
     first: dict[tuple[str, str], Clip] = {}
     faults = []
@@ -204,7 +204,7 @@ def first_of_each_video(clips: Sequence[Clip]) -> tuple[list[Clip], list[Fault]]
         known = first.setdefault((clip.split, clip.group), clip)
         if known is not clip:
             faults.append(
-                Fault(
+                Issue(
                     "repeated video", clip.id, "",
                     f"{clip.group} is {CLASSES[known.label]!r} and {CLASSES[clip.label]!r} in "
                     f"{clip.split}; the first row is taken (dataset.repeated=keep takes both)",

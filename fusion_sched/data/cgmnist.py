@@ -14,9 +14,9 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from fusion_sched.data.clips.audio_visual import SampleClip, check_choice, plan_sample
-from fusion_sched.data.clips.imitation import Plan, shown_class
+from fusion_sched.data.clips.imitation import SampleSpec, shown_class
 from fusion_sched.data.clips.source import Download, Source, not_there
-from fusion_sched.data.clips.types import Fault, Report
+from fusion_sched.data.clips.types import Issue, Report
 from fusion_sched.data.digits import CLASSES, check_variance, jittered_colours
 from fusion_sched.data.idx import read_idx, write_idx
 from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays, stratified_split
@@ -162,7 +162,7 @@ class CGMNIST:
         return Report(counts, [], SOURCE.counts["mnist"])
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write drawn digits as MNIST's four files, and coloured ones as the published array."""
         rng = np.random.default_rng(plan.seed)
         found = plan_sample(plan, len(CLASSES), 12, ("train",) * 5 + ("test",))
@@ -212,14 +212,14 @@ def find(root: Path, name: str) -> Path:
     raise not_there(SOURCE, root / f"{name}.gz")
 
 
-def examine(digits: Mapping[str, Digits]) -> list[Fault]:
+def examine(digits: Mapping[str, Digits]) -> list[Issue]:
     """Return what is wrong with the labels."""
     faults = []
     for split, part in digits.items():
         wrong = np.flatnonzero(part.labels >= len(CLASSES))
         if len(wrong):
             faults.append(
-                Fault(
+                Issue(
                     "unknown label", f"{split} {wrong[0]}", "",
                     f"{FILES[split][1]} holds {len(wrong)} label(s) above 9, the first is "
                     f"{part.labels[wrong[0]]} at position {wrong[0]}; fetch it anew",
@@ -276,7 +276,7 @@ def normalised(
     return scaled
 
 
-def drawn_digit(clip: SampleClip, plan: Plan, rng: np.random.Generator) -> np.ndarray:
+def drawn_digit(clip: SampleClip, plan: SampleSpec, rng: np.random.Generator) -> np.ndarray:
     """Return a drawn digit uint8 ``(28, 28)``: that of the label, or any where strength is low."""
     shown = shown_class(clip.label, len(CLASSES), plan.strength_of("gray"), rng)
     picture = np.zeros((SIDE, SIDE), np.uint8)

@@ -26,7 +26,7 @@ from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import carve_validation, read_rows
 from fusion_sched.data.clips.frames import Frames
 from fusion_sched.data.clips.imitation import (
-    Plan,
+    SampleSpec,
     moving_drawing,
     voiced_sound,
     write_video,
@@ -35,7 +35,7 @@ from fusion_sched.data.clips.imitation import (
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source, not_there
 from fusion_sched.data.clips.spectrogram import Spectrogram
-from fusion_sched.data.clips.types import Clip, Fault, Listing, Modality, Report
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
 from fusion_sched.data.cremad_source import CLASSES, SOURCE
 from fusion_sched.types import Splits
 
@@ -125,7 +125,7 @@ class CremaD:
         rows = self.listed_rows() if LISTS[self.split] else self.actor_rows(names)
         found = [clip_or_fault(row, media) for row in rows]
         clips, twice = keep_unique([clip for clip in found if isinstance(clip, Clip)])
-        faults = [fault for fault in found if isinstance(fault, Fault)]
+        faults = [fault for fault in found if isinstance(fault, Issue)]
         listed = {row.split for row in rows}
         if "validation" not in listed and any(clip.split == "train" for clip in clips):
             clips = carve_validation(clips, self.validation, self.split_seed)
@@ -191,7 +191,7 @@ class CremaD:
         return [Row(split_of[name[:4]], (name, emotion_of(name)), AUDIO) for name in names]
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write an imitation: sounds of 1.5 to 3.5 s, small videos, lists of both splits.
 
         Raises:
@@ -218,7 +218,7 @@ def emotion_of(name: str) -> str:
     return name.split("_")[2]
 
 
-def clip_or_fault(row: Row, media: Mapping[str, Media]) -> Clip | Fault:
+def clip_or_fault(row: Row, media: Mapping[str, Media]) -> Clip | Issue:
     """Return the clip that a row names, or what is wrong with the row."""
     name = row.cells[0]
     if len(row.cells) != 2 or not NAME.fullmatch(name):
@@ -231,12 +231,12 @@ def clip_or_fault(row: Row, media: Mapping[str, Media]) -> Clip | Fault:
             f"{row.origin} has the label {label} for {name}, whose name says {emotion_of(name)}; "
             "mend it or take it off the list"
         )
-        return Fault("label disagrees", name, "", message)
+        return Issue("label disagrees", name, "", message)
     files = {modality: found.of(name) for modality, found in media.items()}
     return Clip(name, CLASSES.index(label), row.split, files, group=name[:4])
 
 
-def check_order(folder: Path) -> list[Fault]:
+def check_order(folder: Path) -> list[Issue]:
     """Return a fault where OGM-GE's list of classes is there and is not in our order."""
     path = folder / "stat.csv"
     if not path.is_file():
@@ -248,7 +248,7 @@ def check_order(folder: Path) -> list[Fault]:
         f"{path} orders the classes as {', '.join(found)}; class ids here are those of "
         f"{', '.join(CLASSES)}: mind it where ids are compared"
     )
-    return [Fault("class order", "", "", message, fatal=False)]
+    return [Issue("class order", "", "", message, fatal=False)]
 
 
 def split_actors(actors: set[str], validation: float, seed: int) -> dict[str, str]:
@@ -268,7 +268,7 @@ def split_actors(actors: set[str], validation: float, seed: int) -> dict[str, st
     return dict(zip(map(str, order), names, strict=True))
 
 
-def write_clip(out: Path, name: str, plan: Plan, rng: np.random.Generator) -> None:
+def write_clip(out: Path, name: str, plan: SampleSpec, rng: np.random.Generator) -> None:
     """Write one clip's sound and video, whose lengths agree."""
     label, classes = CLASSES.index(emotion_of(name)), len(CLASSES)
     seconds = rng.uniform(1.5, 3.5)

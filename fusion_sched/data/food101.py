@@ -22,11 +22,11 @@ from fusion_sched.data.clips.audio_visual import (
 from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import read_rows
 from fusion_sched.data.clips.frames import Frames
-from fusion_sched.data.clips.imitation import Plan, moving_drawing, shown_class, write_frames
+from fusion_sched.data.clips.imitation import SampleSpec, moving_drawing, shown_class, write_frames
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source, not_there
 from fusion_sched.data.clips.text import PretrainedTokens, Tokens, build_vocabulary
-from fusion_sched.data.clips.types import Clip, Fault, Listing, Modality, Report
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
 from fusion_sched.data.clips.video import PICTURE_SUFFIXES
 from fusion_sched.types import Splits
 
@@ -93,7 +93,7 @@ class Food101:
         classes = read_classes(root / "images")
         labels = {name: label for label, name in enumerate(classes)}
         clips: list[Clip] = []
-        faults: list[Fault] = []
+        faults: list[Issue] = []
         for split, name in LISTS.items():
             for number, row in enumerate(read_titles(list_path(SOURCE, root / name)), start=1):
                 found = clip_or_fault(row, f"{name.name} row {number}", root, split, labels)
@@ -127,7 +127,7 @@ class Food101:
         return check_clips(self)
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write drawings with titles of up to twelve classes, twelve or more of each.
 
         Raises:
@@ -184,7 +184,7 @@ def is_picture(name: str) -> bool:
 
 def clip_or_fault(
     row: Sequence[str], place: str, root: Path, split: str, labels: dict[str, int]
-) -> Clip | Fault:
+) -> Clip | Issue:
     """Return the clip of one row, or what is wrong with the row."""
     if len(row) != 3 or not is_picture(row[0]):
         return broken_row(place, row, ",", ROW)

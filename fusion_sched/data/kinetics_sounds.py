@@ -27,10 +27,10 @@ from fusion_sched.data.clips.audio_visual import (
 )
 from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import read_rows
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source
-from fusion_sched.data.clips.types import Clip, Fault, Listing, Modality, Report
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
 from fusion_sched.types import Splits
 
 CLASSES = (
@@ -145,7 +145,7 @@ class KineticsSounds:
         """
         paths = MediaPaths(Path(self.root), self.audio_files, self.visual_files)
         clips: list[Clip] = []
-        faults: list[Fault] = []
+        faults: list[Issue] = []
         for split, name in LISTS.items():
             rows = read_rows(list_path(SOURCE, Path(self.root) / name))
             for number, row in enumerate(rows, start=1):
@@ -175,7 +175,7 @@ class KineticsSounds:
         return check_clips(self)
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write a small imitation; each class that is shown has 13 clips or more.
 
         Raises:
@@ -197,7 +197,7 @@ class KineticsSounds:
             (out / name).write_text("".join(lines[split]), encoding="utf-8")
 
 
-def clip_or_fault(row: Sequence[str], place: str, split: str, paths: MediaPaths) -> Clip | Fault:
+def clip_or_fault(row: Sequence[str], place: str, split: str, paths: MediaPaths) -> Clip | Issue:
     """Return the clip of one row, or what is wrong with the row."""
     name = NAME.fullmatch(row[0])
     if len(row) != 3 or name is None or not (row[1].isdigit() and row[2].isdigit()):

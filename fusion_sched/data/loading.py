@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from fusion_sched.runtime.distributed import ALONE, Processes
+from fusion_sched.runtime.distributed import SINGLE_PROCESS, Processes
 from fusion_sched.runtime.environment import seed_for
 from fusion_sched.types import Batch, Samples, as_is
 
@@ -36,7 +36,9 @@ class Batches(Sampler[list[int]]):
     cannot train on a single sample, and no sample should be left out for it.
     """
 
-    def __init__(self, order: Collection[int], size: int, processes: Processes = ALONE) -> None:
+    def __init__(
+        self, order: Collection[int], size: int, processes: Processes = SINGLE_PROCESS
+    ) -> None:
         self.order, self.size, self.processes = order, size, processes
 
     def __len__(self) -> int:
@@ -68,7 +70,7 @@ class Loader:
         order: Collection[int] | None = None,
         *,
         device: torch.device | None = None,
-        processes: Processes = ALONE,
+        processes: Processes = SINGLE_PROCESS,
         workers: int = 0,
         finish: Callable[[Batch], Batch] = as_is,
         augment: Callable[[Batch, Generator], Batch] | None = None,

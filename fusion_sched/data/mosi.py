@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from fusion_sched.data.clips.audio_visual import check_choice
 from fusion_sched.data.clips.check import count_classes
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.source import Source, not_there
 from fusion_sched.data.clips.types import Report
 from fusion_sched.data.mosi_features import RULES, list_features, load_features
@@ -72,7 +72,7 @@ class MOSI:
         return report(self.source, path, self.binary)
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write an imitation with features of MOSI's sizes."""
         write_features(out, plan, {"text": 768, "audio": 5, "vision": 20}, audio_frames=375)
 
@@ -116,7 +116,7 @@ class MOSEI:
         return report(self.source, path, self.binary)
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write an imitation with features of MOSEI's sizes."""
         write_features(out, plan, {"text": 768, "audio": 74, "vision": 35}, audio_frames=500)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.clips.types import Clip, Fault, Listing
+from fusion_sched.data.clips.types import Clip, Issue, Listing
 from fusion_sched.data.memory import InMemory
 from fusion_sched.data.pickles import load_pickle
 from fusion_sched.types import Splits
@@ -133,7 +133,7 @@ def read_part(content: dict[str, Any], place: str) -> Part:
     return Part(ids, inputs, scores, int(silent.sum()))
 
 
-def examine(parts: Mapping[str, Part]) -> list[Fault]:
+def examine(parts: Mapping[str, Part]) -> list[Issue]:
     """Return what is wrong or odd with the samples."""
     faults = []
     for split, part in parts.items():
@@ -144,17 +144,17 @@ def examine(parts: Mapping[str, Part]) -> list[Fault]:
             faults += fault_at(broken, part, split, modality, "not finite", "NaN or infinity")
         if part.silent:
             message = f"{part.silent} audio value(s) of {split} are minus infinity and become 0"
-            faults.append(Fault("silent", "", "audio", message, fatal=False))
+            faults.append(Issue("silent", "", "audio", message, fatal=False))
     ids = [name for part in parts.values() for name in part.ids]
     if len(set(ids)) < len(ids):
         message = f"{len(ids) - len(set(ids))} sample id(s) repeat one that came before"
-        faults.append(Fault("listed twice", "", "", message, fatal=False))
+        faults.append(Issue("listed twice", "", "", message, fatal=False))
     return faults
 
 
 def fault_at(
     where: np.ndarray, part: Part, split: str, modality: str, kind: str, what: str
-) -> list[Fault]:
+) -> list[Issue]:
     """Return one fault for the samples where ``where`` ``(N,)`` holds, none if it nowhere does."""
     if not where.any():
         return []
@@ -163,7 +163,7 @@ def fault_at(
         f"the {modality} of {int(where.sum())} sample(s) of {split} is {what}, first that of "
         f"{first}; fetch the file anew"
     )
-    return [Fault(kind, first, modality, message)]
+    return [Issue(kind, first, modality, message)]
 
 
 def take_out_scale(inputs: Mapping[str, dict[str, np.ndarray]], modality: str) -> None:

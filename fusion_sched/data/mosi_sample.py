@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion_sched.data.clips.imitation import Plan, shown_class
+from fusion_sched.data.clips.imitation import SampleSpec, shown_class
 
 WORDS = 50
 """Frames of the aligned file, and of the text in both."""
@@ -20,7 +20,9 @@ SPLITS = ("train",) * 6 + ("valid", "test", "test")
 """Split of each video in turn."""
 
 
-def write_features(out: Path, plan: Plan, features: Mapping[str, int], audio_frames: int) -> None:
+def write_features(
+    out: Path, plan: SampleSpec, features: Mapping[str, int], audio_frames: int
+) -> None:
     """Write ``Processed/aligned_50.pkl`` and ``unaligned_50.pkl``: noise in which a few frames
     tell the class.
 
@@ -44,7 +46,7 @@ def write_features(out: Path, plan: Plan, features: Mapping[str, int], audio_fra
 
 
 def write_file(
-    path: Path, plan: Plan, features: Mapping[str, int], frames: Mapping[str, int]
+    path: Path, plan: SampleSpec, features: Mapping[str, int], frames: Mapping[str, int]
 ) -> None:
     """Write one file; ``features`` per frame and ``frames`` by modality."""
     rng = np.random.default_rng(plan.seed)
@@ -60,7 +62,7 @@ def write_file(
 
 
 def draw_sample(
-    label: int, plan: Plan, frames: Mapping[str, int], patterns: Mapping[str, np.ndarray],
+    label: int, plan: SampleSpec, frames: Mapping[str, int], patterns: Mapping[str, np.ndarray],
     rng: np.random.Generator,
 ) -> dict[str, Any]:  # fmt: skip
     """Return one sample under MMSA's names; label 0 is a negative score."""

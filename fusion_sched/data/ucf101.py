@@ -25,10 +25,10 @@ from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import read_rows
 from fusion_sched.data.clips.flow import Flow
 from fusion_sched.data.clips.frames import Frames
-from fusion_sched.data.clips.imitation import Plan, moving_drawing, write_video
+from fusion_sched.data.clips.imitation import SampleSpec, moving_drawing, write_video
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source
-from fusion_sched.data.clips.types import Clip, Fault, Listing, Modality, Report
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
 from fusion_sched.types import Splits
 
 LISTS = "ucfTrainTestlist"
@@ -119,7 +119,7 @@ class UCF101:
         classes = read_classes(list_path(SOURCE, folder / "classInd.txt"))
         labels = {name: label for label, name in enumerate(classes)}
         clips: list[Clip] = []
-        faults: list[Fault] = []
+        faults: list[Issue] = []
         for split in ("train", "test"):
             name = f"{split}list{self.split:02d}.txt"
             rows = read_words(list_path(SOURCE, folder / name))
@@ -135,7 +135,7 @@ class UCF101:
 
     def clip_or_fault(
         self, row: Sequence[str], place: str, split: str, labels: Mapping[str, int]
-    ) -> Clip | Fault:
+    ) -> Clip | Issue:
         """Return the clip of one row, or what is wrong with the row."""
         name = VIDEO.fullmatch(row[0])
         # Rows to train on end in the class's number, rows to test on need not.
@@ -150,7 +150,7 @@ class UCF101:
                 f"{place} gives {row[0]} the class {row[1]}, but {name['label']} is {label + 1} in "
                 "classInd.txt; take both from one archive"
             )
-            return Fault("label disagrees", name["video"], "", message)
+            return Issue("label disagrees", name["video"], "", message)
         group = f"{name['label']}_g{name['group']}"
         fields = {"video": name["video"], "label": name["label"]}
         return Clip(name["video"], label, split, self.files(fields), group=group)
@@ -187,7 +187,7 @@ class UCF101:
         return check_clips(self)
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write small videos of up to twelve actions, ten or more of each, with all three lists.
 
         Form and colour tell the action and so does the motion, in the same clips: flow is computed

@@ -26,10 +26,10 @@ from fusion_sched.data.clips.audio_visual import (
 )
 from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import read_rows
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source
-from fusion_sched.data.clips.types import Clip, Fault, Listing, Modality, Report
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
 from fusion_sched.types import Splits
 
 LIST = "vggsound.csv"
@@ -125,7 +125,7 @@ class VGGSound:
         ids = {name: number for number, name in enumerate(classes)}
         paths = MediaPaths(Path(self.root), self.audio_files, self.visual_files)
         clips: list[Clip] = []
-        faults: list[Fault] = []
+        faults: list[Issue] = []
         for number, row in enumerate(rows, start=1):
             found = clip_or_fault(row, number, ids, paths)
             if isinstance(found, Clip):
@@ -160,7 +160,7 @@ class VGGSound:
         return check_clips(self)
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write a small imitation; each of at most twelve classes has 13 clips or more.
 
         Raises:
@@ -188,7 +188,7 @@ def is_whole(row: Sequence[str]) -> bool:
 
 def clip_or_fault(
     row: Sequence[str], number: int, ids: Mapping[str, int], paths: MediaPaths
-) -> Clip | Fault:
+) -> Clip | Issue:
     """Return the clip of one row, or what is wrong with the row."""
     place = f"{LIST} row {number}"
     if not is_whole(row):

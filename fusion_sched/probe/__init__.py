@@ -16,15 +16,15 @@ from fusion_sched.pid import InteriorPoint, Solver
 from fusion_sched.probe.assemble import assemble
 from fusion_sched.probe.clustering import (
     Clustered,
-    Memory,
+    ProbeState,
     cluster_all,
     coarseness,
+    contiguous_codes,
+    joint_codes,
     pick_clusters,
-    renumbered,
-    together,
     zeros_like,
 )
-from fusion_sched.types import Diagnosis, Embedded
+from fusion_sched.types import Diagnosis, ProbeInputs
 
 SOURCES = ("train", "held_out", "validation")
 
@@ -64,7 +64,9 @@ class KMeansProbe:
         check_seed(self.seed)
         Settings(self.bias, self.resamples, self.shuffles)
 
-    def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
+    def diagnose(
+        self, seen: ProbeInputs, solver: Solver, memory: ProbeState
+    ) -> tuple[Diagnosis, ProbeState]:
         """Estimate, in bits, what the embeddings say of the label; remember centres and errors.
 
         Raises:
@@ -74,7 +76,7 @@ class KMeansProbe:
         # Two OpenMP threads that contend for cores make k-means and PCA twenty times slower.
         with threadpool_limits(1):
             started = time.perf_counter()
-            labels = renumbered(seen.y.numpy())
+            labels = contiguous_codes(seen.y.numpy())
             classes = int(labels.max()) + 1
             count = pick_clusters(self.clusters, len(labels), classes, self.max_clusters)
             arrays = {m: e.numpy() for m, e in seen.embeddings.items()}
@@ -109,14 +111,16 @@ class PredictionsProbe:
         check_seed(self.seed)
         Settings(self.bias, self.resamples, self.shuffles)
 
-    def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
+    def diagnose(
+        self, seen: ProbeInputs, solver: Solver, memory: ProbeState
+    ) -> tuple[Diagnosis, ProbeState]:
         """Estimate, in bits, what the heads' predictions say of the label."""
         started = time.perf_counter()
-        own = {m: renumbered(p.numpy()) for m, p in seen.predictions.items()}
+        own = {m: contiguous_codes(p.numpy()) for m, p in seen.predictions.items()}
         rest = {}
         for m in own:
             others = [own[o] for o in own if o != m]
-            rest[m] = together(others) if others else zeros_like(own[m])
+            rest[m] = joint_codes(others) if others else zeros_like(own[m])
         settings = Settings(self.bias, self.resamples, self.shuffles)
         clustered = Clustered(own, rest)
         return measured(clustered, seen, settings, solver, self.seed, memory, {}, started)
@@ -146,7 +150,9 @@ class PublishedProbe:
         check_schedule(self.every, self.joint_every, self.samples, "train")
         Settings("none", self.resamples, self.shuffles)
 
-    def diagnose(self, seen: Embedded, solver: Solver, memory: Memory) -> tuple[Diagnosis, Memory]:
+    def diagnose(
+        self, seen: ProbeInputs, solver: Solver, memory: ProbeState
+    ) -> tuple[Diagnosis, ProbeState]:
         """Take the histogram of 20 × 20 clusters and the label at its word."""
         check_embeddings(seen.embeddings, seen.y)
         with threadpool_limits(1):
@@ -159,18 +165,18 @@ class PublishedProbe:
 
 def measured(
     clustered: Clustered,
-    seen: Embedded,
+    seen: ProbeInputs,
     settings: Settings,
     solver: Solver,
     seed: int,
-    memory: Memory,
-    centres: Memory,
+    memory: ProbeState,
+    centres: ProbeState,
     started: float,
-) -> tuple[Diagnosis, Memory]:
+) -> tuple[Diagnosis, ProbeState]:
     """Estimate all pairs as one batch and gather them into a diagnosis."""
     clustered_at = time.perf_counter()
     names = list(clustered.own)
-    labels = renumbered(seen.y.numpy())
+    labels = contiguous_codes(seen.y.numpy())
     # Two modalities are each other's rest: one pair tells all.
     against_rest = names if len(names) != 2 else names[:1]
     sources = {m: (clustered.own[m], clustered.rest[m]) for m in against_rest}
@@ -234,7 +240,9 @@ def diagnose(
     probe = KMeansProbe(
         clusters=clusters, bias=bias, resamples=resamples, shuffles=shuffles, seed=seed
     )
-    seen = Embedded({m: torch.as_tensor(v) for m, v in arrays.items()}, {}, torch.as_tensor(target))
+    seen = ProbeInputs(
+        {m: torch.as_tensor(v) for m, v in arrays.items()}, {}, torch.as_tensor(target)
+    )
     return probe.diagnose(seen, solver or InteriorPoint(), {})[0]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fusion_sched.estimation import Estimate, Quantity, change
 from fusion_sched.pid import UnionInformation, decompose, joint_from_labels
-from fusion_sched.types import Diagnosis, Embedded, Measure
+from fusion_sched.types import Diagnosis, Measure, ProbeInputs
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
 QUANTITIES = (*ATOMS, "unique_difference", "log_ratio")
@@ -27,7 +27,7 @@ def assemble(
     found: Estimates,
     clusters: Mapping[str, np.ndarray],
     labels: np.ndarray,
-    seen: Embedded,
+    seen: ProbeInputs,
     memory: Mapping[str, Tensor],
     seconds: Mapping[str, float],
 ) -> tuple[Diagnosis, dict[str, Tensor]]:

@@ -16,7 +16,7 @@ from fusion_sched.estimation import clusters_for
 FRESH_STARTS = 5
 """Starts of k-means besides the last probe's centres."""
 
-Memory = dict[str, Tensor]
+ProbeState = dict[str, Tensor]
 """What a probe remembers until the next one: tensors only, so that it checkpoints."""
 
 
@@ -65,19 +65,19 @@ def cluster_all(
     count: int,
     components: int | str,
     seed: int,
-    memory: Memory,
+    memory: ProbeState,
     starts: int = FRESH_STARTS,
-) -> tuple[Clustered, Memory]:
+) -> tuple[Clustered, ProbeState]:
     """Cluster each modality's embeddings ``(N, size)``, and the others' side by side.
 
     Labels ``(N,)`` of integers in place of embeddings are taken as clusters as they are.
     """
     rows = {m: unit_rows(e) if e.ndim == 2 else e for m, e in embeddings.items()}
-    remembered: Memory = {}
+    remembered: ProbeState = {}
 
     def clusters_of(key: str, values: np.ndarray) -> np.ndarray:
         if values.ndim == 1:
-            return renumbered(values)
+            return contiguous_codes(values)
         ids, remembered[key] = warm_kmeans(values, count, components, seed, memory.get(key), starts)
         return ids
 
@@ -93,7 +93,7 @@ def cluster_all(
             side_by_side = np.concatenate([rows[o] for o in others], axis=1)
             rest[m] = clusters_of(f"all but {m}", side_by_side)
         else:
-            rest[m] = together([own[o] for o in others])
+            rest[m] = joint_codes([own[o] for o in others])
     return Clustered(own, rest), remembered
 
 
@@ -102,12 +102,14 @@ def zeros_like(ids: np.ndarray) -> np.ndarray:
     return np.zeros_like(ids)
 
 
-def together(columns: list[np.ndarray]) -> np.ndarray:
+def joint_codes(columns: list[np.ndarray]) -> np.ndarray:
     """Return one id per combination of ids that occurs ``(N,)``."""
-    return renumbered(np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].ravel())
+    return contiguous_codes(
+        np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].ravel()
+    )
 
 
-def renumbered(ids: np.ndarray) -> np.ndarray:
+def contiguous_codes(ids: np.ndarray) -> np.ndarray:
     """Return the ids as 0, 1, … without gaps."""
     return np.asarray(np.unique(ids, return_inverse=True)[1])
 
@@ -142,6 +144,6 @@ def warm_kmeans(
     if centres is not None and tuple(centres.shape) == (count, rows.shape[1]):
         warm = KMeans(count, init=pca.transform(centres.numpy()), n_init=1).fit(view)
         found = min(warm, found, key=lambda fit: float(fit.inertia_))
-    ids = renumbered(found.labels_)
+    ids = contiguous_codes(found.labels_)
     means = np.stack([rows[ids == k].mean(axis=0) for k in range(int(ids.max()) + 1)])
     return ids, torch.as_tensor(means)

@@ -92,7 +92,7 @@ def lock(run_dir: Path) -> TextIO:
     return holder
 
 
-class Unwritten:
+class NullTraceWriter:
     """In the place of a trace's writer in every process of a training but the first."""
 
     def __init__(self, lines: int = 0, elapsed: float = 0.0) -> None:

@@ -86,7 +86,7 @@ class Processes:
                 buffer.copy_(self.add_up(buffer.clone()) / self.count)
 
 
-ALONE = Processes()
+SINGLE_PROCESS = Processes()
 
 
 def join_processes(cpu: bool) -> Processes:
@@ -96,7 +96,7 @@ def join_processes(cpu: bool) -> Processes:
         ImportError: several processes, and accelerate is not installed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return ALONE
+        return SINGLE_PROCESS
     try:
         from accelerate import PartialState
     except ImportError as error:

@@ -12,14 +12,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from fusion_sched.balancers import Balancer
-from fusion_sched.balancers import Memory as BalancerMemory
+from fusion_sched.balancers import Balancer, BalancerState
 from fusion_sched.data.loading import EpochOrder, Loader
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.pid import Solver
 from fusion_sched.runlog.trace import (
+    NullTraceWriter,
     TraceWriter,
-    Unwritten,
 )
 from fusion_sched.runlog.trackers import Tracker
 from fusion_sched.runtime import checkpoint
@@ -30,13 +29,13 @@ from fusion_sched.types import (
     Controller,
     ControllerState,
     Diagnosis,
-    Embedded,
+    ProbeInputs,
     Samples,
     Splits,
     Stage,
 )
 
-Show = Callable[[dict[str, Any]], None]
+EventSink = Callable[[dict[str, Any]], None]
 
 
 class Probe(Protocol):
@@ -48,7 +47,7 @@ class Probe(Protocol):
     source: str
 
     def diagnose(
-        self, seen: Embedded, solver: Solver, memory: dict[str, Tensor]
+        self, seen: ProbeInputs, solver: Solver, memory: dict[str, Tensor]
     ) -> tuple[Diagnosis, dict[str, Tensor]]:
         """Estimate what the embeddings say of the label; take and return its memory."""
 
@@ -63,7 +62,7 @@ class StagePlan:
 
 
 @dataclass(frozen=True)
-class Parts:
+class RunComponents:
     """Everything a run is made of."""
 
     splits: Splits
@@ -107,7 +106,7 @@ class State:
     best_epoch: int = -1
     best_validation: dict[str, float] = field(default_factory=dict)
     test_predictions: list[Tensor] = field(default_factory=list)
-    balance: BalancerMemory = field(default_factory=dict)
+    balance: BalancerState = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
 
 
@@ -127,11 +126,11 @@ class Loaders:
 class Run:
     """A run under way."""
 
-    parts: Parts
+    parts: RunComponents
     folder: Path
     state: State
     loaders: Loaders
-    trace: TraceWriter | Unwritten
+    trace: TraceWriter | NullTraceWriter
     optimizer: Optimizer
     scheduler: LRScheduler
 
@@ -148,7 +147,7 @@ class Run:
         return self.folder / checkpoint.CHECKPOINT_DIR
 
 
-def make_loaders(parts: Parts) -> Loaders:
+def make_loaders(parts: RunComponents) -> Loaders:
     """Return the loaders; the probe's samples are a fixed, class-stratified choice."""
     splits, size = parts.splits, parts.batch_size
     source, chosen = choose_probe_samples(splits, parts.probe, parts.seed)
@@ -197,7 +196,7 @@ def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:
     return sorted(picked.tolist())
 
 
-def make_optimizer(parts: Parts, state: State) -> tuple[Optimizer, LRScheduler]:
+def make_optimizer(parts: RunComponents, state: State) -> tuple[Optimizer, LRScheduler]:
     """Return the stage's own optimizer and schedule, over all parameters.
 
     A frozen parameter has no gradient, and torch's optimizers leave such a parameter and its

@@ -9,8 +9,8 @@ from torch.optim import Optimizer
 
 from fusion_sched.data.loading import Loader
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.runtime.distributed import ALONE, Processes
-from fusion_sched.types import FUSED, Batch, Embedded, Seen, Stage, Step, losses_of
+from fusion_sched.runtime.distributed import SINGLE_PROCESS, Processes
+from fusion_sched.types import FUSED, Batch, Predictions, ProbeInputs, Stage, StepOutput, losses_of
 
 LABELS = "y"
 """Under this name labels travel among predictions; "fused" is not a modality's name either."""
@@ -25,7 +25,7 @@ class EpochLog:
     samples: int
 
 
-Backward = Callable[[MultimodalNetwork, Batch], Step]
+Backward = Callable[[MultimodalNetwork, Batch], StepOutput]
 """Puts a batch's gradients into the parameters and returns what it saw."""
 
 
@@ -35,7 +35,7 @@ def train_epoch(
     optimizer: Optimizer,
     stage: Stage,
     backward: Backward,
-    processes: Processes = ALONE,
+    processes: Processes = SINGLE_PROCESS,
 ) -> EpochLog:
     """Take one optimizer step per batch, along the gradients of ``backward``.
 
@@ -70,12 +70,14 @@ def train_epoch(
     return EpochLog(mean_loss, accuracy, samples)
 
 
-def apart(model: MultimodalNetwork, batch: Batch, active: Collection[str]) -> Step:
+def unimodal_backward(
+    model: MultimodalNetwork, batch: Batch, active: Collection[str]
+) -> StepOutput:
     """Descend each active modality's own cross-entropy; the others are not run at all."""
     logits = {m: model.unimodal_logits(batch.inputs, m) for m in active}
     losses = losses_of(logits, batch.y)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-    return Step.of(logits, losses)
+    return StepOutput.of(logits, losses)
 
 
 def check_finite(loss: Mapping[str, float]) -> None:
@@ -144,7 +146,7 @@ def evaluate(model: nn.Module, loader: Loader) -> Evaluation:
 
 
 @torch.no_grad()
-def look(model: nn.Module, loader: Loader) -> Seen:
+def predict(model: nn.Module, loader: Loader) -> Predictions:
     """Return every sample's logits and embeddings, in evaluation mode."""
     model.eval()
     logits: dict[str, list[Tensor]] = {}
@@ -159,11 +161,13 @@ def look(model: nn.Module, loader: Loader) -> Seen:
         logits.setdefault(LABELS, []).append(batch.y)
         index.append(batch.index)
     found = loader.collect(logits, index)
-    return Seen(y=found.pop(LABELS), logits=found, embeddings=loader.collect(embeddings, index))
+    return Predictions(
+        y=found.pop(LABELS), logits=found, embeddings=loader.collect(embeddings, index)
+    )
 
 
-def embed(model: nn.Module, loader: Loader) -> Embedded:
+def embed(model: nn.Module, loader: Loader) -> ProbeInputs:
     """Return every sample's embeddings and unimodal predictions, in evaluation mode."""
-    seen = look(model, loader)
+    seen = predict(model, loader)
     predictions = {m: seen.logits[m].argmax(dim=1) for m in seen.embeddings}
-    return Embedded(seen.embeddings, predictions, seen.y)
+    return ProbeInputs(seen.embeddings, predictions, seen.y)

@@ -9,14 +9,21 @@ from torch import Tensor
 
 from fusion_sched.runlog.trace import (
     TRACE_FILE,
+    NullTraceWriter,
     TraceWriter,
-    Unwritten,
     diagnosis_fields,
     diagnosis_from,
     read_trace,
 )
 from fusion_sched.runtime import checkpoint
-from fusion_sched.training.components import Parts, Run, Show, State, make_loaders, make_optimizer
+from fusion_sched.training.components import (
+    EventSink,
+    Run,
+    RunComponents,
+    State,
+    make_loaders,
+    make_optimizer,
+)
 from fusion_sched.types import Stage
 
 
@@ -50,7 +57,7 @@ def save(run: Run) -> None:
     checkpoint.remove_others(run.weights, {checkpoint.LAST, str(state.peak), str(state.best)})
 
 
-def go_on(parts: Parts, folder: Path, show: Show) -> Run | None:
+def resume_run(parts: RunComponents, folder: Path, show: EventSink) -> Run | None:
     """Return the run that ``folder`` holds, as it was after its last whole epoch, or ``None``.
 
     Raises:
@@ -71,7 +78,7 @@ def go_on(parts: Parts, folder: Path, show: Show) -> Run | None:
         ) from error
 
 
-def read_checkpoint(parts: Parts, folder: Path, path: Path) -> dict[str, Any] | None:
+def read_checkpoint(parts: RunComponents, folder: Path, path: Path) -> dict[str, Any] | None:
     """Return the checkpoint at ``path``, on the CPU, ``None`` where the run has not begun."""
     if path.exists():
         content = checkpoint.load(path, torch.device("cpu"))
@@ -97,7 +104,7 @@ def moved(value: Any, device: torch.device) -> Any:
     return value
 
 
-def restored(parts: Parts, folder: Path, show: Show, content: dict[str, Any]) -> Run:
+def restored(parts: RunComponents, folder: Path, show: EventSink, content: dict[str, Any]) -> Run:
     """Return the run as the checkpoint has it."""
     saved = content["state"]
     stage = Stage(tuple(saved["stage"]["active"]), saved["stage"]["joint"])
@@ -113,15 +120,15 @@ def restored(parts: Parts, folder: Path, show: Show, content: dict[str, Any]) ->
 
 
 def open_trace(
-    parts: Parts, folder: Path, show: Show, lines: int = 0, elapsed: float = 0.0
-) -> TraceWriter | Unwritten:
+    parts: RunComponents, folder: Path, show: EventSink, lines: int = 0, elapsed: float = 0.0
+) -> TraceWriter | NullTraceWriter:
     """Return the trace's writer in the first process, what writes nothing in the others."""
     if not parts.processes.first:
-        return Unwritten(lines, elapsed)
+        return NullTraceWriter(lines, elapsed)
     return TraceWriter(folder, show, lines, elapsed)
 
 
-def check_same_run(parts: Parts, folder: Path) -> None:
+def check_same_run(parts: RunComponents, folder: Path) -> None:
     """Raise where the configuration or the data is no longer what the run began with."""
     start = read_trace(folder).start
     if start["config"] != parts.config:

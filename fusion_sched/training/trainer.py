@@ -1,4 +1,4 @@
-"""The story of a run: stage 1, probe, decide, hand over, stage 2, one look at the test labels."""
+"""One run in order: stage 1, diagnose, decide, hand over, stage 2, evaluate once on test."""
 
 import time
 from contextlib import nullcontext
@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from fusion_sched.balancers import Look
+from fusion_sched.balancers import EvalPasses
 from fusion_sched.controllers import within_stage1
 from fusion_sched.evaluation import examine, mean_embeddings
 from fusion_sched.probe.assemble import error_quadrants
@@ -23,25 +23,32 @@ from fusion_sched.runtime.environment import (
     seed_for,
     versions,
 )
-from fusion_sched.training.components import Parts, Run, Show, State, make_loaders, make_optimizer
+from fusion_sched.training.components import (
+    EventSink,
+    Run,
+    RunComponents,
+    State,
+    make_loaders,
+    make_optimizer,
+)
 from fusion_sched.training.epoch import (
     Backward,
     EpochLog,
     Evaluation,
-    apart,
     embed,
     evaluate,
-    look,
+    predict,
     train_epoch,
+    unimodal_backward,
 )
-from fusion_sched.training.resume import go_on, keep_weights, open_trace, save
-from fusion_sched.types import FUSED, Decision, Diagnosis, Embedded, Observation, Stage
+from fusion_sched.training.resume import keep_weights, open_trace, resume_run, save
+from fusion_sched.types import FUSED, Decision, Diagnosis, Observation, ProbeInputs, Stage
 
 BEFORE = -1
 """The epoch of what is seen and decided before the first one."""
 
 
-def train(parts: Parts, folder: Path, show: Show) -> dict[str, Any]:
+def train(parts: RunComponents, folder: Path, show: EventSink) -> dict[str, Any]:
     """Train in two stages, or go on with the run in ``folder``; return the result event.
 
     Every event goes to ``folder/trace.jsonl`` and to ``show``. Epochs are selected on validation;
@@ -54,14 +61,14 @@ def train(parts: Parts, folder: Path, show: Show) -> dict[str, Any]:
     """
     # Before anything is read: another training may be writing it.
     with lock(folder) if parts.processes.first else nullcontext():
-        run = go_on(parts, folder, show) or begin(parts, folder, show)
+        run = resume_run(parts, folder, show) or start_run(parts, folder, show)
         try:
-            return follow(run)
+            return run_epochs(run)
         finally:
             run.trace.close()
 
 
-def follow(run: Run) -> dict[str, Any]:
+def run_epochs(run: Run) -> dict[str, Any]:
     """Take the run from where it is to its end; return the result event."""
     while not (run.state.stage.joint and run.state.epoch >= run.total_epochs):
         log, seconds = train_one(run)
@@ -73,15 +80,15 @@ def follow(run: Run) -> dict[str, Any]:
         if fresh:
             diagnose(run)
         if run.state.stage.joint:
-            follow_joint(run, validation)
+            track_best(run, validation)
         else:
-            decide(run, validation.accuracy(), fresh)
+            step_controller(run, validation.accuracy(), fresh)
         run.state.epoch += 1
         save(run)
     return finish(run)
 
 
-def begin(parts: Parts, folder: Path, show: Show) -> Run:
+def start_run(parts: RunComponents, folder: Path, show: EventSink) -> Run:
     """Start a run: trace its setting, diagnose the untrained state, let the controller decide."""
     memory, decision = parts.controller.init(parts.model.modalities)
     trace = open_trace(parts, folder, show)
@@ -91,13 +98,13 @@ def begin(parts: Parts, folder: Path, show: Show) -> Run:
     record_decision(run, decision, None)
     diagnose(run)
     if not state.stage.joint:
-        decide(run, {}, fresh=True)
+        step_controller(run, {}, fresh=True)
     state.epoch = 0
     save(run)
     return run
 
 
-def start_fields(parts: Parts, folder: Path) -> dict[str, Any]:
+def start_fields(parts: RunComponents, folder: Path) -> dict[str, Any]:
     """Return what a reader of the trace must know of the run."""
     splits = parts.splits
     fingerprint = splits.fingerprints()
@@ -140,10 +147,10 @@ def backward_of(run: Run) -> Backward:
     """Return how a step of this epoch finds its gradients; the balancer prepares a joint epoch."""
     state, parts = run.state, run.parts
     if not state.stage.joint:
-        return partial(apart, active=state.stage.active)
-    looks = Look(
-        train=partial(look, parts.model, run.loaders.plain_train),
-        validation=partial(look, parts.model, run.loaders.validation),
+        return partial(unimodal_backward, active=state.stage.active)
+    looks = EvalPasses(
+        train=partial(predict, parts.model, run.loaders.plain_train),
+        validation=partial(predict, parts.model, run.loaders.validation),
     )
     state.balance = parts.balancer.start_epoch(parts.model, looks, state.balance)
     return partial(parts.balancer.backward, memory=state.balance)
@@ -183,7 +190,7 @@ def diagnose(run: Run) -> None:
     )
 
 
-def solve_once(run: Run, seen: Embedded) -> tuple[Diagnosis, dict[str, Tensor]]:
+def solve_once(run: Run, seen: ProbeInputs) -> tuple[Diagnosis, dict[str, Tensor]]:
     """Let the first process estimate and solve, and return its answer in all of them."""
     parts, answer = run.parts, None
     if parts.processes.first:
@@ -193,7 +200,7 @@ def solve_once(run: Run, seen: Embedded) -> tuple[Diagnosis, dict[str, Tensor]]:
     return agreed
 
 
-def decide(run: Run, validation: dict[str, float], fresh: bool) -> None:
+def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None:
     """Ask the controller, remember or restore weights as it says, and change the stage."""
     state = run.state
     last = state.unimodal_epochs >= run.parts.stage1.epochs
@@ -232,7 +239,7 @@ def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
     )  # fmt: skip
 
 
-def follow_joint(run: Run, validation: Evaluation) -> None:
+def track_best(run: Run, validation: Evaluation) -> None:
     """Keep the weights that are best on validation; lay this epoch's test predictions aside."""
     state, accuracy = run.state, validation.accuracy()
     if not state.best_validation or accuracy[FUSED] > state.best_validation[FUSED]:
@@ -248,7 +255,7 @@ def finish(run: Run) -> dict[str, Any]:
     content = checkpoint.load(run.weights / str(state.best), run.parts.device)
     model.load_state_dict(content["model"])
     test = evaluate(model, run.loaders.test)
-    examined = {"robustness": look_closer(run)} if run.parts.robustness else {}
+    examined = {"robustness": evaluate_robustness(run)} if run.parts.robustness else {}
     accuracy, f1 = test.accuracy(), test.macro_f1()
     scores = [float((predicted == test.y).double().mean()) for predicted in state.test_predictions]
     best_on_test = max(scores)
@@ -277,7 +284,7 @@ def finish(run: Run) -> dict[str, Any]:
     return fields
 
 
-def look_closer(run: Run) -> dict[str, Any]:
+def evaluate_robustness(run: Run) -> dict[str, Any]:
     """Return what the selected weights do without a modality and under noise, and much else."""
     model, loaders = run.parts.model, run.loaders
     means = mean_embeddings(model, loaders.plain_train)

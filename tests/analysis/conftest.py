@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from ..conftest import make_config, read_events, run_once
+from tests.conftest import make_config, read_events, run_once
 
 SHORT = (
     "stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe.resamples=5",

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fusion_sched.analysis.runs import note_job
-from fusion_sched.analysis.tables import Comparison
 from scipy import stats
 
 from fusion_sched.analysis import compare, find_runs
+from fusion_sched.analysis.runs import note_job
+from fusion_sched.analysis.tables import Comparison
 from fusion_sched.runlog.protocol import protocol_differences, protocol_of
-
-from ..conftest import Answer, read_events, run_once
-from .conftest import SHORT, Maker, plain_config
+from tests.analysis.conftest import SHORT, Maker, plain_config
+from tests.conftest import Answer, read_events, run_once
 
 JOINT = {0: 0.60, 1: 0.63, 2: 0.58, 3: 0.61, 4: 0.59}
 BETTER = {0: 0.70, 1: 0.71, 2: 0.69, 3: 0.73, 4: 0.68}

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fusion_sched.analysis.formats import in_latex, in_markdown
 
 from fusion_sched.analysis import FORMATS, compare, render
-
-from ..conftest import Answer
-from .conftest import Maker
+from fusion_sched.analysis.formats import in_latex, in_markdown
+from tests.analysis.conftest import Maker
+from tests.conftest import Answer
 
 SEEDS = range(3)
 LONG = [

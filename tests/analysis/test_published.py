@@ -4,13 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fusion_sched.analysis.published import Published, load_registry, reasons_against
 from hydra.utils import get_object
 
 from fusion_sched.analysis import compare, render
-
-from ..conftest import make_config
-from .conftest import Maker
+from fusion_sched.analysis.published import Published, load_registry, reasons_against
+from tests.analysis.conftest import Maker
+from tests.conftest import make_config
 
 DATASETS = {
     "cremad", "ave", "kinetics_sounds", "vggsound", "ucf101", "food101", "mosi", "mosei",

@@ -1,13 +1,12 @@
 """Who is what by its configuration, and whether the schedule helps, in words."""
 
 import pytest
-from fusion_sched.analysis.roles import Role, role_of
 from scipy import stats
 
 from fusion_sched.analysis import compare
-
-from ..conftest import make_config
-from .conftest import Maker
+from fusion_sched.analysis.roles import Role, role_of
+from tests.analysis.conftest import Maker
+from tests.conftest import make_config
 
 JOINT = {0: 0.60, 1: 0.63, 2: 0.58, 3: 0.61, 4: 0.59}
 BETTER = {0: 0.70, 1: 0.71, 2: 0.69, 3: 0.73, 4: 0.68}

@@ -13,8 +13,7 @@ from fusion_sched.balancers.contributions import contributions
 from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Sum
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import Batch
-
-from .tiny import (
+from tests.balancers.tiny import (
     assert_close,
     balanced,
     fused_loss,

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.gblending import GBlending, blend, measure
-from fusion_sched.types import Outputs, Seen
-
-from .tiny import (
+from fusion_sched.types import Outputs, Predictions
+from tests.balancers.tiny import (
     assert_close,
     balanced,
     gradients,
@@ -70,7 +69,7 @@ def test_heads_that_do_not_overfit_share_the_weight() -> None:
 def test_losses_are_means_over_the_splits() -> None:
     model = network()
     batches = [some_batch(seed=seed) for seed in (1, 2)]
-    found = measure(Look(*(lambda batch=b: seen_of(model, batch) for b in batches)))
+    found = measure(EvalPasses(*(lambda batch=b: seen_of(model, batch) for b in batches)))
     for split, batch in zip(("train", "validation"), batches, strict=True):
         logits = seen_of(model, batch).logits["m1"].numpy()
         logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -85,12 +84,12 @@ def test_weights_are_equal_first_and_estimated_every_so_many_epochs(modalities: 
     looks: list[int] = []
     weights: list[dict[str, float]] = []
 
-    def seen() -> Seen:
+    def seen() -> Predictions:
         looks.append(len(weights))
         return seen_of(model, train)
 
-    look, balancer = Look(seen, lambda: seen_of(model, validation)), GBlending(every=2)
-    memory: Memory = {}
+    look, balancer = EvalPasses(seen, lambda: seen_of(model, validation)), GBlending(every=2)
+    memory: BalancerState = {}
     for _ in range(5):
         memory = balancer.start_epoch(model, look, memory)
         weights.append(memory["weights"])

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fusion_sched.balancers import Memory
+from fusion_sched.balancers import BalancerState
 from fusion_sched.balancers.greedy import Greedy, speed
 from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Sum
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import Batch
-
-from .tiny import (
+from tests.balancers.tiny import (
     assert_close,
     balanced,
     fused_loss,
@@ -27,7 +26,7 @@ from .tiny import (
 )
 
 
-def started(model: MultimodalNetwork, batch: Batch, epoch: int = 0) -> Memory:
+def started(model: MultimodalNetwork, batch: Batch, epoch: int = 0) -> BalancerState:
     memory = Greedy().start_epoch(model, look_at(model, batch), {})
     return {**memory, "epoch": epoch}
 

@@ -14,9 +14,8 @@ from fusion_sched.models.fusion import Average, Concat
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import checkpoint
 from fusion_sched.types import Batch
-
-from ..conftest import of
-from .tiny import balanced, look_at, some_batch, train_whole_and_resumed
+from tests.balancers.tiny import balanced, look_at, some_batch, train_whole_and_resumed
+from tests.conftest import of
 
 CLASSES, SIZE = 3, 4
 

@@ -13,9 +13,7 @@ from torch.nn.functional import cross_entropy
 from fusion_sched.balancers.mmpareto import MMPareto, reconcile
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import Outputs
-
-from ..conftest import run_once
-from .tiny import (
+from tests.balancers.tiny import (
     SHORT,
     assert_close,
     balanced,
@@ -25,6 +23,7 @@ from .tiny import (
     plain,
     some_batch,
 )
+from tests.conftest import run_once
 
 
 def flat(pieces: list[Tensor]) -> np.ndarray:

@@ -13,8 +13,7 @@ from fusion_sched.balancers.contributions import contributions, ratios, scores
 from fusion_sched.balancers.ogm import OGM
 from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Sum
 from fusion_sched.models.network import MultimodalNetwork
-
-from .tiny import (
+from tests.balancers.tiny import (
     CLASSES,
     assert_close,
     balanced,

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from fusion_sched.balancers.pmr import PMR, closeness, entropy, prototypes
-from fusion_sched.types import FUSED, Seen
-
-from .tiny import (
+from fusion_sched.types import FUSED, Predictions
+from tests.balancers.tiny import (
     CLASSES,
     assert_close,
     balanced,
@@ -188,7 +187,9 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="balancer=pmr compares modalities"):
         PMR().start_epoch(model, look_at(model, batch), {})
     with pytest.raises(ValueError, match=r"no training sample has class \[1\]"):
-        prototypes(Seen({FUSED: torch.zeros(2, 3)}, {"a": torch.ones(2, 4)}, torch.tensor([0, 2])))
+        prototypes(
+            Predictions({FUSED: torch.zeros(2, 3)}, {"a": torch.ones(2, 4)}, torch.tensor([0, 2]))
+        )
 
 
 def test_it_trains_and_resumes(tmp_path: Path) -> None:

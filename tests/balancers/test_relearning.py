@@ -7,14 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.balancers import Look, Memory
+from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.relearning import Relearning, majority, mix, purity, purity_gaps
 from fusion_sched.balancers.weighted import Weighted
 from fusion_sched.models.fusion import Concat
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Seen
-
-from .tiny import (
+from fusion_sched.types import FUSED, Predictions
+from tests.balancers.tiny import (
     assert_close,
     balanced,
     joint_losses,
@@ -33,10 +32,10 @@ def blobs(ids: np.ndarray, seed: int = 0) -> np.ndarray:
     return CENTRES[ids] + np.random.default_rng(seed).normal(scale=0.3, size=(len(ids), 2))
 
 
-def seen(embeddings: dict[str, np.ndarray], y: np.ndarray = Y) -> Seen:
+def seen(embeddings: dict[str, np.ndarray], y: np.ndarray = Y) -> Predictions:
     logits = {FUSED: torch.zeros(len(y), 3)}
     tensors = {m: torch.from_numpy(e).float() for m, e in embeddings.items()}
-    return Seen(logits, tensors, torch.from_numpy(y))
+    return Predictions(logits, tensors, torch.from_numpy(y))
 
 
 def mixed_up(share: int) -> np.ndarray:
@@ -94,7 +93,7 @@ def test_encoders_go_back_by_their_gap_and_nothing_else_does() -> None:
     model, balancer = normed_network(), Relearning(every=1, strength=2.0)
     train = seen({"a": blobs(Y), "b": blobs(mixed_up(2)), "c": blobs(Y)})
     validation = seen({"a": blobs(mixed_up(4), 1), "b": blobs(Y, 1), "c": blobs(Y, 1)})
-    look = Look(lambda: train, lambda: validation)
+    look = EvalPasses(lambda: train, lambda: validation)
     memory, initial = balancer.start_epoch(model, look, {}), state_of(model)
     with torch.no_grad():
         for value in model.state_dict().values():
@@ -116,17 +115,17 @@ def test_encoders_go_back_by_their_gap_and_nothing_else_does() -> None:
 def test_it_diagnoses_every_so_many_epochs_so_many_times() -> None:
     model = network()
     looks: list[int] = []
-    epochs: list[Memory] = []
-    memory: Memory = {}
+    epochs: list[BalancerState] = []
+    memory: BalancerState = {}
     ids = seen({"m0": blobs(Y), "m1": blobs(Y)})
 
-    def train() -> Seen:
+    def train() -> Predictions:
         looks.append(len(epochs))
         return ids
 
     balancer = Relearning(every=2, times=2)
     for _ in range(9):
-        memory = balancer.start_epoch(model, Look(train, lambda: ids), memory)
+        memory = balancer.start_epoch(model, EvalPasses(train, lambda: ids), memory)
         epochs.append(memory)
         with torch.no_grad():
             for parameter in model.parameters():

@@ -7,14 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.balancers import Balancer, Look, Memory
+from fusion_sched.balancers import Balancer, BalancerState, EvalPasses
 from fusion_sched.models.fusion import Concat
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.trainer import train
-from fusion_sched.types import FUSED, Batch, Seen
-
-from ..conftest import make_parts, of, read_events, run_once, timeless
+from fusion_sched.types import FUSED, Batch, Predictions
+from tests.conftest import make_parts, of, read_events, run_once, timeless
 
 SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe.resamples=10", "probe.shuffles=2")
 CLASSES = 3
@@ -40,13 +39,13 @@ def some_batch(modalities: int = 2, samples: int = 12, seed: int = 1, features: 
 
 
 @torch.no_grad()
-def seen_of(model: MultimodalNetwork, batch: Batch) -> Seen:
+def seen_of(model: MultimodalNetwork, batch: Batch) -> Predictions:
     outputs = model(batch.inputs)
-    return Seen({**outputs.unimodal, FUSED: outputs.logits}, outputs.embeddings, batch.y)
+    return Predictions({**outputs.unimodal, FUSED: outputs.logits}, outputs.embeddings, batch.y)
 
 
-def look_at(model: MultimodalNetwork, batch: Batch) -> Look:
-    return Look(lambda: seen_of(model, batch), lambda: seen_of(model, batch))
+def look_at(model: MultimodalNetwork, batch: Batch) -> EvalPasses:
+    return EvalPasses(lambda: seen_of(model, batch), lambda: seen_of(model, batch))
 
 
 def gradients(model: nn.Module) -> dict[str, Tensor | None]:
@@ -69,7 +68,7 @@ def fused_loss(outputs: Any, y: Tensor) -> Tensor:
 
 
 def balanced(
-    balancer: Balancer, model: MultimodalNetwork, batch: Batch, memory: Memory | None = None
+    balancer: Balancer, model: MultimodalNetwork, batch: Batch, memory: BalancerState | None = None
 ) -> dict[str, Tensor | None]:
     """Return the gradients of a step, in the first epoch unless there is a memory."""
     model.zero_grad(set_to_none=True)

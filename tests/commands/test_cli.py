@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .conftest import Answer, read_events
+from tests.conftest import Answer, read_events
 
 Command = Callable[..., Answer]
 SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200")

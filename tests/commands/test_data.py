@@ -11,8 +11,7 @@ import soundfile
 
 from fusion_sched.commands.data import open_dataset, parse_strength
 from fusion_sched.commands.help import list_choices
-
-from .conftest import Answer
+from tests.conftest import Answer
 
 Command = Callable[..., Answer]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from .conftest import Answer
+from tests.conftest import Answer
 
 Command = Callable[..., Answer]
 RATINGS = Path(__file__).parents[3] / "shared" / "data" / "cremad" / "summaryTable.csv"

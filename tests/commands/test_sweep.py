@@ -18,8 +18,7 @@ import torch
 from fusion_sched.commands.sweep import find_run, has_ended
 from fusion_sched.runlog.trace import lock
 from fusion_sched.runtime import checkpoint
-
-from .conftest import Answer, of, read_events, timeless
+from tests.conftest import Answer, of, read_events, timeless
 
 Command = Callable[..., Answer]
 Key = tuple[int, str]

@@ -10,8 +10,7 @@ from omegaconf import OmegaConf
 from fusion_sched.commands.help import list_choices
 from fusion_sched.config.build import check_arguments, fits
 from fusion_sched.config.schema import TrainConfig, config_dir
-
-from .conftest import make_config, make_parts
+from tests.conftest import make_config, make_parts
 
 GROUPS = sorted(
     p for p in config_dir().glob("*/*.yaml") if p.parent.name not in ("experiment", "method")

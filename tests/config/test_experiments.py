@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from fusion_sched.commands.data import open_dataset
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.runlog.trace import read_trace
-
-from .conftest import Answer
+from tests.conftest import Answer
 
 PICTURES = ("dataset.size=32", "dataset.n_fft=128", "encoder.width=4")
 SMALL: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -40,7 +39,7 @@ def test_both_stages_run_from_files_to_report(
     dataset = experiment.removesuffix("_smoke")
     root = tmp_path / "data"
     root.mkdir()
-    open_dataset(dataset, root).write_sample(root, Plan(clips))
+    open_dataset(dataset, root).write_sample(root, SampleSpec(clips))
     answer = command(
         "train", f"+experiment={experiment}", f"dataset.root={root}", *small, *TWO_STEPS,
         "hydra.run.dir=run",

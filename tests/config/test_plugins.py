@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Answer, of, read_events
+from tests.conftest import Answer, of, read_events
 
 PLUGINS = Path(__file__).parent / "plugins"
 

@@ -6,9 +6,8 @@ import pytest
 from fusion_sched.controllers.mi import MutualInformation
 from fusion_sched.controllers.pid_paper import PaperPID
 from fusion_sched.controllers.random import Random
-
-from . import seen
-from .test_pid import active, play
+from tests.controllers import seen
+from tests.controllers.test_pid import active, play
 
 
 def test_mi_pauses_by_information_and_waits_for_the_plateau() -> None:

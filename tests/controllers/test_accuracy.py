@@ -10,10 +10,9 @@ from fusion_sched.analysis.replay import recorded_stages, replay
 from fusion_sched.controllers.accuracy import Accuracy
 from fusion_sched.runlog.trace import read_trace, stage_fields
 from fusion_sched.types import Decision, Observation
-
-from ..balancers.tiny import train_whole_and_resumed
-from . import seen
-from .test_pid import active
+from tests.balancers.tiny import train_whole_and_resumed
+from tests.controllers import seen
+from tests.controllers.test_pid import active
 
 
 def play(

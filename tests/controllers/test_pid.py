@@ -7,8 +7,7 @@ import pytest
 
 from fusion_sched.controllers.pid import PID
 from fusion_sched.types import Controller, Decision, Diagnosis, Observation
-
-from . import seen
+from tests.controllers import seen
 
 
 def play(

@@ -6,8 +6,7 @@ from fusion_sched.controllers.fixed import Fixed
 from fusion_sched.controllers.joint import Joint
 from fusion_sched.controllers.pid_published import PublishedPID
 from fusion_sched.types import Diagnosis, Observation
-
-from . import seen
+from tests.controllers import seen
 
 
 def stages(

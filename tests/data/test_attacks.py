@@ -10,7 +10,7 @@ from fusion_sched.commands.data import fault_tables, open_dataset, root_override
 from fusion_sched.data.clips.files import read_rows
 from fusion_sched.data.clips.load import progress_bar
 from fusion_sched.data.clips.prepare import make_folder
-from fusion_sched.data.clips.types import Fault
+from fusion_sched.data.clips.types import Issue
 
 
 def test_two_roots_are_refused() -> None:
@@ -69,7 +69,7 @@ def test_a_list_with_a_huge_cell_is_named(tmp_path: Path) -> None:
 
 def test_the_table_of_faults_shows_no_markup() -> None:
     console = Console(width=80, record=True)
-    for table in fault_tables([Fault("broken row", "a", "", "row [1] is odd")]):
+    for table in fault_tables([Issue("broken row", "a", "", "row [1] is odd")]):
         console.print(table, markup=False)
     shown = console.export_text()
     assert "row [1] is odd" in shown

@@ -10,7 +10,7 @@ import torch
 
 from fusion_sched.data.avdigits import AVDigits, list_recordings, read_pictures
 from fusion_sched.data.clips.audio import fixed_length, log_mel, mel_filters, read_audio
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(
@@ -78,7 +78,7 @@ def test_missing_data_and_odd_names_are_named(tmp_path: Path) -> None:
 
 
 def test_an_imitation_loads_checks_and_says_what_is_odd(tmp_path: Path) -> None:
-    AVDigits.write_sample(tmp_path, Plan(clips=120))
+    AVDigits.write_sample(tmp_path, SampleSpec(clips=120))
     data = AVDigits(root=str(tmp_path))
     splits = data.load()
     assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [60, 30, 30]
@@ -97,7 +97,7 @@ def test_an_imitation_loads_checks_and_says_what_is_odd(tmp_path: Path) -> None:
 
 
 def test_a_digit_without_pictures_is_an_error(tmp_path: Path) -> None:
-    AVDigits.write_sample(tmp_path, Plan(clips=120))
+    AVDigits.write_sample(tmp_path, SampleSpec(clips=120))
     path = tmp_path / "optdigits" / "optdigits.tes"
     path.write_text("".join(r + "\n" for r in path.read_text().split() if not r.endswith(",3")))
     with pytest.raises(ValueError, match="no picture of a 3 in test"):

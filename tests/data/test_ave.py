@@ -10,7 +10,7 @@ import pytest
 from fusion_sched.data.ave import AVE, CLASSES
 from fusion_sched.data.clips.audio_visual import plan_sample, write_sample_video
 from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.clips.imitation import Plan, write_frames, write_wav
+from fusion_sched.data.clips.imitation import SampleSpec, write_frames, write_wav
 
 SMALL = {"rate": 8000, "n_fft": 126, "hop": 800, "frames": 2, "size": 32}
 BELL = "Church bell&RUhOCu3LNXM&good&0&10"
@@ -33,7 +33,7 @@ def write_lists(
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("ave")
-    AVE.write_sample(out, Plan(clips=20, seed=3))
+    AVE.write_sample(out, SampleSpec(clips=20, seed=3))
     return out
 
 
@@ -199,7 +199,7 @@ def test_an_imitation_depends_on_its_seed_only(tmp_path: Path) -> None:
     splits = ("train", "test")
     clips, files = [], []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        plan = Plan(clips=20, seed=seed)
+        plan = SampleSpec(clips=20, seed=seed)
         clips.append(plan_sample(plan, 28, 10, splits))
         write_sample_video(tmp_path / f"{name}.mp4", clips[0][0], 2, plan)
         files.append((tmp_path / f"{name}.mp4").read_bytes())
@@ -209,4 +209,4 @@ def test_an_imitation_depends_on_its_seed_only(tmp_path: Path) -> None:
 
 def test_too_small_an_imitation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"19 clips are too few .* at least 20"):
-        AVE.write_sample(tmp_path, Plan(clips=19))
+        AVE.write_sample(tmp_path, SampleSpec(clips=19))

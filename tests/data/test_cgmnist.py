@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fusion_sched.data.cgmnist import CGMNIST, COLOURED, GRAY, SHA256
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.types import OnDisk
 from fusion_sched.data.idx import read_idx, write_idx
 from fusion_sched.data.memory import InMemory
@@ -23,7 +23,7 @@ TRAIN, LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("cgmnist")
-    CGMNIST.write_sample(out, Plan(clips=240, seed=0, strength={"gray": 1.0, "colored": 1.0}))
+    CGMNIST.write_sample(out, SampleSpec(clips=240, seed=0, strength={"gray": 1.0, "colored": 1.0}))
     return out
 
 

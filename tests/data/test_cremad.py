@@ -11,7 +11,7 @@ import soundfile
 
 from fusion_sched.data.clips.check import recognise
 from fusion_sched.data.clips.files import LFS_HEADER, split_fingerprint
-from fusion_sched.data.clips.imitation import Plan, write_frames
+from fusion_sched.data.clips.imitation import SampleSpec, write_frames
 from fusion_sched.data.clips.types import Listing
 from fusion_sched.data.cremad import CremaD, emotion_of
 from fusion_sched.data.cremad_source import CLASSES, SOURCE
@@ -26,7 +26,7 @@ SMALL = {"size": 32, "audio_size": (32, 32)}
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("cremad")
-    CremaD.write_sample(out, Plan(clips=96, seed=3))
+    CremaD.write_sample(out, SampleSpec(clips=96, seed=3))
     return out
 
 
@@ -69,7 +69,7 @@ def test_the_imitation_lies_like_the_dataset(original: Path) -> None:
 
 def test_the_imitation_follows_its_seed(tmp_path: Path) -> None:
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
-        CremaD.write_sample(tmp_path / folder, Plan(clips=72, seed=seed))
+        CremaD.write_sample(tmp_path / folder, SampleSpec(clips=72, seed=seed))
     for part in ("AudioWAV/1001_DFA_ANG_XX.wav", "VideoFlash/1002_DFA_SAD_XX.flv", "train.csv"):
         a, b, c = ((tmp_path / folder / part).read_bytes() for folder in "abc")
         assert a == b
@@ -203,7 +203,7 @@ def test_missing_folders_and_lists_say_what_to_do(root: Path, tmp_path: Path) ->
 
 def test_impossible_settings_are_refused(root: Path) -> None:
     with pytest.raises(ValueError, match="71 clips are too few"):
-        CremaD.write_sample(root / "small", Plan(clips=71))
+        CremaD.write_sample(root / "small", SampleSpec(clips=71))
     with pytest.raises(ValueError, match="split is 'random'"):
         CremaD(".", split="random")
     with pytest.raises(ValueError, match=r"validation is 1\.5"):

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.text import Tokens
 from fusion_sched.data.clips.types import ClipDataset
 from fusion_sched.data.food101 import Food101
 from fusion_sched.models.text import PretrainedText, TextEncoder
-
-from ..conftest import make_parts, run_once
+from tests.conftest import make_parts, run_once
 
 CLASSES = ("apple_pie", "waffles")
 TRAIN = [f'{name}_{n}.jpg,"Best {name}, ever",{name}' for n in range(20) for name in CLASSES]
@@ -40,7 +39,7 @@ def text_of(data: Food101) -> Tokens:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("food101")
-    Food101.write_sample(out, Plan(clips=36, seed=0))
+    Food101.write_sample(out, SampleSpec(clips=36, seed=0))
     return out
 
 
@@ -131,7 +130,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"test_titles\.csv does not exist"):
         Food101(root=str(tmp_path)).listing()
     with pytest.raises(ValueError, match="23 clips are too few"):
-        Food101.write_sample(tmp_path, Plan(clips=23))
+        Food101.write_sample(tmp_path, SampleSpec(clips=23))
 
 
 def test_an_imitation_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
@@ -149,7 +148,7 @@ def test_an_imitation_goes_from_files_to_samples(sample: Path, tmp_path: Path) -
 
 
 def test_damaged_pictures_and_empty_titles_are_reported(tmp_path: Path) -> None:
-    Food101.write_sample(tmp_path, Plan(clips=36, seed=0))
+    Food101.write_sample(tmp_path, SampleSpec(clips=36, seed=0))
     pictures = sorted((tmp_path / "images" / "train").rglob("*.jpg"))
     pictures[0].unlink()
     pictures[1].write_bytes(b"<html>not found</html>")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.kinetics_sounds import CLASSES, KineticsSounds
 
 SMALL = {"rate": 8000, "n_fft": 126, "hop": 800, "frames": 1, "size": 32}
@@ -23,7 +23,7 @@ def write_lists(root: Path, train: Sequence[str] = TRAIN, test: Sequence[str] = 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("kinetics_sounds")
-    KineticsSounds.write_sample(out, Plan(clips=26, seed=1))
+    KineticsSounds.write_sample(out, SampleSpec(clips=26, seed=1))
     return out
 
 
@@ -161,4 +161,4 @@ def test_an_imitation_goes_from_files_to_samples(sample: Path, tmp_path: Path) -
 
 def test_too_small_an_imitation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"25 clips are too few .* at least 26"):
-        KineticsSounds.write_sample(tmp_path, Plan(clips=25))
+        KineticsSounds.write_sample(tmp_path, SampleSpec(clips=25))

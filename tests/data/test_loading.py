@@ -11,8 +11,7 @@ from fusion_sched.data.loading import EpochOrder, Loader
 from fusion_sched.runlog.trace import read_trace
 from fusion_sched.training.trainer import train
 from fusion_sched.types import Batch, Splits
-
-from .conftest import make_config, make_parts, of, read_events, run_once, timeless
+from tests.conftest import make_config, make_parts, of, read_events, run_once, timeless
 
 SMALL = ("dataset.audio_size=[32,32]", "dataset.size=32", "encoder=small_cnn", "batch_size=16")
 

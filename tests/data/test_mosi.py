@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.types import OnDisk
 from fusion_sched.data.memory import InMemory
 from fusion_sched.data.mosi import MOSEI, MOSI
@@ -20,7 +20,7 @@ Change = Callable[[dict[str, Any]], object]
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mosi")
-    MOSI.write_sample(out, Plan(clips=60, seed=0))
+    MOSI.write_sample(out, SampleSpec(clips=60, seed=0))
     return out
 
 
@@ -51,7 +51,7 @@ def test_both_datasets_and_both_alignments_load(sample: Path, tmp_path: Path) ->
     assert sum(len(split) for split in splits.by_name().values()) == 60
     unaligned = MOSI(root=str(sample), alignment="unaligned").load()
     assert unaligned.shapes == {"text": (50, 768), "audio": (375, 5), "vision": (500, 20)}
-    MOSEI.write_sample(tmp_path, Plan(clips=36))
+    MOSEI.write_sample(tmp_path, SampleSpec(clips=36))
     assert MOSEI(root=str(tmp_path)).load().shapes["audio"] == (50, 74)
     assert isinstance(MOSI(root="."), OnDisk)
     assert isinstance(MOSEI(root="."), OnDisk)
@@ -198,11 +198,11 @@ def test_a_missing_file_and_unknown_choices_say_what_to_do(tmp_path: Path) -> No
     with pytest.raises(ValueError, match="alignment is 'word'"):
         MOSEI(root=".", alignment="word")
     with pytest.raises(ValueError, match="8 clips are too few"):
-        MOSI.write_sample(tmp_path, Plan(clips=8))
+        MOSI.write_sample(tmp_path, SampleSpec(clips=8))
 
 
 def test_a_modality_tells_as_much_as_the_plan_says(tmp_path: Path) -> None:
-    MOSI.write_sample(tmp_path, Plan(clips=180, strength={"audio": 1.0, "vision": 0.0}))
+    MOSI.write_sample(tmp_path, SampleSpec(clips=180, strength={"audio": 1.0, "vision": 0.0}))
     splits = MOSI(root=str(tmp_path), standardise=False).load()
     labels = splits.train.labels.numpy()
     right = {}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion_sched.data.clips.imitation import Plan, write_frames
+from fusion_sched.data.clips.imitation import SampleSpec, write_frames
 from fusion_sched.data.clips.types import ClipDataset
 from fusion_sched.data.ucf101 import LISTS, UCF101
 
@@ -45,7 +45,7 @@ def write_lists(
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("ucf101")
-    UCF101.write_sample(out, Plan(clips=20, seed=0))
+    UCF101.write_sample(out, SampleSpec(clips=20, seed=0))
     return out
 
 
@@ -213,7 +213,7 @@ def test_flow_in_two_folders_of_gray_pictures(tmp_path: Path) -> None:
 
 
 def test_a_missing_and_a_cut_video_are_faults(tmp_path: Path) -> None:
-    UCF101.write_sample(tmp_path, Plan(clips=20, seed=0))
+    UCF101.write_sample(tmp_path, SampleSpec(clips=20, seed=0))
     videos = sorted((tmp_path / "UCF-101").rglob("*.avi"))
     videos[0].unlink()
     videos[1].write_bytes(videos[1].read_bytes()[:60])
@@ -245,4 +245,4 @@ def test_a_list_of_the_real_size_is_read_without_a_look_at_a_video(tmp_path: Pat
 
 def test_too_small_an_imitation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="19 clips are too few"):
-        UCF101.write_sample(tmp_path, Plan(clips=19))
+        UCF101.write_sample(tmp_path, SampleSpec(clips=19))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.vggsound import SAMPLE_CLASSES, VGGSound
 
 SMALL = {"rate": 8000, "n_fft": 126, "hop": 800, "frames": 1, "size": 32}
@@ -24,7 +24,7 @@ def write_list(root: Path, rows: Sequence[str]) -> Path:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("vggsound")
-    VGGSound.write_sample(out, Plan(clips=26, seed=1))
+    VGGSound.write_sample(out, SampleSpec(clips=26, seed=1))
     return out
 
 
@@ -180,4 +180,4 @@ def test_a_missing_clip_is_named_skipped_or_left_out(sample: Path, tmp_path: Pat
 def test_an_imitation_shows_as_many_classes_as_its_clips_permit() -> None:
     assert list(SAMPLE_CLASSES) == sorted(set(SAMPLE_CLASSES))
     with pytest.raises(ValueError, match=r"2 clips are too few .* at least 26"):
-        VGGSound.write_sample(Path(), Plan(clips=2))
+        VGGSound.write_sample(Path(), SampleSpec(clips=2))

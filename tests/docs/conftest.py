@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ..conftest import Answer
-from .world import Reader, World
+from tests.conftest import Answer
+from tests.docs.world import Reader, World
 
 
 @pytest.fixture(scope="session")

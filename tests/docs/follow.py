@@ -20,10 +20,9 @@ from fusion_sched.commands.cli import app
 from fusion_sched.commands.data import open_dataset
 from fusion_sched.config.build import build_controller, build_dataset, check_values
 from fusion_sched.config.schema import config_dir
-
-from ..test_experiments import SMALL
-from .documents import ROOT
-from .world import SHORT, Reader, dataset_of
+from tests.config.test_experiments import SMALL
+from tests.docs.documents import ROOT
+from tests.docs.world import SHORT, Reader, dataset_of
 
 GAP = "…"
 """Stands for whatever the reader has."""

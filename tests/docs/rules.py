@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..test_experiments import SMALL
-from .follow import (
+from tests.config.test_experiments import SMALL
+from tests.docs.follow import (
     as_it_is,
     composes,
     exists,
@@ -29,7 +29,7 @@ from .follow import (
     shows_help,
     trains,
 )
-from .world import Reader
+from tests.docs.world import Reader
 
 ON_FILES = "|".join(name for name in SMALL if name != "cremad_smoke")
 NAMES = "replay|compare|report|pid"

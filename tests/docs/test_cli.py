@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from fusion_sched.commands.help import list_choices
-
-from .documents import ROOT
+from tests.docs.documents import ROOT
 
 DOCUMENT = ROOT / "docs" / "cli.md"
 SCRIPT = ROOT / "scripts" / "cli_reference.py"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from .documents import EXPERIMENTS, PAGES, ROOT, Step, steps_of
-from .rules import RULES, rule_for, words_of
-from .world import Reader
+from tests.docs.documents import EXPERIMENTS, PAGES, ROOT, Step, steps_of
+from tests.docs.rules import RULES, rule_for, words_of
+from tests.docs.world import Reader
 
 DOCUMENTS = {path.relative_to(ROOT).as_posix(): path for path in (*PAGES, *EXPERIMENTS)}
 STEPS = {name: steps_of(path) for name, path in DOCUMENTS.items()}

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from fusion_sched.config.schema import config_dir
-
-from .documents import ROOT
-from .test_cli import pinned
+from tests.docs.documents import ROOT
+from tests.docs.test_cli import pinned
 
 DOCUMENT = ROOT / "docs" / "concepts.md"
 NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")

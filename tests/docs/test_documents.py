@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from . import documents
-from .documents import Step, links_of, steps_of
-from .rules import rule_for
+from tests.docs import documents
+from tests.docs.documents import Step, links_of, steps_of
+from tests.docs.rules import rule_for
 
 PAGE = """\
 # Title

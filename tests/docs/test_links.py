@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .documents import PAGES, ROOT, links_of
+from tests.docs.documents import PAGES, ROOT, links_of
 
 EVERY_PAGE = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("benchmarks/**/*.md")})
 

@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 
 from fusion_sched.commands.help import list_choices
-
-from ..conftest import Answer
-from ..test_experiments import SMALL
+from tests.config.test_experiments import SMALL
+from tests.conftest import Answer
 
 SHORT = (
     "stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe.resamples=5",

@@ -23,9 +23,8 @@ from fusion_sched.models.fusion import Average, Concat, Sum
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.models.text import TextEncoder
 from fusion_sched.training.components import make_loaders
-from fusion_sched.training.epoch import evaluate, look
-
-from ..conftest import make_parts
+from fusion_sched.training.epoch import evaluate, predict
+from tests.conftest import make_parts
 
 CLASSES = 3
 FUSIONS: dict[str, type[nn.Module]] = {"concat": Concat, "sum": Sum, "average": Average}
@@ -129,7 +128,7 @@ def test_coalitions_and_shapley_values_agree_with_numpy(fusion: str) -> None:
     split, train = random_samples(names), random_samples(names, 90, seed=1)
     means = mean_embeddings(model, Loader(train, 16))
     found = examine(model, Loader(split, 16), means, seed=0)
-    seen, seen_train = (look(model, Loader(s, 16)).embeddings for s in (split, train))
+    seen, seen_train = (predict(model, Loader(s, 16)).embeddings for s in (split, train))
     own = {m: e.double().numpy() for m, e in seen.items()}
     mean = {m: seen_train[m].double().mean(dim=0).numpy() for m in names}
     for m in names:
@@ -203,8 +202,8 @@ def test_more_than_five_modalities_have_no_shapley_values() -> None:
     assert len(asked) == 1 + 6 * (1 + 1 + 4), "nor does anyone wait for 64 coalitions"
     assert "contribution" not in found.fields()
     assert found.missing_mean.keys() == set(names)
-    means = {m: e.mean(dim=0) for m, e in look(model, Loader(split, 60)).embeddings.items()}
-    seen = look(model, Loader(split, 60)).embeddings
+    means = {m: e.mean(dim=0) for m, e in predict(model, Loader(split, 60)).embeddings.items()}
+    seen = predict(model, Loader(split, 60)).embeddings
     without = {**seen, "m2": means["m2"].expand_as(seen["m2"])}
     answers = model.fusion(without, {}).argmax(dim=1)
     assert found.missing_mean["m2"] == float((answers == split.labels).double().mean())

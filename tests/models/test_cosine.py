@@ -16,9 +16,8 @@ from fusion_sched.balancers.relearning import Relearning
 from fusion_sched.balancers.weighted import Weighted
 from fusion_sched.models.cosine import MMCosine
 from fusion_sched.models.entropy_weighted import EntropyWeighted, entropies
-
-from ..balancers.tiny import balanced, network, some_batch
-from ..conftest import of, run_once
+from tests.balancers.tiny import balanced, network, some_batch
+from tests.conftest import of, run_once
 
 SIZES = {"a": 4, "b": 7, "c": 2}
 SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe.resamples=10", "probe.shuffles=2",

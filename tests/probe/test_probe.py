@@ -12,7 +12,7 @@ from fusion_sched.probe import KMeansProbe, PredictionsProbe, PublishedProbe, di
 from fusion_sched.probe.assemble import error_quadrants
 from fusion_sched.probe.clustering import cluster_all, pick_clusters, warm_kmeans
 from fusion_sched.runlog.trace import diagnosis_fields, diagnosis_from
-from fusion_sched.types import Diagnosis, Embedded, Measure
+from fusion_sched.types import Diagnosis, Measure, ProbeInputs
 
 SOLVER = InteriorPoint(tol=1e-4)
 FEW: dict[str, Any] = {"resamples": 20, "shuffles": 5}
@@ -33,7 +33,7 @@ def bits(samples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def probed(embeddings: dict[str, Tensor], y: np.ndarray, **knobs: Any) -> Diagnosis:
     probe = KMeansProbe(**{"clusters": 2, **FEW, **knobs})
-    return probe.diagnose(Embedded(embeddings, {}, torch.as_tensor(y)), SOLVER, {})[0]
+    return probe.diagnose(ProbeInputs(embeddings, {}, torch.as_tensor(y)), SOLVER, {})[0]
 
 
 def value(measure: Measure | None) -> float:
@@ -164,7 +164,7 @@ def test_one_class_carries_no_information() -> None:
 def test_it_is_reproducible_and_survives_the_trace() -> None:
     a, b = bits(400)
     views = {"a": embedded(a, 1, 0.8), "b": embedded(b, 2, 0.8)}
-    seen = Embedded(
+    seen = ProbeInputs(
         views, {"a": torch.as_tensor(a), "b": torch.as_tensor(b)}, torch.as_tensor(a ^ b)
     )
     probe = KMeansProbe(clusters=6, **FEW)
@@ -253,7 +253,7 @@ def test_labels_are_clusters_as_they_are() -> None:
 
 def test_predictions_are_their_own_clusters() -> None:
     a, b = bits(2000)
-    seen = Embedded(
+    seen = ProbeInputs(
         {"a": torch.zeros(2000, 3), "b": torch.zeros(2000, 3)},
         {"a": torch.as_tensor(a), "b": torch.as_tensor(b)}, torch.as_tensor(a ^ b),
     )  # fmt: skip
@@ -265,7 +265,7 @@ def test_the_published_probe_takes_noise_for_synergy() -> None:
     """About 1.0 bit for six classes on 1,280 samples that hold no information."""
     rng = np.random.default_rng(0)
     views = {m: torch.as_tensor(rng.normal(size=(1280, 64))) for m in ("a", "b")}
-    seen = Embedded(views, {}, torch.as_tensor(rng.integers(0, 6, 1280)))
+    seen = ProbeInputs(views, {}, torch.as_tensor(rng.integers(0, 6, 1280)))
     found, _ = PublishedProbe(resamples=2).diagnose(seen, SOLVER, {})
     assert 0.9 < value(found.synergy) < 1.15
     assert found.clusters == {"a": 20, "b": 20}

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..conftest import Answer
-from .traces import events_of, write_run
+from tests.conftest import Answer
+from tests.report.traces import events_of, write_run
 
 
 def test_the_line_that_a_run_ends_with_makes_its_page(

@@ -7,8 +7,7 @@ import pytest
 
 from fusion_sched.report.html.run_page import run_sections
 from fusion_sched.report.story import UNTRAINED, estimate
-
-from .traces import events_of, story_of, write_run
+from tests.report.traces import events_of, story_of, write_run
 
 
 def decision(epoch: int, stage: str, before: str | None = None, **more: Any) -> dict[str, Any]:

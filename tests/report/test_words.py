@@ -6,8 +6,7 @@ import pytest
 from scipy.stats import binomtest
 
 from fusion_sched.report.words import ago, atoms_words, headline, stage_words, state_words, wilson
-
-from .traces import events_of, story_of, write_run
+from tests.report.traces import events_of, story_of, write_run
 
 
 @pytest.mark.parametrize(("right", "samples"), [(0, 10), (310, 360), (360, 360), (1, 3)])

@@ -9,8 +9,7 @@ from fusion_sched.runlog.trackers import results_of, scalars_of
 from fusion_sched.runlog.trackers.mlflow import MLflow
 from fusion_sched.runlog.trackers.tensorboard import TensorBoard
 from fusion_sched.runlog.trackers.wandb import WandB
-
-from .conftest import SHORT, of, run_once
+from tests.conftest import SHORT, of, run_once
 
 
 @pytest.fixture(scope="module")

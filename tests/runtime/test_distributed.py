@@ -13,8 +13,7 @@ from fusion_sched.data.loading import Batches
 from fusion_sched.runtime import checkpoint
 from fusion_sched.runtime.distributed import Processes
 from fusion_sched.training.trainer import train
-
-from .conftest import make_parts, of, read_events, run_once
+from tests.conftest import make_parts, of, read_events, run_once
 
 pytest.importorskip("accelerate", reason="needs the extra `distributed`")
 

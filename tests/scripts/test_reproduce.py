@@ -10,8 +10,7 @@ from scripts.studies.reproduce.bench import Bench, Notebook, read_paths
 from scripts.studies.reproduce.claim import Verdict
 from scripts.studies.reproduce.studies import CLAIMS, correlation, datasets, ecs, gradient, solver
 from scripts.studies.reproduce.training import mean_and_interval, train_all
-
-from .theory.tiny import TINY
+from tests.scripts.theory.tiny import TINY
 
 
 def test_a_part_is_measured_once(tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ import torch
 from fusion_sched.runlog.trace import lock
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.trainer import train
-
-from .conftest import SHORT, make_parts, of, read_events, run_once, timeless
+from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless
 
 OPTIONS = ("stage1.epochs=6", "stage2.epochs=3", "probe.resamples=10", "probe.shuffles=2",
            "controller.min_epochs=1", "controller.patience=1", "controller.drop=0.95",

@@ -11,12 +11,11 @@ import torch
 
 from fusion_sched.controllers import jointly, unimodal
 from fusion_sched.data.loading import Batches, EpochOrder, Loader
-from fusion_sched.training.components import Parts, make_loaders, stratified_choice
-from fusion_sched.training.epoch import EpochLog, apart, macro_f1, train_epoch
+from fusion_sched.training.components import RunComponents, make_loaders, stratified_choice
+from fusion_sched.training.epoch import EpochLog, macro_f1, train_epoch, unimodal_backward
 from fusion_sched.training.trainer import train
 from fusion_sched.types import ControllerState, Decision, Observation, Stage
-
-from .conftest import make_parts, of, run_once, timeless
+from tests.conftest import make_parts, of, run_once, timeless
 
 QUICK = ("stage1.epochs=2", "stage2.epochs=2", "probe.samples=200")
 
@@ -37,14 +36,14 @@ def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
     loader = Loader(parts.splits.train, 64, order)
     stepper = parts.stage1.optimizer(parts.model.parameters())
     both, one = Stage(("gray", "colored")), Stage(("gray",))
-    train_epoch(parts.model, loader, stepper, both, partial(apart, active=both.active))
+    train_epoch(parts.model, loader, stepper, both, partial(unimodal_backward, active=both.active))
     paused = [p for part in (parts.model.encoders["colored"], parts.model.heads["colored"])
               for p in part.parameters()]  # fmt: skip
     memory = [{k: torch.as_tensor(v).clone() for k, v in stepper.state[p].items()} for p in paused]
     assert all(memory), "the optimizer must hold state for this test to mean anything"
     before = snapshot(parts.model)
 
-    train_epoch(parts.model, loader, stepper, one, partial(apart, active=one.active))
+    train_epoch(parts.model, loader, stepper, one, partial(unimodal_backward, active=one.active))
 
     moved = differing(before, snapshot(parts.model))
     assert all("gray" in name for name in moved)
@@ -53,7 +52,7 @@ def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
         assert all(torch.equal(torch.as_tensor(stepper.state[p][k]), v) for k, v in was.items())
 
 
-def train_jointly(parts: Parts) -> tuple[EpochLog, set[str]]:
+def train_jointly(parts: RunComponents) -> tuple[EpochLog, set[str]]:
     """Train one joint epoch; return its log and the names of what moved."""
     loader = Loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
     before = snapshot(parts.model)

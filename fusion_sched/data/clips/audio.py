@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 from torch import Tensor
 
 from fusion_sched.data.clips.files import check_present
-from fusion_sched.data.clips.types import Damaged
+from fusion_sched.data.clips.types import ReadError
 
 VIDEO_SUFFIXES = frozenset({".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm"})
 SILENT_PEAK = 1e-3
@@ -40,7 +40,7 @@ def read_audio(
     what is shorter comes back shorter.
 
     Raises:
-        Damaged: "missing", "git-lfs pointer", "empty file"; "unreadable"; "truncated", where the
+        ReadError: "missing", "git-lfs pointer", "empty file"; "unreadable"; "truncated", where the
             header promises more than there is; "no audio", where no sample, or no sound track, is
             in the file or in the part; "not finite", where samples are NaN or infinite.
         ImportError: sound in a video container, and PyAV is not installed.
@@ -85,14 +85,14 @@ def mono_part(path: Path, recording: Recording, start: float, seconds: float | N
     stop = len(samples) if seconds is None else round((start + seconds) * rate)
     part = samples[round(start * rate) : stop]
     if len(part) == 0:
-        raise Damaged(
+        raise ReadError(
             "no audio",
             f"{path} holds no audio sample from {start:g} s on (it holds "
             f"{len(samples) / rate:.2f} s), expected at least one; fetch it anew",
         )
     mono: np.ndarray = part.mean(axis=1)
     if not np.isfinite(mono).all():
-        raise Damaged("not finite", f"{path} holds NaN or infinite samples; encode it anew")
+        raise ReadError("not finite", f"{path} holds NaN or infinite samples; encode it anew")
     return mono
 
 
@@ -105,7 +105,7 @@ def decode(path: Path, stop: float | None) -> Recording:
         check_wav_length(path)
         recording = decode_file(path, stop)
     if not 1000 <= recording.rate <= 768000:
-        raise Damaged(
+        raise ReadError(
             "unreadable",
             f"{path} cannot be read as audio: its header gives {recording.rate} samples per "
             "second, expected 1000 to 768000; fetch the file anew",
@@ -122,7 +122,7 @@ def decode_file(path: Path, stop: float | None) -> Recording:
                 promised = min(promised, ceil(stop * file.samplerate) + 1)
             samples = file.read(promised, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise Damaged(
+        raise ReadError(
             "unreadable", f"{path} cannot be read as audio: {error}; fetch the file anew"
         ) from error
     check_reach(path, len(samples) / file.samplerate, promised / file.samplerate)
@@ -149,14 +149,14 @@ def check_wav_length(path: Path) -> None:
         else:
             return
     if size == 0 and held > 0:
-        raise Damaged(
+        raise ReadError(
             "no audio",
             f"{path} holds no audio by its header, though {held} bytes follow: a recording that "
             "was not closed; repair it (`ffmpeg -i OLD.wav NEW.wav`) or fetch it anew",
         )
     # Some programs count the header in: a few dozen bytes are not worth a word.
     if size < STREAMED and size - held > max(0.01 * size, 64):
-        raise Damaged(
+        raise ReadError(
             "truncated",
             f"{path} holds {held} bytes of sound of the {size} that its header promises; fetch it "
             "anew",
@@ -166,7 +166,7 @@ def check_wav_length(path: Path) -> None:
 def check_reach(path: Path, reached: float, promised: float) -> None:
     """Raise where what decodes ends more than half a second, and a tenth, before its promise."""
     if promised - reached > max(0.5, 0.1 * promised):
-        raise Damaged(
+        raise ReadError(
             "truncated",
             f"{path} ends after {reached:.2f} s of the {promised:.2f} s that its header promises; "
             "fetch it anew",
@@ -184,10 +184,10 @@ def decode_track(path: Path, stop: float | None) -> Recording:
         ) from error
     try:
         return read_track(path, stop)
-    except Damaged:
+    except ReadError:
         raise
     except (av.FFmpegError, ValueError) as error:
-        raise Damaged(
+        raise ReadError(
             "unreadable",
             f"the sound of {path} cannot be read: {error}; fetch the file anew, or convert it "
             "(`ffmpeg -i OLD NEW.wav`)",
@@ -202,7 +202,7 @@ def read_track(path: Path, stop: float | None) -> Recording:
     rate, held, reached = 0, 0, 0.0
     with av.open(str(path)) as container:
         if not container.streams.audio:
-            raise Damaged("no audio", f"{path} holds no audio track, expected one; fetch it anew")
+            raise ReadError("no audio", f"{path} holds no audio track, expected one; fetch it anew")
         stream = container.streams.audio[0]
         to_float = av.AudioResampler(format="fltp")
         for packet in container.demux():
@@ -221,7 +221,7 @@ def read_track(path: Path, stop: float | None) -> Recording:
             check_reach(path, reached, (container.duration or 0) / 1e6)
         eight_bit = stream.codec_context.format.name in ("u8", "u8p")
     if not pieces:
-        raise Damaged("no audio", f"{path} holds no audio sample, expected at least one")
+        raise ReadError("no audio", f"{path} holds no audio sample, expected at least one")
     return Recording(np.concatenate(pieces, axis=1).T, rate, eight_bit)
 
 

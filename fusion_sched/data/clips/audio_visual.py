@@ -14,7 +14,7 @@ import numpy as np
 from fusion_sched.data.clips.files import carve_validation
 from fusion_sched.data.clips.frames import Frames
 from fusion_sched.data.clips.imitation import (
-    Plan,
+    SampleSpec,
     moving_drawing,
     spread_labels,
     voiced_sound,
@@ -22,7 +22,7 @@ from fusion_sched.data.clips.imitation import (
 )
 from fusion_sched.data.clips.source import Source, not_there
 from fusion_sched.data.clips.spectrogram import Spectrogram
-from fusion_sched.data.clips.types import Clip, Fault, Modality
+from fusion_sched.data.clips.types import Clip, Issue, Modality
 
 SECONDS = 10
 """Length of a clip in each of these datasets."""
@@ -140,24 +140,24 @@ def list_path(source: Source, path: Path) -> Path:
     return path
 
 
-def broken_row(place: str, row: Sequence[str], delimiter: str, expected: str) -> Fault:
+def broken_row(place: str, row: Sequence[str], delimiter: str, expected: str) -> Issue:
     """Return the fault of a row that is not what rows of its list are."""
-    return Fault(
+    return Issue(
         "broken row", place, "",
         f"{place} is {delimiter.join(row)!r}, expected {expected}; mend it or take it off the list",
     )  # fmt: skip
 
 
-def unknown_label(place: str, label: str, classes: Sequence[str]) -> Fault:
+def unknown_label(place: str, label: str, classes: Sequence[str]) -> Issue:
     """Return the fault of a row whose class is not one of the dataset's."""
-    return Fault(
+    return Issue(
         "unknown label", place, "",
         f"{place} has the label {label!r}, expected one of the {len(classes)} classes, such as "
         f"{classes[0]!r}; mend it or take it off the list",
     )  # fmt: skip
 
 
-def keep_unique(clips: Sequence[Clip]) -> tuple[list[Clip], list[Fault]]:
+def keep_unique(clips: Sequence[Clip]) -> tuple[list[Clip], list[Issue]]:
     """Return the first clip of each id, and a fault for each further one."""
     first: dict[str, Clip] = {}
     faults = []
@@ -165,7 +165,7 @@ def keep_unique(clips: Sequence[Clip]) -> tuple[list[Clip], list[Fault]]:
         known = first.setdefault(clip.id, clip)
         if known is not clip:
             faults.append(
-                Fault(
+                Issue(
                     "listed twice", clip.id, "",
                     f"{clip.id} is listed twice, as class {known.label} in {known.split} and as "
                     f"class {clip.label} in {clip.split}; take one row off the list",
@@ -174,7 +174,7 @@ def keep_unique(clips: Sequence[Clip]) -> tuple[list[Clip], list[Fault]]:
     return list(first.values()), faults
 
 
-def keep_present(source: Source, clips: Sequence[Clip]) -> tuple[list[Clip], list[Fault]]:
+def keep_present(source: Source, clips: Sequence[Clip]) -> tuple[list[Clip], list[Issue]]:
     """Return the clips whose files all lie on disk, and one harmless fault that counts the others.
 
     Every folder is read once; files are not looked at.
@@ -197,7 +197,7 @@ def keep_present(source: Source, clips: Sequence[Clip]) -> tuple[list[Clip], lis
         f"{missing} of {len(clips)} listed clips are not on disk and are left out "
         "(dataset.listed=present); results are not comparable with those on other copies"
     )
-    return present, [Fault("not on disk", "", "", message, fatal=False)]
+    return present, [Issue("not on disk", "", "", message, fatal=False)]
 
 
 def is_listed(path: str, folders: dict[str, set[str]]) -> bool:
@@ -231,7 +231,7 @@ class SampleClip(NamedTuple):
 
 
 def plan_sample(
-    plan: Plan, classes: int, per_class: int, splits: Sequence[str]
+    plan: SampleSpec, classes: int, per_class: int, splits: Sequence[str]
 ) -> list[SampleClip]:
     """Return the clips of an imitation with ``per_class`` or more of each class that it shows.
 
@@ -258,7 +258,7 @@ def plan_sample(
     return clips
 
 
-def write_sample_video(path: Path, clip: SampleClip, classes: int, plan: Plan) -> None:
+def write_sample_video(path: Path, clip: SampleClip, classes: int, plan: SampleSpec) -> None:
     """Write ten seconds of video whose sound and drawing tell one of ``classes`` shown classes."""
     rng = np.random.default_rng([plan.seed, 1, int(clip.name[-5:])])
     sound = voiced_sound(

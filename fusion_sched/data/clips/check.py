@@ -10,7 +10,7 @@ from fusion_sched.data.clips.files import split_fingerprint
 from fusion_sched.data.clips.load import progress_bar
 from fusion_sched.data.clips.prepare import decode
 from fusion_sched.data.clips.source import Source
-from fusion_sched.data.clips.types import Clip, ClipDataset, Fault, Listing, Modality, Report
+from fusion_sched.data.clips.types import Clip, ClipDataset, Issue, Listing, Modality, Report
 from fusion_sched.data.memory import SPLIT_NAMES
 
 CHUNK = 32
@@ -53,12 +53,12 @@ def recognise(source: Source, clips: Sequence[Clip]) -> str:
 
 def examine_all(
     name: str, clips: Sequence[Clip], modalities: Mapping[str, Modality]
-) -> list[Fault]:
+) -> list[Issue]:
     """Examine every clip, on all cores."""
     parts = [clips[start : start + CHUNK] for start in range(0, len(clips), CHUNK)]
     workers = min(cpu_count(), len(parts)) or 1
     jobs = (delayed(examine)(part, modalities) for part in parts)
-    faults: list[Fault] = []
+    faults: list[Issue] = []
     done = 0
     with progress_bar(f"reading {name}") as progress:
         for part, found in zip(
@@ -70,7 +70,7 @@ def examine_all(
     return faults
 
 
-def examine(clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> list[Fault]:
+def examine(clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> list[Issue]:
     """Return the faults of some clips; what can be read is looked at for oddities as well."""
     faults = []
     for name, modality in modalities.items():
@@ -80,7 +80,7 @@ def examine(clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> list[F
     return faults
 
 
-def shared_groups(listing: Listing) -> list[Fault]:
+def shared_groups(listing: Listing) -> list[Issue]:
     """Return, per pair of splits, how many actors or videos they share."""
     members: dict[str, set[str]] = defaultdict(set)
     for clip in listing.clips:
@@ -92,7 +92,7 @@ def shared_groups(listing: Listing) -> list[Fault]:
         if shared:
             some = ", ".join(shared[:3]) + (", …" if len(shared) > 3 else "")
             faults.append(
-                Fault(
+                Issue(
                     f"shared {listing.group}", "", "",
                     f"{len(shared)} {listing.group}(s) occur in both {first} and {second} ({some}):"
                     f" accuracy on {second} is not that on {listing.group}s never seen",

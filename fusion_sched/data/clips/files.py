@@ -7,26 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion_sched.data.clips.types import Clip, Damaged
+from fusion_sched.data.clips.types import Clip, ReadError
 from fusion_sched.data.memory import stratified_split
 
 LFS_HEADER = b"version https://git-lfs.github.com/spec/v1"
 
 
 def check_present(path: Path) -> None:
-    """Raise ``Damaged`` where a file is missing, empty, or a git-lfs pointer to itself."""
+    """Raise ``ReadError`` where a file is missing, empty, or a git-lfs pointer to itself."""
     if not path.is_file():
-        raise Damaged("missing", f"{path} does not exist; fetch it, or take it off the list")
+        raise ReadError("missing", f"{path} does not exist; fetch it, or take it off the list")
     with path.open("rb") as stream:
         head = stream.read(len(LFS_HEADER))
     if head == LFS_HEADER:
-        raise Damaged(
+        raise ReadError(
             "git-lfs pointer",
             f"{path} is a git-lfs pointer, not the file itself; run `git lfs pull` in the checkout "
             "or fetch the file from a mirror",
         )
     if not head:
-        raise Damaged("empty file", f"{path} holds 0 bytes; fetch it anew")
+        raise ReadError("empty file", f"{path} holds 0 bytes; fetch it anew")
 
 
 def read_rows(path: Path, delimiter: str = ",") -> list[list[str]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fusion_sched.data.clips.files import check_present
 from fusion_sched.data.clips.frames import CHOICES, choose_frames
-from fusion_sched.data.clips.types import Clip, Damaged, Fault, Views
+from fusion_sched.data.clips.types import Clip, Issue, ReadError, Views
 from fusion_sched.data.clips.video import (
     Choice,
     count_frames,
@@ -85,7 +85,7 @@ class Flow:
         return False
 
     def read(self, clip: Clip) -> np.ndarray:
-        """Return the flow; raise ``Damaged`` where a file cannot be used."""
+        """Return the flow; raise ``ReadError`` where a file cannot be used."""
         steps = np.rint(np.stack(self.fields(clip)) * (127 / self.bound)).clip(-127, 127)
         return steps.astype(np.int8).transpose(0, 3, 1, 2)
 
@@ -103,7 +103,7 @@ class Flow:
         pictures = read_pictures(path, partial(in_pairs, path, choose), clip.start, clip.seconds)
         return estimate(pictures, self.method, self.size)
 
-    def remarks(self, clip: Clip) -> list[Fault]:
+    def remarks(self, clip: Clip) -> list[Issue]:
         """Return whether there are fewer fields than are wanted."""
         grey = self.name + "_u" in clip.files
         path = clip.files[self.name + "_u" if grey else self.name]
@@ -114,7 +114,7 @@ class Flow:
         if found >= self.count:
             return []
         message = f"{path} has {found} field(s) of flow, {self.count} are wanted: some are repeated"
-        return [Fault("few frames", clip.id, self.name, message, fatal=False)]
+        return [Issue("few frames", clip.id, self.name, message, fatal=False)]
 
     def finish(self, values: Tensor) -> Tensor:
         """Return float32, 1 being ``bound`` pixels."""
@@ -132,7 +132,7 @@ class Flow:
 def in_pairs(path: Path, choose: Choice, times: np.ndarray) -> list[int]:
     """Return each chosen frame and the one after it."""
     if len(times) < 2:
-        raise Damaged("no frames", f"{path} shows one frame, expected two or more for their flow")
+        raise ReadError("no frames", f"{path} shows one frame, expected two or more for their flow")
     return [i for first in choose(times[:-1]) for i in (first, first + 1)]
 
 
@@ -168,14 +168,14 @@ def read_array(path: Path, size: int) -> np.ndarray:
     try:
         vectors = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise Damaged("unreadable", f"{path} is no readable .npy file: {error}") from error
+        raise ReadError("unreadable", f"{path} is no readable .npy file: {error}") from error
     if vectors.ndim != 3 or vectors.shape[2] != 2 or not np.issubdtype(vectors.dtype, np.number):
-        raise Damaged(
+        raise ReadError(
             "unreadable",
             f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected numbers (H, W, 2)",
         )
     if not np.isfinite(vectors).all():
-        raise Damaged("not finite", f"{path} holds NaN or infinite vectors; compute it anew")
+        raise ReadError("not finite", f"{path} holds NaN or infinite vectors; compute it anew")
     height, width = vectors.shape[:2]
     scale = np.array([size / width, size / height], dtype=np.float32)
     return resized(vectors.astype(np.float32), size) * scale
@@ -185,7 +185,7 @@ def list_grey(folder_u: Path, folder_v: Path) -> list[tuple[Path, Path]]:
     """Return the pictures of u, each with that of v."""
     pictures_u, pictures_v = list_frames(folder_u), list_frames(folder_v)
     if len(pictures_u) != len(pictures_v):
-        raise Damaged(
+        raise ReadError(
             "unequal folders",
             f"{folder_u} has {len(pictures_u)} pictures and {folder_v} has {len(pictures_v)}, "
             "expected one of each per field; extract them anew",

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion_sched.data.clips.types import Clip, Fault, Views
+from fusion_sched.data.clips.types import Clip, Issue, Views
 from fusion_sched.data.clips.video import count_frames, read_pictures, resized
 from fusion_sched.data.clips.views import crop_and_flip
 
@@ -92,14 +92,14 @@ class Frames:
         pictures = read_pictures(clip.files[self.name], choose, clip.start, clip.seconds)
         return np.stack([resized(picture, self.size) for picture in pictures])
 
-    def remarks(self, clip: Clip) -> list[Fault]:
+    def remarks(self, clip: Clip) -> list[Issue]:
         """Return whether there are fewer frames than are wanted."""
         path = clip.files[self.name]
         found = count_frames(path, clip.start, clip.seconds)
         if found >= self.count:
             return []
         message = f"{path} has {found} frame(s), {self.count} are wanted: some are used repeatedly"
-        return [Fault("few frames", clip.id, self.name, message, fatal=False)]
+        return [Issue("few frames", clip.id, self.name, message, fatal=False)]
 
     def finish(self, values: Tensor) -> Tensor:
         """Return float32 with mean and deviation taken out, channels before height and width."""

@@ -25,7 +25,7 @@ CODECS = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class SampleSpec:
     """How large an imitation is, and how well each modality tells the class.
 
     ``strength``: modality → 0 (nothing) … 1 (always), 0.8 where it is not named.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fusion_sched.data.clips.prepare import prepare
 from fusion_sched.data.clips.store import Store, short_hash
-from fusion_sched.data.clips.types import Clip, ClipDataset, Fault, Listing, Modality
+from fusion_sched.data.clips.types import Clip, ClipDataset, Issue, Listing, Modality
 from fusion_sched.data.clips.views import draw_views
 from fusion_sched.data.memory import SPLIT_NAMES
 from fusion_sched.types import Batch, Splits
@@ -153,7 +153,7 @@ def stored_split(
     )
 
 
-def facts_of(store: Store, skipped: Sequence[Fault]) -> dict[str, Any]:
+def facts_of(store: Store, skipped: Sequence[Issue]) -> dict[str, Any]:
     """Return what the trace keeps: which store, and what was skipped."""
     facts: dict[str, Any] = {"store": store.folder.name}
     if skipped:
@@ -163,7 +163,7 @@ def facts_of(store: Store, skipped: Sequence[Fault]) -> dict[str, Any]:
     return facts
 
 
-def describe_damage(dataset: ClipDataset, faults: Sequence[Fault]) -> str:
+def describe_damage(dataset: ClipDataset, faults: Sequence[Issue]) -> str:
     """Return what is wrong, how often, and what can be done."""
     kinds = Counter(fault.kind for fault in faults)
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())

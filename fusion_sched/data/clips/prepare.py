@@ -33,7 +33,7 @@ from fusion_sched.data.clips.store import (
     read_json,
     store_name,
 )
-from fusion_sched.data.clips.types import Clip, Damaged, Fault, Modality
+from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError
 
 CHUNK = 32
 """Clips per chunk: about a second of decoding."""
@@ -175,7 +175,7 @@ def write_chunk(
     partial: Path, start: int, clips: Sequence[Clip], modalities: Mapping[str, Modality]
 ) -> int:
     """Decode some clips into the rows from ``start``; return how many."""
-    faults: list[Fault] = []
+    faults: list[Issue] = []
     lengths: dict[str, list[int]] = {}
     for name, modality in modalities.items():
         values, found = decode(clips, name, modality)
@@ -201,16 +201,16 @@ def write_chunk(
 
 def decode(
     clips: Sequence[Clip], name: str, modality: Modality
-) -> tuple[list[np.ndarray | None], list[Fault]]:
+) -> tuple[list[np.ndarray | None], list[Issue]]:
     """Read one modality of some clips; ``None`` and a fault where a file cannot be used."""
     values: list[np.ndarray | None] = []
     faults = []
     for clip in clips:
         try:
             values.append(modality.read(clip))
-        except Damaged as error:
+        except ReadError as error:
             values.append(None)
-            faults.append(Fault(error.kind, clip.id, name, str(error)))
+            faults.append(Issue(error.kind, clip.id, name, str(error)))
     return values, faults
 
 

@@ -14,7 +14,7 @@ from fusion_sched.data.clips.audio import (
     read_audio,
     tiled,
 )
-from fusion_sched.data.clips.types import Clip, Fault, Views
+from fusion_sched.data.clips.types import Clip, Issue, Views
 
 LONGEST_SECONDS = 3600
 
@@ -105,10 +105,10 @@ class Spectrogram:
             spectrum = (spectrum - spectrum.mean()) / (spectrum.std() + 1e-7)
         return spectrum.numpy().astype(np.float16)
 
-    def remarks(self, clip: Clip) -> list[Fault]:
+    def remarks(self, clip: Clip) -> list[Issue]:
         """Return whether the sound is silent, short, stereo, upsampled or 8-bit."""
         found = audio_remarks(clip.files[self.name], self.rate, clip.start, clip.seconds)
-        return [Fault(kind, clip.id, self.name, message, fatal=False) for kind, message in found]
+        return [Issue(kind, clip.id, self.name, message, fatal=False) for kind, message in found]
 
     def finish(self, values: Tensor) -> Tensor:
         """Return float32."""

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion_sched.data.clips.types import Clip, Fault, Modality
+from fusion_sched.data.clips.types import Clip, Issue, Modality
 from fusion_sched.data.opencv import cv2
 
 FORMAT = 1
@@ -56,9 +56,9 @@ class Store:
         return {name: row for row, name in enumerate(read_json(self.folder / INDEX))}
 
     @cached_property
-    def faults(self) -> list[Fault]:
+    def faults(self) -> list[Issue]:
         """Return what could not be read while it was made; those rows hold zeros."""
-        return [Fault(**fields) for fields in read_json(self.folder / FAULTS)]
+        return [Issue(**fields) for fields in read_json(self.folder / FAULTS)]
 
     def read(self, modality: str, rows: np.ndarray) -> Tensor:
         """Return stored values ``(len(rows), *stored_shape)``."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion_sched.data.clips.types import Clip, Fault, Views
+from fusion_sched.data.clips.types import Clip, Issue, Views
 
 PADDING = 0
 UNKNOWN = 1
@@ -100,7 +100,7 @@ class Tokens:
         ids[: len(found)] = found[: self.length]
         return ids
 
-    def remarks(self, clip: Clip) -> list[Fault]:
+    def remarks(self, clip: Clip) -> list[Issue]:
         """Say where a text has no word."""
         return wordless(clip, self.name)
 
@@ -167,7 +167,7 @@ class PretrainedTokens:
         )
         return np.array([found["input_ids"], found["attention_mask"]], dtype=np.int32)
 
-    def remarks(self, clip: Clip) -> list[Fault]:
+    def remarks(self, clip: Clip) -> list[Issue]:
         """Say where a text has no word."""
         return wordless(clip, self.name)
 
@@ -180,12 +180,12 @@ class PretrainedTokens:
         return values
 
 
-def wordless(clip: Clip, name: str) -> list[Fault]:
+def wordless(clip: Clip, name: str) -> list[Issue]:
     """Return a remark where the clip's text has no word."""
     if split_words(clip.text[name]):
         return []
     message = f"{name} of {clip.id} is {clip.text[name]!r}, without a word; it becomes padding only"
-    return [Fault("no words", clip.id, name, message, fatal=False)]
+    return [Issue("no words", clip.id, name, message, fatal=False)]
 
 
 def load_tokenizer(model: str) -> Any:

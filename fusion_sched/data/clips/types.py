@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.source import Source
 from fusion_sched.types import Splits
 
@@ -34,7 +34,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Issue:
     """Something wrong with a clip or with a row of a list.
 
     ``kind`` is a short name that faults of one sort share ("missing", "git-lfs pointer",
@@ -50,7 +50,7 @@ class Fault:
     fatal: bool = True
 
 
-class Damaged(ValueError):
+class ReadError(ValueError):
     """A file that cannot be used; ``kind`` is the kind of the fault it becomes."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -67,7 +67,7 @@ class Listing:
     clips: Sequence[Clip]
     classes: Sequence[str]
     group: str = ""
-    faults: Sequence[Fault] = ()
+    faults: Sequence[Issue] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Report:
     """
 
     counts: Mapping[str, Mapping[str, int]]
-    faults: Sequence[Fault]
+    faults: Sequence[Issue]
     expected: Mapping[str, int] = field(default_factory=dict)
     recognised: str = ""
 
@@ -122,9 +122,9 @@ class Modality(Protocol):
         """Return the shape of one network input, after ``finish``."""
 
     def read(self, clip: Clip) -> np.ndarray:
-        """Return one stored value; raise ``Damaged`` where a file cannot be used."""
+        """Return one stored value; raise ``ReadError`` where a file cannot be used."""
 
-    def remarks(self, clip: Clip) -> list[Fault]:
+    def remarks(self, clip: Clip) -> list[Issue]:
         """Return what is odd, though readable, about the clip's files (not fatal)."""
 
     def finish(self, values: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class OnDisk(Protocol):
         """Read every file and report what is wrong or odd."""
 
     @staticmethod
-    def write_sample(out: Path, plan: Plan) -> None:
+    def write_sample(out: Path, plan: SampleSpec) -> None:
         """Write a small imitation in the dataset's layout; ``out`` exists and is empty."""
 
 

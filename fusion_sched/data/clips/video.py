@@ -15,7 +15,7 @@ import numpy as np
 
 from fusion_sched.data.clips.audio import VIDEO_SUFFIXES, check_reach
 from fusion_sched.data.clips.files import check_present
-from fusion_sched.data.clips.types import Damaged
+from fusion_sched.data.clips.types import ReadError
 from fusion_sched.data.opencv import cv2
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
@@ -34,7 +34,7 @@ def read_pictures(
     of the numbers in their names, one unit of time apart; a picture file is one frame.
 
     Raises:
-        Damaged: "missing", "git-lfs pointer", "empty file"; "unreadable"; "truncated", a video
+        ReadError: "missing", "git-lfs pointer", "empty file"; "unreadable"; "truncated", a video
             that ends long before its header says; "no frames", where there are none, or none in
             the part.
     """
@@ -66,7 +66,7 @@ def list_frames(path: Path) -> list[Path]:
     names = os.listdir(path) if path.is_dir() else []
     frames = [path / name for name in names if Path(name).suffix.lower() in PICTURE_SUFFIXES]
     if not frames:
-        raise Damaged(
+        raise ReadError(
             "no frames",
             f"{path} is no folder with .jpg, .jpeg or .png files, expected the frames of a clip; "
             "extract them anew",
@@ -88,7 +88,7 @@ def read_picture(path: Path) -> np.ndarray:
     # Some versions of OpenCV fill the rest of half a JPEG with grey: its end marker tells.
     ends = data[:2] != b"\xff\xd8" or data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
     if found is None or not ends:
-        raise Damaged("unreadable", f"{path} cannot be decoded as a whole picture; fetch it anew")
+        raise ReadError("unreadable", f"{path} cannot be decoded as a whole picture; fetch it anew")
     picture: np.ndarray = cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
     return picture
 
@@ -115,7 +115,7 @@ def read_video(path: Path, choose: Choice, start: float, seconds: float | None) 
     kept, times = decode_frames(path, chosen(guess, choose), start, seconds)
     shown = part(times, start, seconds)
     if len(shown) == 0:
-        raise Damaged(
+        raise ReadError(
             "no frames",
             f"{path} shows no frame from {start:g} s on, expected at least one; fetch it anew, or "
             "correct the clip's start",
@@ -144,7 +144,7 @@ def packet_times(path: Path) -> np.ndarray:
     """Return the times in seconds of a video's packets, ascending, without decoding them.
 
     Raises:
-        Damaged: as ``read_pictures`` says.
+        ReadError: as ``read_pictures`` says.
     """
     capture = open_video(path)
     fps = capture.get(cv2.CAP_PROP_FPS)
@@ -155,7 +155,7 @@ def packet_times(path: Path) -> np.ndarray:
         times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
     capture.release()
     if not times:
-        raise Damaged("no frames", f"{path} holds no frame, expected at least one; fetch it anew")
+        raise ReadError("no frames", f"{path} holds no frame, expected at least one; fetch it anew")
     if is_mp4(path):
         check_boxes(path)
     else:
@@ -184,7 +184,7 @@ def check_boxes(path: Path) -> None:
             if length == 1:
                 length = int.from_bytes(head[8:], "big")
             if head[4:8] == b"mdat" and place + length > size:
-                raise Damaged(
+                raise ReadError(
                     "truncated",
                     f"{path} ends after {size} bytes, {place + length - size} before its media "
                     "data does; fetch it anew",
@@ -222,7 +222,7 @@ def retrieve(path: Path, capture: Any) -> np.ndarray:
     """Return the frame that was grabbed last, RGB."""
     found, frame = capture.retrieve()
     if not found:
-        raise Damaged("unreadable", f"{path} has a frame that cannot be decoded; fetch it anew")
+        raise ReadError("unreadable", f"{path} has a frame that cannot be decoded; fetch it anew")
     picture: np.ndarray = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
     return picture
 
@@ -232,7 +232,7 @@ def open_video(path: Path) -> Any:
     check_present(path)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
-        raise Damaged(
+        raise ReadError(
             "unreadable",
             f"{path} cannot be opened as a video: broken, cut off before its index, or without "
             "pictures; fetch it anew",

@@ -23,7 +23,7 @@ from fusion_sched.data.clips.audio import (
     tiled,
 )
 from fusion_sched.data.clips.files import LFS_HEADER
-from fusion_sched.data.clips.types import Damaged
+from fusion_sched.data.clips.types import ReadError
 
 
 def tone(frequency: float, rate: int, seconds: float = 1.0) -> np.ndarray:
@@ -57,7 +57,7 @@ def write_container(
 
 
 def kind_of(path: Path) -> str:
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(ReadError) as caught:
         read_audio(path, 8000)
     assert str(path) in str(caught.value)
     return caught.value.kind
@@ -202,7 +202,7 @@ def test_sizes_that_streams_write_are_not_believed(tmp_path: Path) -> None:
     with_size(path, 17000)
     assert kind_of(path) == "truncated"
     with_size(path, 0)
-    with pytest.raises(Damaged, match="16000 bytes follow: a recording that was not closed"):
+    with pytest.raises(ReadError, match="16000 bytes follow: a recording that was not closed"):
         read_audio(path, 8000)
 
 
@@ -219,7 +219,7 @@ def test_chunks_before_the_sound_are_passed_over(tmp_path: Path) -> None:
 
 def test_a_video_without_sound_and_a_part_without_samples_are_named(tmp_path: Path) -> None:
     write_container(tmp_path / "a.mkv", "aac", tone(300, 16000, 0.5), 16000)
-    with pytest.raises(Damaged, match=r"no audio sample from 3 s on \(it holds 0\.5\d s\)"):
+    with pytest.raises(ReadError, match=r"no audio sample from 3 s on \(it holds 0\.5\d s\)"):
         read_audio(tmp_path / "a.mkv", 16000, start=3.0, seconds=1.0)
     av = pytest.importorskip("av")
     with av.open(str(tmp_path / "b.mp4"), "w") as container:

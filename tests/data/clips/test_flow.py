@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from fusion_sched.data.clips.flow import Flow
-from fusion_sched.data.clips.types import Clip, Damaged, Views
+from fusion_sched.data.clips.types import Clip, ReadError, Views
 from fusion_sched.data.clips.views import draw_views
 
 
@@ -70,7 +70,7 @@ def test_flow_of_a_folder_of_frames_is_its_motion(tmp_path: Path) -> None:
 
 def test_one_frame_has_no_flow(tmp_path: Path) -> None:
     path = write_panning(tmp_path / "a.avi", 1, 0, frames=1)
-    with pytest.raises(Damaged, match=r"a\.avi shows one frame, expected two or more"):
+    with pytest.raises(ReadError, match=r"a\.avi shows one frame, expected two or more"):
         Flow().read(clip_of(flow=path))
 
 
@@ -101,13 +101,13 @@ def test_grey_pictures_are_read_by_their_bound(tmp_path: Path) -> None:
     assert modality.remarks(clip) == []
     assert [r.kind for r in Flow(count=3).remarks(clip)] == ["few frames"]
     (tmp_path / "v" / "frame_1.jpg").unlink()
-    with pytest.raises(Damaged, match=r"u has 2 pictures and .*v has 1"):
+    with pytest.raises(ReadError, match=r"u has 2 pictures and .*v has 1"):
         modality.read(clip)
 
 
 def test_damaged_fields_are_named(tmp_path: Path) -> None:
     def kind_of() -> str:
-        with pytest.raises(Damaged, match=r"flow_0\.npy") as caught:
+        with pytest.raises(ReadError, match=r"flow_0\.npy") as caught:
             Flow(count=1).read(clip_of(flow=folder))
         return caught.value.kind
 
@@ -124,7 +124,7 @@ def test_damaged_fields_are_named(tmp_path: Path) -> None:
     assert kind_of() == "unreadable"
     path.write_bytes(b"")
     assert kind_of() == "empty file"
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(ReadError) as caught:
         Flow().read(clip_of(flow=tmp_path / "absent"))
     assert caught.value.kind == "no frames"
 

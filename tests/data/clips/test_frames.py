@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_sched.data.clips.frames import IMAGENET_MEAN, IMAGENET_STD, Frames, choose_frames
-from fusion_sched.data.clips.types import Clip, Damaged, Views
+from fusion_sched.data.clips.types import Clip, ReadError, Views
 from fusion_sched.data.clips.views import crop_and_flip, draw_views
 
 COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0), (0, 250, 250), (250, 0, 250)]
@@ -118,7 +118,7 @@ def test_frames_of_a_folder_and_of_a_picture(tmp_path: Path) -> None:
     assert colours_of(Frames(count=6, size=16).read(clip_of(folder))) == [0, 1, 2, 3, 4, 5]
     assert colours_of(Frames(count=2, size=16).read(clip_of(folder))) == [1, 4]
     assert colours_of(Frames(size=16).read(clip_of(folder / "00002.png"))) == [2]
-    with pytest.raises(Damaged, match="expected the frames of a clip"):
+    with pytest.raises(ReadError, match="expected the frames of a clip"):
         Frames().read(clip_of(tmp_path / "absent"))
 
 

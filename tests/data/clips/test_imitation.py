@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from fusion_sched.data.clips.imitation import (
-    Plan,
+    SampleSpec,
     moving_drawing,
     pitch_of,
     shown_class,
@@ -83,8 +83,8 @@ def test_strength_is_the_share_of_clips_that_show_their_class() -> None:
     assert nothing.max() < 1150
     half = np.mean([shown_class(3, 6, 0.5, rng) == 3 for _ in range(6000)])
     assert half == pytest.approx(0.5 + 0.5 / 6, abs=0.03)
-    assert Plan(strength={"audio": 0.3}).strength_of("audio") == 0.3
-    assert Plan(strength={"audio": 0.3}).strength_of("visual") == 0.8
+    assert SampleSpec(strength={"audio": 0.3}).strength_of("audio") == 0.3
+    assert SampleSpec(strength={"audio": 0.3}).strength_of("visual") == 0.8
 
 
 def test_the_same_seed_gives_the_same_media() -> None:

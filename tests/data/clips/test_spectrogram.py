@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from fusion_sched.data.clips.spectrogram import Spectrogram
-from fusion_sched.data.clips.types import Clip, Damaged
+from fusion_sched.data.clips.types import Clip, ReadError
 from fusion_sched.data.clips.views import draw_views
 
 
@@ -88,7 +88,7 @@ def test_half_precision_is_off_by_less_than_a_hundredth(tmp_path: Path) -> None:
 
 
 def test_damage_and_remarks_name_the_clip(tmp_path: Path) -> None:
-    with pytest.raises(Damaged, match=r"absent\.wav does not exist"):
+    with pytest.raises(ReadError, match=r"absent\.wav does not exist"):
         Spectrogram().read(clip_of(tmp_path / "absent.wav"))
     write_speechlike(tmp_path / "a.wav", 16000, 2.0)
     (remark,) = Spectrogram().remarks(clip_of(tmp_path / "a.wav"))

@@ -17,7 +17,7 @@ from torch import Tensor
 from fusion_sched.data.clips import prepare as making
 from fusion_sched.data.clips.prepare import CHUNK, prepare
 from fusion_sched.data.clips.store import Store
-from fusion_sched.data.clips.types import Clip, Damaged, Fault, Modality, Views
+from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError, Views
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Numbers:
         try:
             return self.scale * np.loadtxt(clip.files[self.name], dtype=np.float32)
         except ValueError as error:
-            raise Damaged("unreadable", f"{clip.files[self.name]}: {error}") from error
+            raise ReadError("unreadable", f"{clip.files[self.name]}: {error}") from error
 
-    def remarks(self, clip: Clip) -> list[Fault]:
+    def remarks(self, clip: Clip) -> list[Issue]:
         return []
 
     def finish(self, values: Tensor) -> Tensor:

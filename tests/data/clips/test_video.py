@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fusion_sched.data.clips.files import LFS_HEADER
-from fusion_sched.data.clips.types import Damaged
+from fusion_sched.data.clips.types import ReadError
 from fusion_sched.data.clips.video import (
     check_boxes,
     count_frames,
@@ -90,7 +90,7 @@ def halve(path: Path) -> Path:
 
 
 def kind_of(path: Path, choose: Callable[[np.ndarray], Sequence[int]] = everything) -> str:
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(ReadError) as caught:
         read_pictures(path, choose)
     assert str(path) in str(caught.value)
     return caught.value.kind
@@ -158,7 +158,7 @@ def test_a_part_is_cut_by_time(
 
 def test_a_part_beyond_the_end_has_no_frames(tmp_path: Path) -> None:
     write_by_opencv(tmp_path / "a.avi", [drawn(n) for n in range(FRAMES)])
-    with pytest.raises(Damaged, match="shows no frame from 5 s on"):
+    with pytest.raises(ReadError, match="shows no frame from 5 s on"):
         read_pictures(tmp_path / "a.avi", everything, start=5.0, seconds=1.0)
 
 
@@ -186,7 +186,7 @@ def test_half_a_video_is_truncated(tmp_path: Path, suffix: str) -> None:
     write_by_opencv(path, [drawn(n) for n in range(FRAMES)])
     halve(path)
     assert kind_of(path) == "truncated"
-    with pytest.raises(Damaged, match=r"ends after \d\.\d\d s of the [23]\.\d\d s"):
+    with pytest.raises(ReadError, match=r"ends after \d\.\d\d s of the [23]\.\d\d s"):
         count_frames(path)
 
 
@@ -235,13 +235,13 @@ def test_damage_is_told_once_and_by_us(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from fusion_sched.data.clips.types import Damaged
+from fusion_sched.data.clips.types import ReadError
 from fusion_sched.data.clips.video import decode_frames, read_pictures
 decode_frames(Path("a.mp4"), [], 0.0, None)
 for name in ("a.mp4", "b.flv"):
     try:
         read_pictures(Path(name), lambda times: [0])
-    except Damaged as error:
+    except ReadError as error:
         print(error.kind)
 """
     done = subprocess.run(
@@ -296,12 +296,12 @@ def test_a_folder_without_pictures_has_no_frames(tmp_path: Path) -> None:
 def test_a_damaged_picture_is_named_where_it_is_chosen(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "frames", [f"{n}.jpg" for n in range(4)])
     halve(folder / "2.jpg")
-    with pytest.raises(Damaged, match=r"2\.jpg cannot be decoded") as caught:
+    with pytest.raises(ReadError, match=r"2\.jpg cannot be decoded") as caught:
         read_pictures(folder, everything)
     assert caught.value.kind == "unreadable"
     assert numbers_of(read_pictures(folder, lambda times: [0, 3])) == [0, 3]
     (folder / "3.jpg").write_bytes(b"")
-    with pytest.raises(Damaged, match=r"3\.jpg holds 0 bytes"):
+    with pytest.raises(ReadError, match=r"3\.jpg holds 0 bytes"):
         read_picture(folder / "3.jpg")
 
 
@@ -332,5 +332,5 @@ def test_an_mp4_ends_with_its_media_data(tmp_path: Path, wide: bool) -> None:
     (tmp_path / "a.mp4").write_bytes(whole + b"\0\0\0\x10freeNothing.")
     check_boxes(tmp_path / "a.mp4")
     (tmp_path / "a.mp4").write_bytes(whole[:-300])
-    with pytest.raises(Damaged, match="300 before its media data does"):
+    with pytest.raises(ReadError, match="300 before its media data does"):
         check_boxes(tmp_path / "a.mp4")

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from fusion_sched.report import follow
-
-from ..conftest import Answer
-from .traces import events_of, write_run
+from tests.conftest import Answer
+from tests.report.traces import events_of, write_run
 
 SOON, LATE = 0.02, 30
 

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fusion_sched.analysis.cells import grid_of
 
 from fusion_sched.analysis import compare
-from fusion_sched.report import many
+from fusion_sched.analysis.cells import grid_of
+from fusion_sched.report.html import many
 from fusion_sched.report.html.document import Fold, Section, Table
 from fusion_sched.report.html.many import many_facts, many_lead, many_sections, name_stories
 from fusion_sched.report.writing import Choice, compared, gather, write_report
-
-from .traces import changed, charts_of, events_of, write_run
+from tests.report.traces import changed, charts_of, events_of, write_run
 
 
 def sections_of(*paths: Path) -> tuple[list[Section], list[str]]:

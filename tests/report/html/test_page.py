@@ -11,9 +11,8 @@ from fusion_sched.report.html.document import Chart, Section, write_page
 from fusion_sched.report.html.run_page import run_sections
 from fusion_sched.report.story import tell
 from fusion_sched.report.writing import Choice, gather, write, write_report
-
-from .conftest import Opened, windows
-from .traces import Events, changed, charts_of, events_of, write_run
+from tests.report.conftest import Opened, windows
+from tests.report.traces import Events, changed, charts_of, events_of, write_run
 
 pytestmark = pytest.mark.browser
 TRACES = "[...document.querySelectorAll('.plot')].map((p) => p.data.length)"

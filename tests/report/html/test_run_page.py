@@ -14,8 +14,7 @@ from fusion_sched.report.html.document import Code, Table
 from fusion_sched.report.html.provenance import provenance
 from fusion_sched.report.html.run_page import run_facts, run_sections
 from fusion_sched.report.writing import write_report
-
-from .traces import Events, changed, charts_of, events_of, story_of, words_of, write_run
+from tests.report.traces import Events, changed, charts_of, events_of, story_of, words_of, write_run
 
 TIMELINE = "Stages, accuracy and information over the epochs"
 RECENT = ("confusion", "quadrants", "robustness", "class_unique_bits", "probe_share")

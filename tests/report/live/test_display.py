@@ -7,8 +7,7 @@ from rich.console import Console
 
 from fusion_sched.report.live import Display, result_table
 from fusion_sched.runlog.trace import Trace, read_trace
-
-from ..conftest import read_events
+from tests.conftest import read_events
 
 
 def text_of(renderable: object) -> str:

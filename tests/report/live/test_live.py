@@ -10,9 +10,8 @@ import pytest
 from rich.console import Console
 
 from fusion_sched.report.live import Display, line, told
-
-from ..conftest import of, read_events
-from .screen import Screen, console_on, until, words
+from tests.conftest import of, read_events
+from tests.report.live.screen import Screen, console_on, until, words
 
 Events = list[dict[str, Any]]
 

@@ -11,9 +11,8 @@ from rich.console import Console
 
 from fusion_sched.report.live.picture import SIDE_BY_SIDE, Picture, left_of
 from fusion_sched.report.live.story import Story
-
-from ..conftest import read_events
-from .screen import Screen, console_on, until, words
+from tests.conftest import read_events
+from tests.report.live.screen import Screen, console_on, until, words
 
 NOW = datetime(2026, 11, 24, 14, 0)
 Events = list[dict[str, Any]]

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from fusion_sched.runlog.trace import Trace, read_trace
-
-from ...conftest import run_once
+from tests.conftest import run_once
 
 Changed = Callable[..., Trace]
 

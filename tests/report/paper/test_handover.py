@@ -6,8 +6,7 @@ from matplotlib.figure import Figure
 
 from fusion_sched.report.paper.handover import draw_handover
 from fusion_sched.runlog.trace import Trace, hand_over_probe
-
-from .conftest import with_events
+from tests.report.paper.conftest import with_events
 
 
 def test_a_joint_run_hands_over_untrained_weights(four: list[Trace]) -> None:

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from fusion_sched.report.paper.noise import draw_noise
 from fusion_sched.runlog.trace import Trace
-
-from .conftest import with_events
+from tests.report.paper.conftest import with_events
 
 ODD: list[object] = [
     {"kind": "salt", "accuracy": {"1": 0.5}}, {"kind": "gaussian", "accuracy": {}},

@@ -11,9 +11,8 @@ from fusion_sched.report import PICTURE, draw_trace, figures_of
 from fusion_sched.report.paper import draw_figures
 from fusion_sched.report.paper.paper import stems
 from fusion_sched.runlog.trace import Trace, read_trace
-
-from ..traces import Events, events_of, write_run
-from .conftest import renamed, with_events
+from tests.report.paper.conftest import renamed, with_events
+from tests.report.traces import Events, events_of, write_run
 
 KINDS = ["accuracy", "decomposition", "handover", "confusion", "noise"]
 

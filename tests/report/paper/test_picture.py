@@ -12,8 +12,7 @@ from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.report.paper.panels import draw_accuracy, draw_atoms, uniquenesses
 from fusion_sched.report.paper.stages import draw_stages, stretches
 from fusion_sched.runlog.trace import Trace
-
-from .conftest import renamed, with_events
+from tests.report.paper.conftest import renamed, with_events
 
 
 def test_every_stretch_of_a_run_is_drawn(pid: Trace, tmp_path: Path) -> None:

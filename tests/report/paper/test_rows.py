@@ -11,8 +11,7 @@ from fusion_sched.report.paper import draw_figures
 from fusion_sched.report.paper.rows import draw_row, draw_rows, fused_curve
 from fusion_sched.report.paper.style import INK, Look, looks
 from fusion_sched.runlog.trace import Trace
-
-from .conftest import with_events
+from tests.report.paper.conftest import with_events
 
 
 def test_runs_of_one_name_are_one_row(four: list[Trace], tmp_path: Path) -> None:

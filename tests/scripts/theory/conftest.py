@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from scripts.studies.theory import run
-
-from .tiny import TINY
+from tests.scripts.theory.tiny import TINY
 
 CPU = torch.device("cpu")
 

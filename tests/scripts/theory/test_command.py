@@ -8,8 +8,7 @@ from rich.table import Table
 
 from scripts.studies import theory
 from scripts.studies.theory import command as theory_command
-
-from .theory.tiny import TINY
+from tests.scripts.theory.tiny import TINY
 
 
 @pytest.fixture

@@ -7,9 +7,8 @@ from scripts.studies.theory.course import Course, both_learned, groups, initial_
 from scripts.studies.theory.network import Network
 from scripts.studies.theory.problem import draw, generator_for
 from scripts.studies.theory.strength import learned_strength
-
-from .conftest import CPU
-from .tiny import SETTING
+from tests.scripts.theory.conftest import CPU
+from tests.scripts.theory.tiny import SETTING
 
 
 def test_worlds_side_by_side_take_the_course_they_take_alone() -> None:

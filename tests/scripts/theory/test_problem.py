@@ -16,8 +16,7 @@ from scripts.studies.theory.problem import (
     draw,
     generator_for,
 )
-
-from .tiny import SETTING
+from tests.scripts.theory.tiny import SETTING
 
 
 @settings(max_examples=40, deadline=None)

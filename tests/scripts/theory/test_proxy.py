@@ -8,8 +8,7 @@ from scipy.stats import spearmanr
 from scripts.studies.theory.information import ESTIMATORS
 from scripts.studies.theory.proxy import Worlds
 from scripts.studies.theory.proxy_findings import rank_correlation, world_findings
-
-from .tiny import TINY
+from tests.scripts.theory.tiny import TINY
 
 STEPS = [0, 10, 20, 30]
 

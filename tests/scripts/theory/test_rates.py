@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from scripts.studies.theory.rates import Ladder, RateStudy, part_name
-
-from .conftest import CPU
-from .tiny import LADDER, TINY
+from tests.scripts.theory.conftest import CPU
+from tests.scripts.theory.tiny import LADDER, TINY
 
 TOTAL = 100_000
 MANY = replace(LADDER, classes=(8, 16, 32, 64), shares=(0.0, 0.5, 1.0), seeds=12)

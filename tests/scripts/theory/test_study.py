@@ -13,9 +13,8 @@ from scripts.studies.theory import (
     verdicts,
     winner_series,
 )
-
-from .conftest import CPU
-from .tiny import TINY
+from tests.scripts.theory.conftest import CPU
+from tests.scripts.theory.tiny import TINY
 
 
 def timeless(result: dict[str, Any]) -> dict[str, Any]:

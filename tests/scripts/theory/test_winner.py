@@ -3,9 +3,8 @@ from typing import Any
 import pytest
 
 from scripts.studies.theory.winner import Case, WinnerStudy
-
-from .conftest import CPU
-from .tiny import SETTING, TINY
+from tests.scripts.theory.conftest import CPU
+from tests.scripts.theory.tiny import SETTING, TINY
 
 STUDY = WinnerStudy((Case("by hand", SETTING, steps=1, seeds=1),))
 

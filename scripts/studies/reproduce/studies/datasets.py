@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from fusion_sched.commands.data import open_dataset
-from fusion_sched.data.clips.imitation import Plan
+from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.report.html.document import Code, Table, Text
 from scripts.studies.reproduce.bench import Bench, Notebook
 from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, Verdict, judged
@@ -87,7 +87,7 @@ def imitate(bench: Bench, name: str) -> dict[str, Any]:
         begun = root.with_name(f"{name}.unfinished")
         shutil.rmtree(begun, ignore_errors=True)
         begun.mkdir(parents=True)
-        open_dataset(name, begun).write_sample(begun, Plan(CLIPS))
+        open_dataset(name, begun).write_sample(begun, SampleSpec(CLIPS))
         begun.rename(root)
     train_all({folder: [f"+experiment={name}", f"dataset.root={root}", *SMALL[name], *SHORT]})
     return {"clips": CLIPS, "accuracy": fused_accuracy(folder)}
