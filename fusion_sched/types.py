@@ -157,17 +157,42 @@ class ProbeInputs(NamedTuple):
     y: Tensor
 
 
-class Measure(NamedTuple):
-    """An estimate from samples: value, 95 % interval, standard error, level and p-value under
-    shuffled labels (``None`` where there is no such level).
+class Estimate(NamedTuple):
+    """One number estimated from samples, in the unit of what it belongs to.
+
+    `low` to `high`: 95 % interval; `se`: standard error; `null`: mean under shuffled labels; `p`:
+    p-value. `None` where there is no such number.
     """
 
     value: float
-    low: float
-    high: float
-    error: float
+    low: float | None = None
+    high: float | None = None
+    se: float | None = None
     null: float | None = None
-    p_value: float | None = None
+    p: float | None = None
+
+    def to_json(self) -> dict[str, float]:
+        """The JSON object of the trace: these names, without what is `None`."""
+        return {name: number for name, number in self._asdict().items() if number is not None}
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends; raises `ValueError` for a point estimate."""
+        if self.low is None or self.high is None:
+            raise ValueError(f"{self} has no interval; ask the probe for intervals")
+        return self.low, self.high
+
+    @property
+    def standard_error(self) -> float:
+        """`se`; raises `ValueError` for a point estimate."""
+        if self.se is None:
+            raise ValueError(f"{self} has no standard error; ask the probe for intervals")
+        return self.se
+
+    def excludes_zero(self) -> bool:
+        """Whether the interval leaves out 0."""
+        low, high = self.interval
+        return low > 0 or high < 0
 
 
 @dataclass(frozen=True)
@@ -186,22 +211,22 @@ class Diagnosis:
     ``gap`` is the solver's largest certified error.
     """
 
-    unique: Mapping[str, Measure]
-    mi: Mapping[str, Measure]
-    ecs: Mapping[str, Measure]
-    joint_mi: Measure
+    unique: Mapping[str, Estimate]
+    mi: Mapping[str, Estimate]
+    ecs: Mapping[str, Estimate]
+    joint_mi: Estimate
     label_entropy: float
     samples: int
     clusters: Mapping[str, int]
     samples_per_cell: float
     gap: float
-    redundancy: Measure | None = None
-    synergy: Measure | None = None
-    log_ratio: Mapping[str, Measure] = field(default_factory=dict)
-    difference: Mapping[str, Measure] = field(default_factory=dict)
-    ecs_log_ratio: Mapping[str, Measure] = field(default_factory=dict)
-    change: Mapping[str, Measure] = field(default_factory=dict)
-    pairs: Mapping[str, Mapping[str, Measure]] = field(default_factory=dict)
+    redundancy: Estimate | None = None
+    synergy: Estimate | None = None
+    log_ratio: Mapping[str, Estimate] = field(default_factory=dict)
+    difference: Mapping[str, Estimate] = field(default_factory=dict)
+    ecs_log_ratio: Mapping[str, Estimate] = field(default_factory=dict)
+    change: Mapping[str, Estimate] = field(default_factory=dict)
+    pairs: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     union_mi: float | None = None
     quadrants: Mapping[str, float] = field(default_factory=dict)
     class_unique: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -209,12 +234,13 @@ class Diagnosis:
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
-    def log_ratio_of(self, first: str, second: str) -> Measure:
-        """Return ln(U_first / U_second), whichever way round it was estimated."""
+    def log_ratio_of(self, first: str, second: str) -> Estimate:
+        """ln(U_first / U_second), whichever way round it was estimated."""
         if f"{first}/{second}" in self.log_ratio:
             return self.log_ratio[f"{first}/{second}"]
-        found = self.log_ratio[f"{second}/{first}"]
-        return found._replace(value=-found.value, low=-found.high, high=-found.low)
+        inverse = self.log_ratio[f"{second}/{first}"]
+        low, high = inverse.interval
+        return inverse._replace(value=-inverse.value, low=-high, high=-low)
 
 
 class Observation(NamedTuple):

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 
 CONTROLLERS = ("joint", "pid")
 COMMAND = Path(sys.executable).with_name("fusion-sched")

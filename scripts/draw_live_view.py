@@ -17,7 +17,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from fusion_sched.report.live import Picture, Story
-from fusion_sched.runlog.trace import Trace, read_trace
+from fusion_sched.runlog import Trace, read_trace
 
 COLUMNS, LINES = 100, 40
 FONTS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"

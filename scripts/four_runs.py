@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 from fusion_sched.runtime import checkpoint
 
 RUNS = ("seed=0,1", "controller=pid,joint", "stage1.epochs=1", "stage2.epochs=1",

@@ -20,7 +20,7 @@ from scipy import stats
 from benchmarks.machine import processor
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.runlog.trace import TRACE_FILE, read_trace
+from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.training.trainer import train
 
 CONTROLLERS = ("joint", "fixed", "random", "pid_published", "pid_paper", "mi", "pid_point", "pid")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.estimation.planted import QUANTITIES, Planted
-from fusion_sched.estimation import Estimate, ScalingFirst, Settings, change, estimate
+from fusion_sched.estimation import PairEstimate, ScalingFirst, Settings, change, estimate
 from fusion_sched.estimation.entropies import Array
 from fusion_sched.estimation.estimate import estimate_from
 from fusion_sched.estimation.measurement import correct, solve_pairs
@@ -35,7 +35,7 @@ def run_trials(
 ) -> dict[str, Score]:
     """Score each correction on the same samples."""
     rng = np.random.default_rng([samples, *planted.p.shape])
-    estimates: dict[str, list[Estimate]] = {bias: [] for bias in biases}
+    estimates: dict[str, list[PairEstimate]] = {bias: [] for bias in biases}
     for start in range(0, trials, TOGETHER):
         pairs = [_pair(planted.p, samples, rng) for _ in range(min(TOGETHER, trials - start))]
         generators = [np.random.default_rng(rng.integers(2**32)) for _ in pairs]
@@ -107,7 +107,7 @@ def _pair(p: Array, samples: int, rng: np.random.Generator) -> Pair:
     return pair_from_labels(x1, x2, y)
 
 
-def _score(estimates: list[Estimate], planted: Planted) -> Score:
+def _score(estimates: list[PairEstimate], planted: Planted) -> Score:
     truth = true_values(planted)
     score = Score({}, {}, {}, {}, truth)
     for name in (n for n in SCORED if n in truth):

@@ -9,7 +9,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from fusion_sched.pid import Decomposition, Published, decompose, joint_from_labels
-from fusion_sched.probe.clustering import cluster_all
+from fusion_sched.probe.kmeans import cluster_all
 from fusion_sched.types import ProbeInputs
 
 SAMPLES, FEATURES, CLASSES = 1280, 64, 6

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.machine import processor
 from fusion_sched.report import write_report
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 
 RUN = Path("outputs/benchmarks/report")
 COMMAND = str(Path(sys.executable).with_name("fusion-sched"))

@@ -10,7 +10,7 @@ from fusion_sched.analysis.measures import Measured, result_of
 from fusion_sched.analysis.published import Judged
 from fusion_sched.analysis.statistics import Spread
 from fusion_sched.analysis.tables import Comparison, ResultTable
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from fusion_sched.types import FUSED
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fusion_sched.analysis.roles import Role, role_of
 from fusion_sched.analysis.statistics import Difference, Spread, Values, spread
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from fusion_sched.types import FUSED
 
 HOUR = 3600.0

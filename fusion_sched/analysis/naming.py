@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from fusion_sched.runlog import Trace
 from fusion_sched.runlog.protocol import PLACES, flatten
-from fusion_sched.runlog.trace import Trace
 
 CHOICE = "._target_"
 NOT_THE_METHOD = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from fusion_sched.runlog.trace import Trace, inside
+from fusion_sched.runlog import Trace, inside
 from fusion_sched.types import FUSED
 
 IN_NAME = (("config", "seed"), ("config", "dataset", "_target_"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion_sched.controllers import within_stage1
-from fusion_sched.runlog.trace import Trace, diagnosis_from
+from fusion_sched.runlog import Trace, diagnosis_from
 from fusion_sched.types import Controller, Decision, Diagnosis, Observation
 
 

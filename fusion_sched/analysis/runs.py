@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from fusion_sched.runlog.trace import TRACE_FILE
+from fusion_sched.runlog import TRACE_FILE
 
 JOBS_FILE = "jobs.jsonl"
 """In the folder of a sweep: a line per job that was started: number, folder and overrides."""

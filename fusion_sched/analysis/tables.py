@@ -14,8 +14,8 @@ from fusion_sched.analysis.roles import Role, plainness
 from fusion_sched.analysis.runs import failed_jobs, find_runs
 from fusion_sched.analysis.statistics import difference, holm, listed
 from fusion_sched.analysis.verdict import verdict
+from fusion_sched.runlog import Trace, read_trace
 from fusion_sched.runlog.protocol import protocol_differences
-from fusion_sched.runlog.trace import Trace, read_trace
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A diagnosis of the user's own arrays: from a file to a table."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,17 @@ from fusion_sched.data.arrays import read_npz
 from fusion_sched.estimation import SAMPLES_PER_CELL
 from fusion_sched.pid import decompose
 from fusion_sched.probe import diagnose
-from fusion_sched.runlog.trace import diagnosis_fields
-from fusion_sched.types import Diagnosis, Measure
+from fusion_sched.runlog.schema import BY_NAME, SINGLE, diagnosis_fields
+from fusion_sched.types import Diagnosis, Estimate
 
 Printable = str | Table
+SIDES: dict[str, Callable[[Mapping[str, float]], Any]] = {
+    "interval": lambda e: [e["low"], e["high"]] if "low" in e else None,
+    "error": lambda e: e.get("se"),
+    "null": lambda e: e.get("null"),
+    "p_value": lambda e: e.get("p"),
+}
+"""What `--json` writes beside the values."""
 EXACT = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
 
 
@@ -38,8 +45,39 @@ def inspect_file(
     modalities, labels = read_file(path, target, columns)
     found = diagnose(modalities, labels, **knobs)
     if as_json:
-        return [json.dumps(diagnosis_fields(found), allow_nan=False)]
+        return [json.dumps(flat_fields(found), allow_nan=False)]
     return [diagnosis_table(found, f"{path}: what {target} shares with each"), *notes_on(found)]
+
+
+def flat_fields(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The JSON object of `--json`: values under their keys, what belongs to them beside.
+
+    `interval`, `error`, `null` and `p_value` have the same keys as the values.
+    """
+    fields = diagnosis_fields(diagnosis)
+    sides: dict[str, dict[str, Any]] = {name: {} for name in SIDES}
+    for key in (*BY_NAME, *SINGLE):
+        if key not in fields or key == "change":
+            continue
+        single = "value" in fields[key]
+        estimates = {"": fields[key]} if single else fields[key]
+        for name, part in SIDES.items():
+            column = {m: part(e) for m, e in estimates.items()}
+            column = {m: value for m, value in column.items() if value is not None}
+            if column:
+                sides[name][key] = column[""] if single else column
+        fields[key] = (
+            fields[key]["value"] if single else {m: e["value"] for m, e in estimates.items()}
+        )
+    pairs = {
+        pair: {atom: {"value": e["value"], **_beside(e)} for atom, e in atoms.items()}
+        for pair, atoms in fields.pop("pairs", {}).items()
+    }
+    return fields | sides | ({"pairs": pairs} if pairs else {})
+
+
+def _beside(estimate: Mapping[str, float]) -> dict[str, Any]:
+    return {n: v for n, part in SIDES.items() if (v := part(estimate)) is not None}
 
 
 def read_file(path: Path, target: str, columns: list[str]) -> tuple[dict[str, Any], Any]:
@@ -98,12 +136,12 @@ def diagnosis_table(found: Diagnosis, title: str) -> Table:
                             ("95 % interval", "right"), ("shuffled", "right"),
                             ("p", "right")):  # fmt: skip
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for name, measure in quantities(found).items():
-        table.add_row(escape(name), *cells(measure))
+    for name, estimate in quantities(found).items():
+        table.add_row(escape(name), *cells(estimate))
     return table
 
 
-def quantities(found: Diagnosis) -> Mapping[str, Measure]:
+def quantities(found: Diagnosis) -> Mapping[str, Estimate]:
     """Return the rows of the table."""
     rows = {f"unique {m}": value for m, value in found.unique.items()}
     shared = {"redundancy": found.redundancy, "synergy": found.synergy}
@@ -115,12 +153,12 @@ def quantities(found: Diagnosis) -> Mapping[str, Measure]:
     return rows
 
 
-def cells(measure: Measure) -> list[str]:
+def cells(estimate: Estimate) -> list[str]:
     """Return a measure's cells."""
-    null = "" if measure.null is None else f"{measure.null:.3f}"
-    p_value = "" if measure.p_value is None else f"{measure.p_value:.2f}"
-    interval = f"{measure.low:.3f} … {measure.high:.3f}"
-    return [f"{measure.value:.3f}", interval, null, p_value]
+    null = "" if estimate.null is None else f"{estimate.null:.3f}"
+    p_value = "" if estimate.p is None else f"{estimate.p:.2f}"
+    interval = f"{estimate.low:.3f} … {estimate.high:.3f}"
+    return [f"{estimate.value:.3f}", interval, null, p_value]
 
 
 def notes_on(found: Diagnosis) -> list[str]:

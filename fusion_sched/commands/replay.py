@@ -13,7 +13,7 @@ from fusion_sched.analysis.replay import recorded_stages
 from fusion_sched.analysis.replay import replay as replay_trace
 from fusion_sched.config.build import build_controller
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 
 register()
 

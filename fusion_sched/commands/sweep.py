@@ -21,7 +21,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from fusion_sched.runlog.trace import TRACE_FILE, read_trace
+from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runtime.checkpoint import CHECKPOINT_DIR, LAST
 
 RESUME = "sweep.resume="

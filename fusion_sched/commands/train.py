@@ -25,8 +25,8 @@ from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
 from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.report.live import Display, optimism_line, result_table, told
+from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runlog.protocol import PLACES
-from fusion_sched.runlog.trace import TRACE_FILE, read_trace
 from fusion_sched.runtime.distributed import join_processes
 from fusion_sched.runtime.environment import shown_path
 from fusion_sched.training.components import RunComponents

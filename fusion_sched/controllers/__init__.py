@@ -7,7 +7,7 @@ from fusion_sched.types import (
     Controller,
     ControllerState,
     Decision,
-    Measure,
+    Estimate,
     Observation,
     Stage,
 )
@@ -37,9 +37,9 @@ def within_stage1(
     return state, decision
 
 
-def clear_difference(now: Measure, before: float, before_error: float) -> bool:
+def clear_difference(now: Estimate, before: float, before_error: float) -> bool:
     """Say whether the 95 % interval of ``now`` - ``before`` leaves out 0.
 
     The errors are taken as independent, which is cautious where both rest on the same samples.
     """
-    return abs(now.value - before) > NORMAL_95 * hypot(before_error, now.error)
+    return abs(now.value - before) > NORMAL_95 * hypot(before_error, now.standard_error)

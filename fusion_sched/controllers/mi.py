@@ -48,7 +48,7 @@ class MutualInformation:
             and clear_difference(joint, state["best"], state["best_error"])
         )
         if risen:
-            state = {**state, "best": joint.value, "best_error": joint.error, "resting": 0}
+            state = {**state, "best": joint.value, "best_error": joint.standard_error, "resting": 0}
         else:
             state = {**state, "resting": state["resting"] + 1}
         if state["resting"] >= self.patience and seen.epoch + 1 >= self.min_epochs:
@@ -66,7 +66,7 @@ class MutualInformation:
         ahead = {
             m for m in names
             if mi[m].value > self.threshold * max(mi[weakest].value, 1e-3)
-            and clear_difference(mi[m], mi[weakest].value, mi[weakest].error)
+            and clear_difference(mi[m], mi[weakest].value, mi[weakest].standard_error)
         }  # fmt: skip
         paused = set(names) - set(state["active"])
         training = max(mi[o].value for o in state["active"])

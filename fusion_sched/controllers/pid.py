@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fusion_sched.controllers import clear_difference, jointly, unimodal
-from fusion_sched.types import ControllerState, Decision, Diagnosis, Measure, Observation, Stage
+from fusion_sched.types import ControllerState, Decision, Diagnosis, Estimate, Observation, Stage
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class PID:
         return {**state, "active": active, "caught_up": caught_up}, reason
 
     def _sure(self, diagnosis: Diagnosis, ahead: str, behind: str) -> bool:
-        return not self.evidence or diagnosis.log_ratio_of(ahead, behind).low > 0
+        return not self.evidence or diagnosis.log_ratio_of(ahead, behind).interval[0] > 0
 
     def _why(
         self,
@@ -119,7 +119,7 @@ class PID:
         return f"{what} (unique bits: {numbers})"
 
     def _track_peak(
-        self, state: ControllerState, synergy: Measure | None, epoch: int
+        self, state: ControllerState, synergy: Estimate | None, epoch: int
     ) -> tuple[ControllerState, bool]:
         balanced = len(state["active"]) == len(state["modalities"])
         early = epoch + 1 < self.min_epochs and not state["caught_up"]
@@ -127,19 +127,23 @@ class PID:
             return state, False
         peak = state["peak"]
         if peak is None or self._higher(synergy, peak, state["peak_error"]):
-            found = {"peak": synergy.value, "peak_error": synergy.error, "peak_epoch": epoch}
+            found = {
+                "peak": synergy.value,
+                "peak_error": synergy.standard_error,
+                "peak_epoch": epoch,
+            }
             return {**state, **found, "below": 0}, True
         fallen = synergy.value < self.drop * peak and (
             not self.evidence or clear_difference(synergy, peak, state["peak_error"])
         )
         return {**state, "below": state["below"] + 1 if fallen else 0}, False
 
-    def _higher(self, synergy: Measure, peak: float, error: float) -> bool:
+    def _higher(self, synergy: Estimate, peak: float, error: float) -> bool:
         return synergy.value > peak and (
             not self.evidence or clear_difference(synergy, peak, error)
         )
 
-    def _past_peak(self, state: ControllerState, synergy: Measure | None) -> str:
+    def _past_peak(self, state: ControllerState, synergy: Estimate | None) -> str:
         now = "" if synergy is None else (
             f"{synergy.value:.3f} [{synergy.low:.3f}, {synergy.high:.3f}] bit "
         )  # fmt: skip

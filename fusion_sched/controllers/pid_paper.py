@@ -44,7 +44,7 @@ class PaperPID:
         synergy = seen.diagnosis.synergy
         keep = synergy is not None and (state["peak"] is None or synergy.value > state["peak"])
         if synergy is not None and keep:
-            state = {**state, "peak": synergy.value, "peak_error": synergy.error,
+            state = {**state, "peak": synergy.value, "peak_error": synergy.standard_error,
                      "peak_epoch": seen.epoch}  # fmt: skip
         elif (
             synergy is not None
@@ -68,7 +68,7 @@ class PaperPID:
         ahead = [
             m for m in names
             if level[m] > self.threshold * level[weakest]
-            and diagnosis.log_ratio_of(m, weakest).low > 0
+            and diagnosis.log_ratio_of(m, weakest).interval[0] > 0
         ]  # fmt: skip
         numbers = ", ".join(f"{m} {u.value:.3f}" for m, u in diagnosis.unique.items())
         what = f"pause {', '.join(ahead)}" if ahead else "balanced"

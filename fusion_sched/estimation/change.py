@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.special import ndtri
 
 from fusion_sched.estimation.entropies import Array
-from fusion_sched.estimation.estimate import Estimate, atoms_of
+from fusion_sched.estimation.estimate import PairEstimate, atoms_of
+from fusion_sched.types import Estimate
 
 
-@dataclass(frozen=True)
-class Change:
-    """After minus before, with its interval; in the unit of the quantity."""
-
-    value: float
-    low: float
-    high: float
-    standard_error: float
-
-
-def change(before: Estimate, after: Estimate, name: str, level: float = 0.95) -> Change:
-    """The change of one quantity, by the name of its field in `Estimate`.
+def change(before: PairEstimate, after: PairEstimate, name: str, level: float = 0.95) -> Estimate:
+    """The change of one quantity, by the name of its field in `PairEstimate`.
 
     Where both estimates rest on the same samples in the same order, their errors go together and
     the change is known better than either value: the correlation is that of the samples' pointwise
@@ -35,10 +24,10 @@ def change(before: Estimate, after: Estimate, name: str, level: float = 0.95) ->
     a, b = one.standard_error, two.standard_error
     error = float(np.sqrt(max(0.0, a * a + b * b - 2 * shared * a * b)))
     value, reach = two.value - one.value, float(ndtri((1 + level) / 2)) * error
-    return Change(value, value - reach, value + reach, error)
+    return Estimate(value, value - reach, value + reach, error)
 
 
-def _parts(estimate: Estimate, name: str) -> Array:
+def _parts(estimate: PairEstimate, name: str) -> Array:
     parts = atoms_of(estimate.pointwise)
     if name in parts:
         return parts[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import stdtrit
@@ -19,48 +19,34 @@ from fusion_sched.estimation.solver import ScalingFirst
 from fusion_sched.estimation.tables import Pair, pair_from_labels
 from fusion_sched.pid import Solver
 from fusion_sched.pid.joint import Labels
+from fusion_sched.types import Estimate
 
 UNIQUES = ("unique1", "unique2")
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """One number with its error bar, in bits (the log ratio: natural logarithm of a ratio).
-
-    `low` to `high` covers the truth with the settings' level; for information, which is never
-    negative, it ends at zero, while `value` is left as measured and may lie below. `null` is the
-    mean under shuffled labels, `p_value` the share of shuffles (the value counted) that reach it.
-    """
-
-    value: float
-    low: float
-    high: float
-    standard_error: float
-    null: float
-    p_value: float
-
-
-@dataclass(frozen=True)
-class Estimate:
+class PairEstimate:
     """What two sources tell of the target, and how sure that is.
 
     redundancy + unique1 = mi1, redundancy + unique2 = mi2 and redundancy + unique1 + unique2 +
     synergy = joint_mi hold exactly, after correction too. `unique_difference` = unique1 - unique2 =
     mi1 - mi2. `log_ratio` = ln(unique1 / unique2), each taken as 0.001 bit where it is less.
-    `shape` counts the symbols of x1, x2 and y that occur; `gap` (bits) is the solver's largest
-    certified error; `warning` says what to do where samples are too few. `pointwise` (samples, 4)
-    holds each sample's part of I(X1;Y), I(X2;Y), I(X1,X2;Y) and I*, for `change`.
+    Information is never negative: its interval ends at zero, while the value is left as measured
+    and may lie below. `shape` counts the symbols of x1, x2 and y that occur; `gap` (bits) is the
+    solver's largest certified error; `warning` says what to do where samples are too few.
+    `pointwise` (samples, 4) holds each sample's part of I(X1;Y), I(X2;Y), I(X1,X2;Y) and I*, for
+    `change`.
     """
 
-    redundancy: Quantity
-    unique1: Quantity
-    unique2: Quantity
-    synergy: Quantity
-    mi1: Quantity
-    mi2: Quantity
-    joint_mi: Quantity
-    unique_difference: Quantity
-    log_ratio: Quantity
+    redundancy: Estimate
+    unique1: Estimate
+    unique2: Estimate
+    synergy: Estimate
+    mi1: Estimate
+    mi2: Estimate
+    joint_mi: Estimate
+    unique_difference: Estimate
+    log_ratio: Estimate
     samples: int
     shape: tuple[int, int, int]
     gap: float
@@ -80,7 +66,7 @@ def estimate(
     settings: Settings = Settings(),  # noqa: B008 - frozen
     solver: Solver = ScalingFirst(tol=1e-3),  # noqa: B008 - frozen
     seed: int = 0,
-) -> Estimate:
+) -> PairEstimate:
     """What two sources tell of a target, from samples: corrected, with error bars and null levels.
 
     Parameters
@@ -120,7 +106,7 @@ def estimate_pairs(
     settings: Settings = Settings(),  # noqa: B008 - frozen
     solver: Solver = ScalingFirst(tol=1e-3),  # noqa: B008 - frozen
     seed: int = 0,
-) -> list[Estimate]:
+) -> list[PairEstimate]:
     """`estimate` for several pairs of sources about one target; all tables are solved as one batch.
 
     Each pair's estimate is the one that `estimate` gives it alone.
@@ -136,18 +122,18 @@ def estimate_pairs(
     ]
 
 
-def estimate_from(pair: Pair, measured: Measurement, settings: Settings) -> Estimate:
+def estimate_from(pair: Pair, measured: Measurement, settings: Settings) -> PairEstimate:
     """The atoms of one pair and their error bars."""
     reach = float(stdtrit(settings.resamples - 1, (1 + settings.level) / 2))
     values, draws, null = (atoms_of(x) for x in (measured.value, measured.draws, measured.shuffled))
     known = {name: _bounded(float(values[name]), draws[name], null[name], reach) for name in values}
     known["unique_difference"] = _difference(known, draws, null, reach)
-    spare = _spare(known, measured.belief)
+    spare = _spare(known, measured.boundary_weight)
     known["log_ratio"] = _log_ratio(known, draws, null, (reach, spare))
-    known |= _with_boundary(known, spare, measured.belief)
+    known |= _with_boundary(known, spare, measured.boundary_weight)
     n1, n2, ny = pair.shape
     shape = (n2, n1, ny) if pair.swapped else (n1, n2, ny)
-    return Estimate(
+    return PairEstimate(
         **known,
         samples=len(pair.y),
         shape=shape,
@@ -171,51 +157,56 @@ def atoms_of(x: Array) -> dict[str, Array]:
     }
 
 
-def _bounded(value: float, draws: Array, null: Array, reach: float) -> Quantity:
+def _bounded(value: float, draws: Array, null: Array, reach: float) -> Estimate:
     """A quantity that is never negative: its interval ends at zero, its value is as measured."""
     error = float(draws.std(ddof=1))
     low, high = max(0.0, value - reach * error), max(0.0, value + reach * error)
-    return Quantity(value, low, high, error, float(null.mean()), _p_value(null, value))
+    return Estimate(value, low, high, error, float(null.mean()), _p_value(null, value))
 
 
-def _with_boundary(known: dict[str, Quantity], spare: float, belief: Array) -> dict[str, Quantity]:
+def _with_boundary(
+    known: dict[str, Estimate], spare: float, boundary_weight: Array
+) -> dict[str, Estimate]:
     """Intervals that reach the boundary where the samples do not exclude it.
 
     Near it the correction leaves some of the bias, all of it in I*: a uniqueness may be as low as
     unique1 - unique2 allows, and redundancy and synergy higher by what the smaller one can spare.
     """
-    wider = {n: replace(known[n], high=known[n].high + spare) for n in ("redundancy", "synergy")}
-    ahead = known["unique_difference"]
-    for name, least, believed in zip(UNIQUES, (ahead.low, -ahead.high), belief, strict=True):
-        if believed > 0.5:
-            wider[name] = replace(known[name], low=min(known[name].low, max(0.0, least)))
+    wider = {
+        n: known[n]._replace(high=known[n].interval[1] + spare) for n in ("redundancy", "synergy")
+    }
+    low, high = known["unique_difference"].interval
+    for name, least, weight in zip(UNIQUES, (low, -high), boundary_weight, strict=True):
+        if weight > 0.5:
+            ends = min(known[name].interval[0], max(0.0, least))
+            wider[name] = known[name]._replace(low=ends)
     return wider
 
 
-def _spare(known: dict[str, Quantity], belief: Array) -> float:
+def _spare(known: dict[str, Estimate], boundary_weight: Array) -> float:
     """By how much I* may be too high: the smaller uniqueness, if that may be zero."""
     values = [known[name].value for name in UNIQUES]
     smaller = int(np.argmin(values))
-    return max(0.0, values[smaller]) if belief[smaller] > 0.5 else 0.0
+    return max(0.0, values[smaller]) if boundary_weight[smaller] > 0.5 else 0.0
 
 
 def _difference(
-    known: dict[str, Quantity], draws: dict[str, Array], null: dict[str, Array], reach: float
-) -> Quantity:
+    known: dict[str, Estimate], draws: dict[str, Array], null: dict[str, Array], reach: float
+) -> Estimate:
     value = known["unique1"].value - known["unique2"].value
     error = float((draws["mi1"] - draws["mi2"]).std(ddof=1))
     level = null["mi1"] - null["mi2"]
     p_value = _p_value(np.abs(level), abs(value))
     low, high = value - reach * error, value + reach * error
-    return Quantity(value, low, high, error, float(level.mean()), p_value)
+    return Estimate(value, low, high, error, float(level.mean()), p_value)
 
 
 def _log_ratio(
-    known: dict[str, Quantity],
+    known: dict[str, Estimate],
     draws: dict[str, Array],
     null: dict[str, Array],
     limits: tuple[float, float],
-) -> Quantity:
+) -> Estimate:
     """The ratio of the uniquenesses as they are, or both lower by up to what they can spare."""
     reach, spare = limits
     first, second = known["unique1"].value, known["unique2"].value
@@ -228,7 +219,7 @@ def _log_ratio(
     level = log_ratio_of(null["unique1"], null["unique2"])
     error = float(log_ratio_of(draws["unique1"], draws["unique2"]).std(ddof=1))
     p_value = _p_value(np.abs(level), abs(value))
-    return Quantity(value, low, high, error, float(level.mean()), p_value)
+    return Estimate(value, low, high, error, float(level.mean()), p_value)
 
 
 def _p_value(null: Array, value: float) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fusion_sched.estimation.boundary import boundary_weights, towards_boundary
 from fusion_sched.estimation.entropies import ENTROPIES, Array, plug_in
 from fusion_sched.estimation.informations import informations, pointwise, solved, union_of
-from fusion_sched.estimation.kinks import beliefs, towards_boundary
 from fusion_sched.estimation.settings import Settings
 from fusion_sched.estimation.smoothing import smoothed
 from fusion_sched.estimation.solver import at_sampling_accuracy
@@ -17,28 +17,29 @@ from fusion_sched.estimation.tables import Pair, drawn_tables, shuffled_tables, 
 from fusion_sched.pid import Solver
 
 SWAP = [1, 0, 2, 3]  # the informations with the sources exchanged
-STRETCH = 1.1  # draws from a smooth world scatter a little less than estimates do
+SE_INFLATION = 1.1  # draws from a smooth joint scatter a little less than estimates do
 
 
 @dataclass(frozen=True)
 class Solved:
     """The solved tables of one pair; each `union` is I* in bits.
 
-    `tables` (1 + shuffles, n1, n2, ny) are counts: the samples, then with shuffled labels. `worlds`
-    are smooth joints that could have produced them, and `draws` (resamples + shuffles, ...) counts
-    drawn from these: `resamples` from the first, then one from each shuffle's. `pointwise` (n, 4)
-    is each sample's part of the plug-in informations, `belief` (2,) says how far the samples allow
-    that a uniqueness is zero, `gap` is the solver's largest certified error.
+    `tables` (1 + shuffles, n1, n2, ny) are counts: the samples, then with shuffled labels.
+    `bootstrap_joints` are smooth joints that could have produced them, and `draws`
+    (resamples + shuffles, ...) counts drawn from these: `resamples` from the first, then one from
+    each shuffle's. `pointwise` (n, 4) is each sample's part of the plug-in informations,
+    `boundary_weight` (2,) says how far the samples allow that a uniqueness is zero, `gap` is the
+    solver's largest certified error.
     """
 
     tables: Array
     tables_union: Array
-    worlds: Array
-    worlds_union: Array
+    bootstrap_joints: Array
+    bootstrap_union: Array
     draws: Array
     draws_union: Array
     pointwise: Array
-    belief: Array
+    boundary_weight: Array
     gap: float
 
 
@@ -54,7 +55,7 @@ class Measurement:
     draws: Array
     shuffled: Array
     pointwise: Array
-    belief: Array
+    boundary_weight: Array
     gap: float
 
 
@@ -73,19 +74,19 @@ def solve_pairs(
     tables = np.concatenate([counts[:, None], np.stack(shuffled)], axis=1)
     first = solved(tables, solver)
     coupling = first.solution.q.sum(-1).numpy()
-    worlds, belief = _worlds(tables, coupling)
+    bootstrap_joints, boundary_weight = _bootstrap_joints(tables, coupling)
     draws = np.stack(
         [
-            _draws(world, pair, settings.resamples, rng)
-            for world, pair, rng in zip(worlds, pairs, generators, strict=True)
+            _draws(joint, pair, settings.resamples, rng)
+            for joint, pair, rng in zip(bootstrap_joints, pairs, generators, strict=True)
         ]
     )
-    second = solved(np.concatenate([worlds, draws], axis=1), at_sampling_accuracy(solver))
-    worlds_union, draws_union = np.split(union_of(second), [worlds.shape[1]], axis=1)
+    second = solved(np.concatenate([bootstrap_joints, draws], axis=1), at_sampling_accuracy(solver))
+    bootstrap_union, draws_union = np.split(union_of(second), [bootstrap_joints.shape[1]], axis=1)
     gaps = np.maximum(*(d.solution.gap.numpy().max(1) for d in (first, second)))
     parts = [pointwise(first, k, pair, tables[k, 0]) for k, pair in enumerate(pairs)]
-    joints = (tables, union_of(first), worlds, worlds_union, draws, draws_union)
-    return [Solved(*row) for row in zip(*joints, parts, belief, gaps, strict=True)]
+    joints = (tables, union_of(first), bootstrap_joints, bootstrap_union, draws, draws_union)
+    return [Solved(*row) for row in zip(*joints, parts, boundary_weight, gaps, strict=True)]
 
 
 def correct(found: Solved, bias: str, swapped: bool = False) -> Measurement:
@@ -93,7 +94,7 @@ def correct(found: Solved, bias: str, swapped: bool = False) -> Measurement:
     entropy = plug_in if bias in ("none", "shuffle") else ENTROPIES[bias]
     raw = informations(found.tables, found.tables_union, entropy)
     again = informations(found.draws, found.draws_union, entropy)
-    truth = informations(found.worlds, found.worlds_union, plug_in)
+    truth = informations(found.bootstrap_joints, found.bootstrap_union, plug_in)
     shuffles = len(raw) - 1
     draws, null_draws = again[:-shuffles], again[-shuffles:]
     if bias == "none":
@@ -106,37 +107,39 @@ def correct(found: Solved, bias: str, swapped: bool = False) -> Measurement:
     order = SWAP if swapped else slice(None)
     return Measurement(
         value=(raw[0] - excess)[order],
-        draws=_stretched(draws - excess)[:, order],
+        draws=_inflated(draws - excess)[:, order],
         shuffled=(raw[1:] - null_excess)[:, order],
         pointwise=found.pointwise[:, order],
-        belief=found.belief[::-1] if swapped else found.belief,
+        boundary_weight=found.boundary_weight[::-1] if swapped else found.boundary_weight,
         gap=float(found.gap),
     )
 
 
-def _stretched(draws: Array) -> Array:
+def _inflated(draws: Array) -> Array:
     middle = draws.mean(0)
-    return np.asarray(middle + STRETCH * (draws - middle))
+    return np.asarray(middle + SE_INFLATION * (draws - middle))
 
 
-def _worlds(tables: Array, coupling: Array) -> tuple[Array, Array]:
-    """A smooth joint per table (pairs, tables, n1, n2, ny); the first ones' beliefs (pairs, 2)."""
+def _bootstrap_joints(tables: Array, coupling: Array) -> tuple[Array, Array]:
+    """A smooth joint per table (pairs, tables, n1, n2, ny); weights of the first (pairs, 2)."""
     flat = tables.reshape(-1, *tables.shape[2:])
     coupling = coupling.reshape(flat.shape[:3])
-    belief = beliefs(flat, coupling)
-    worlds = towards_boundary(smoothed(flat), flat, coupling, belief)
-    return worlds.reshape(tables.shape), np.stack(belief, -1).reshape(*tables.shape[:2], 2)[:, 0]
+    boundary_weight = boundary_weights(flat, coupling)
+    bootstrap_joints = towards_boundary(smoothed(flat), flat, coupling, boundary_weight)
+    return bootstrap_joints.reshape(tables.shape), np.stack(boundary_weight, -1).reshape(
+        *tables.shape[:2], 2
+    )[:, 0]
 
 
-def _draws(worlds: Array, pair: Pair, resamples: int, rng: np.random.Generator) -> Array:
+def _draws(bootstrap_joints: Array, pair: Pair, resamples: int, rng: np.random.Generator) -> Array:
     """Tables drawn from the joints of one pair: many from the first, one from each shuffle's.
 
     They are drawn on the symbols that occur, so that a pair's draws do not depend on the padding.
     """
     n1, n2, ny = pair.shape
-    own = worlds[:, :n1, :n2, :ny]
-    draws = np.zeros((resamples + len(worlds) - 1, *worlds.shape[1:]))
+    own = bootstrap_joints[:, :n1, :n2, :ny]
+    draws = np.zeros((resamples + len(bootstrap_joints) - 1, *bootstrap_joints.shape[1:]))
     draws[:resamples, :n1, :n2, :ny] = drawn_tables(own[0], len(pair.y), resamples, rng)
-    for place, world in enumerate(own[1:], start=resamples):
-        draws[place, :n1, :n2, :ny] = drawn_tables(world, len(pair.y), 1, rng)[0]
+    for place, joint in enumerate(own[1:], start=resamples):
+        draws[place, :n1, :n2, :ny] = drawn_tables(joint, len(pair.y), 1, rng)[0]
     return draws

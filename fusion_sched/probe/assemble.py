@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion_sched.estimation import Estimate, Quantity, change
+from fusion_sched.estimation import PairEstimate, change
 from fusion_sched.pid import UnionInformation, decompose, joint_from_labels
-from fusion_sched.types import Diagnosis, Measure, ProbeInputs
+from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
 QUANTITIES = (*ATOMS, "unique_difference", "log_ratio")
@@ -20,25 +20,25 @@ LEAST = 1e-3
 MOST_CELLS = 100_000
 """The solver's limit for three or more sources."""
 
-Estimates = Mapping[str, Estimate]
+PairEstimates = Mapping[str, PairEstimate]
 
 
 def assemble(
-    found: Estimates,
+    estimates: PairEstimates,
     clusters: Mapping[str, np.ndarray],
     labels: np.ndarray,
-    seen: ProbeInputs,
-    memory: Mapping[str, Tensor],
+    inputs: ProbeInputs,
+    state: Mapping[str, Tensor],
     seconds: Mapping[str, float],
 ) -> tuple[Diagnosis, dict[str, Tensor]]:
     """Return the diagnosis, and what the next one needs to tell the change.
 
-    ``found`` holds, by modality name, each modality against the rest (with two modalities only the
-    first), and by ``a/b`` each pair of three or more.
+    `estimates` holds, by modality name, each modality against the rest (with two modalities only
+    the first), and by `a/b` each pair of three or more.
     """
     names = list(clusters)
-    against_rest = {m: e for m, e in found.items() if m in names}
-    estimates = list(against_rest.values())
+    against_rest = {m: e for m, e in estimates.items() if m in names}
+    rows = list(against_rest.values())
     unique, mi = by_modality(against_rest, names)
     several = len(names) > 1
     counts = np.bincount(labels) / len(labels)
@@ -47,62 +47,54 @@ def assemble(
         unique=unique,
         mi=mi,
         ecs={m: competitive_strength(value, entropy) for m, value in mi.items()},
-        joint_mi=mean_of([e.joint_mi for e in estimates]),
+        joint_mi=mean_of([e.joint_mi for e in rows]),
         label_entropy=entropy,
         samples=len(labels),
         clusters={m: int(ids.max()) + 1 for m, ids in clusters.items()},
-        samples_per_cell=min(e.samples_per_cell for e in estimates),
-        gap=max(e.gap for e in found.values()),
-        redundancy=mean_of([e.redundancy for e in estimates]) if several else None,
-        synergy=mean_of([e.synergy for e in estimates]) if several else None,
+        samples_per_cell=min(e.samples_per_cell for e in rows),
+        gap=max(e.gap for e in estimates.values()),
+        redundancy=mean_of([e.redundancy for e in rows]) if several else None,
+        synergy=mean_of([e.synergy for e in rows]) if several else None,
         log_ratio=log_ratios(against_rest, unique, names),
         difference=differences(against_rest, unique, names),
         ecs_log_ratio={
             f"{a}/{b}": linear_log_ratio(mi[a], mi[b]) for a, b in combinations(names, 2)
         },
-        change=changes(against_rest, names, memory),
-        pairs={name: atoms_of(e) for name, e in found.items() if name not in names},
+        change=changes(against_rest, names, state),
+        pairs={name: pair_atoms(e) for name, e in estimates.items() if name not in names},
         union_mi=union_information(clusters, labels) if len(names) > 2 else None,
-        quadrants=error_quadrants(seen.predictions, seen.y),
-        class_unique=class_uniqueness(against_rest, names, seen.y.numpy()),
+        quadrants=error_quadrants(inputs.predictions, inputs.y),
+        class_unique=class_uniqueness(against_rest, names, inputs.y.numpy()),
         winner=predicted_winner(against_rest, mi, names),
-        warnings=tuple(sorted({e.warning for e in estimates if e.warning is not None})),
+        warnings=tuple(sorted({e.warning for e in rows if e.warning is not None})),
         seconds=dict(seconds),
     )
     return diagnosis, remembered(against_rest)
 
 
-def measure(quantity: Quantity) -> Measure:
-    """Return an estimated quantity as a measure."""
-    return Measure(
-        quantity.value, quantity.low, quantity.high, quantity.standard_error, quantity.null,
-        quantity.p_value,
-    )  # fmt: skip
-
-
 def by_modality(
-    found: Estimates, names: Sequence[str]
-) -> tuple[dict[str, Measure], dict[str, Measure]]:
+    estimates: PairEstimates, names: Sequence[str]
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
     """Return each modality's uniqueness and information."""
-    unique = {m: measure(e.unique1) for m, e in found.items()}
-    mi = {m: measure(e.mi1) for m, e in found.items()}
+    unique = {m: e.unique1 for m, e in estimates.items()}
+    mi = {m: e.mi1 for m, e in estimates.items()}
     if len(names) == 2:
-        pair = found[names[0]]
-        unique[names[1]], mi[names[1]] = measure(pair.unique2), measure(pair.mi2)
+        pair = estimates[names[0]]
+        unique[names[1]], mi[names[1]] = pair.unique2, pair.mi2
     return unique, mi
 
 
-def mean_of(quantities: Sequence[Quantity]) -> Measure:
+def mean_of(values: Sequence[Estimate]) -> Estimate:
     """Return the mean; its interval is the mean of the intervals, as if all errs alike.
 
     That is exact for one and too wide for several, whose errors partly cancel.
     """
-    columns = np.array([measure(q) for q in quantities], dtype=float)
+    columns = np.array(values, dtype=float)
     value, low, high, error, null, _ = columns.mean(axis=0).tolist()
-    return Measure(value, low, high, error, null, float(columns[:, 5].max()))
+    return Estimate(value, low, high, error, null, float(columns[:, 5].max()))
 
 
-def competitive_strength(mi: Measure, label_entropy: float) -> Measure:
+def competitive_strength(mi: Estimate, label_entropy: float) -> Estimate:
     """Return the proxy of a modality's effective competitive strength (ECS), between 0 and 1.
 
     Definition (arXiv 2509.20840): ECS is a product of a weight's alignment with its class feature
@@ -111,102 +103,107 @@ def competitive_strength(mi: Measure, label_entropy: float) -> Measure:
     different numbers of classes compare; it changes no order and no ratio.
     """
     if label_entropy == 0:
-        return Measure(0.0, 0.0, 0.0, 0.0)
-    return Measure(
+        return Estimate(0.0, 0.0, 0.0, 0.0)
+    return Estimate(
         value=mi.value / label_entropy,
-        low=mi.low / label_entropy,
-        high=mi.high / label_entropy,
-        error=mi.error / label_entropy,
+        low=mi.interval[0] / label_entropy,
+        high=mi.interval[1] / label_entropy,
+        se=mi.standard_error / label_entropy,
         null=None if mi.null is None else mi.null / label_entropy,
-        p_value=mi.p_value,
+        p=mi.p,
     )
 
 
 def log_ratios(
-    found: Estimates, unique: Mapping[str, Measure], names: Sequence[str]
-) -> dict[str, Measure]:
+    estimates: PairEstimates, unique: Mapping[str, Estimate], names: Sequence[str]
+) -> dict[str, Estimate]:
     """Return ln(U_a / U_b) for every pair.
 
     With two modalities it is estimated with the pair; among more, the errors of two uniquenesses
     are taken as independent and the logarithm as linear.
     """
     if len(names) == 2:
-        return {"/".join(names): measure(found[names[0]].log_ratio)}
+        return {"/".join(names): estimates[names[0]].log_ratio}
     pairs = combinations(names, 2)
     return {f"{a}/{b}": linear_log_ratio(unique[a], unique[b]) for a, b in pairs}
 
 
-def linear_log_ratio(first: Measure, second: Measure) -> Measure:
+def linear_log_ratio(first: Estimate, second: Estimate) -> Estimate:
     """Return ln(first / second) with independent errors, each counted as at least 0.001 bit."""
     a, b = max(first.value, LEAST), max(second.value, LEAST)
-    value, error = float(np.log(a / b)), float(np.hypot(first.error / a, second.error / b))
+    value, error = (
+        float(np.log(a / b)),
+        float(np.hypot(first.standard_error / a, second.standard_error / b)),
+    )
     # What counts as 0.001 bit at least has no ratio beyond this.
     limit = float(np.log(max(a, b, 1.0) / LEAST))
     low, high = value - NORMAL_95 * error, value + NORMAL_95 * error
-    return Measure(value, max(low, -limit), min(high, limit), error)
+    return Estimate(value, max(low, -limit), min(high, limit), error)
 
 
 def differences(
-    found: Estimates, unique: Mapping[str, Measure], names: Sequence[str]
-) -> dict[str, Measure]:
+    estimates: PairEstimates, unique: Mapping[str, Estimate], names: Sequence[str]
+) -> dict[str, Estimate]:
     """Return U_a - U_b for every pair, with two modalities estimated with the pair."""
     if len(names) == 2:
-        return {"/".join(names): measure(found[names[0]].unique_difference)}
+        return {"/".join(names): estimates[names[0]].unique_difference}
     result = {}
     for a, b in combinations(names, 2):
         value = unique[a].value - unique[b].value
-        error = float(np.hypot(unique[a].error, unique[b].error))
+        error = float(np.hypot(unique[a].standard_error, unique[b].standard_error))
         reach = NORMAL_95 * error
-        result[f"{a}/{b}"] = Measure(value, value - reach, value + reach, error)
+        result[f"{a}/{b}"] = Estimate(value, value - reach, value + reach, error)
     return result
 
 
 def predicted_winner(
-    found: Estimates, mi: Mapping[str, Measure], names: Sequence[str]
+    estimates: PairEstimates, mi: Mapping[str, Estimate], names: Sequence[str]
 ) -> str | None:
     """Return who wins joint training by the ratio of ECS, unless the runner-up may as well."""
     if len(names) == 1:
         return names[0]
     best, second = sorted(names, key=lambda m: -mi[m].value)[:2]
     if len(names) == 2:
-        difference = found[names[0]].unique_difference  # = I(X_1; Y) - I(X_2; Y)
-        decided = difference.low > 0 or difference.high < 0
+        difference = estimates[names[0]].unique_difference  # = I(X_1; Y) - I(X_2; Y)
+        decided = difference.excludes_zero()
     else:
         gap = mi[best].value - mi[second].value
-        decided = gap > NORMAL_95 * float(np.hypot(mi[best].error, mi[second].error))
+        decided = gap > NORMAL_95 * float(
+            np.hypot(mi[best].standard_error, mi[second].standard_error)
+        )
     return best if decided else None
 
 
-def remembered(found: Estimates) -> dict[str, Tensor]:
+def remembered(estimates: PairEstimates) -> dict[str, Tensor]:
     """Return the estimates as tensors, for the next probe's ``changes``."""
     kept: dict[str, Tensor] = {}
-    for name, estimate in found.items():
-        rows = [measure(getattr(estimate, q)) for q in QUANTITIES]
+    for name, estimate in estimates.items():
+        rows = [getattr(estimate, q) for q in QUANTITIES]
         kept[f"quantities of {name}"] = torch.tensor(rows, dtype=torch.float64)
         kept[f"pointwise of {name}"] = torch.as_tensor(np.ascontiguousarray(estimate.pointwise))
     return kept
 
 
-def recalled(memory: Mapping[str, Tensor], name: str) -> Estimate | None:
+def recalled(state: Mapping[str, Tensor], name: str) -> PairEstimate | None:
     """Return the last probe's estimate of this name, as far as ``change`` looks at it."""
-    rows = memory.get(f"quantities of {name}")
+    rows = state.get(f"quantities of {name}")
     if rows is None:
         return None
-    quantities = {q: Quantity(*row) for q, row in zip(QUANTITIES, rows.tolist(), strict=True)}
-    pointwise = memory[f"pointwise of {name}"].numpy()
-    return Estimate(
+    quantities = {q: Estimate(*row) for q, row in zip(QUANTITIES, rows.tolist(), strict=True)}
+    pointwise = state[f"pointwise of {name}"].numpy()
+    return PairEstimate(
         **quantities, samples=len(pointwise), shape=(1, 1, 1), gap=0.0, warning=None,
         pointwise=pointwise,
     )  # fmt: skip
 
 
 def changes(
-    found: Estimates, names: Sequence[str], memory: Mapping[str, Tensor]
-) -> dict[str, Measure]:
+    estimates: PairEstimates, names: Sequence[str], state: Mapping[str, Tensor]
+) -> dict[str, Estimate]:
     """Return what differs from the last probe: ``unique NAME``, ``synergy`` and so on."""
-    result: dict[str, Measure] = {}
-    for number, (name, now) in enumerate(found.items()):
-        before = recalled(memory, name)
+    result: dict[str, Estimate] = {}
+    for number, (name, now) in enumerate(estimates.items()):
+        before = recalled(state, name)
         if before is None:
             continue
         wanted = {f"unique {name}": "unique1"}
@@ -217,14 +214,13 @@ def changes(
             if len(names) == 2:
                 wanted |= {q: q for q in ("redundancy", "synergy", "log_ratio")}
         for label, quantity in wanted.items():
-            step = change(before, now, quantity)
-            result[label] = Measure(step.value, step.low, step.high, step.standard_error)
+            result[label] = change(before, now, quantity)
     return result
 
 
-def atoms_of(estimate: Estimate) -> dict[str, Measure]:
+def pair_atoms(estimate: PairEstimate) -> dict[str, Estimate]:
     """Return the atoms and informations of one pair."""
-    return {name: measure(getattr(estimate, name)) for name in ATOMS}
+    return {name: getattr(estimate, name) for name in ATOMS}
 
 
 def union_information(clusters: Mapping[str, np.ndarray], labels: np.ndarray) -> float | None:
@@ -238,9 +234,9 @@ def union_information(clusters: Mapping[str, np.ndarray], labels: np.ndarray) ->
     if prod(sizes) > MOST_CELLS:
         return None
     joint = joint_from_labels(*columns, sizes=sizes)
-    found = decompose(joint, sources=len(clusters))
-    assert isinstance(found, UnionInformation), "three or more sources"
-    return float(found.union)
+    decomposition = decompose(joint, sources=len(clusters))
+    assert isinstance(decomposition, UnionInformation), "three or more sources"
+    return float(decomposition.union)
 
 
 def error_quadrants(predictions: Mapping[str, Tensor], y: Tensor) -> dict[str, float]:
@@ -260,7 +256,7 @@ def error_quadrants(predictions: Mapping[str, Tensor], y: Tensor) -> dict[str, f
 
 
 def class_uniqueness(
-    found: Estimates, names: Sequence[str], labels: np.ndarray
+    estimates: PairEstimates, names: Sequence[str], labels: np.ndarray
 ) -> dict[str, dict[str, float]]:
     """Return modality → class → the class's share of the uniqueness, in bits per its sample.
 
@@ -269,10 +265,10 @@ def class_uniqueness(
     """
     result = {}
     for name in names:
-        if name in found:
-            mi_other, union = found[name].pointwise[:, 1], found[name].pointwise[:, 3]
+        if name in estimates:
+            mi_other, union = estimates[name].pointwise[:, 1], estimates[name].pointwise[:, 3]
         else:  # the second of two modalities
-            pointwise = found[names[0]].pointwise
+            pointwise = estimates[names[0]].pointwise
             mi_other, union = pointwise[:, 0], pointwise[:, 3]
         part = union - mi_other
         result[name] = {str(c): float(part[labels == c].mean()) for c in np.unique(labels)}

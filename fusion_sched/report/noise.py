@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fusion_sched.report.story import number
-from fusion_sched.runlog.trace import inside
+from fusion_sched.runlog import inside
 
 
 class NoiseCurve(NamedTuple):

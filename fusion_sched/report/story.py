@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusion_sched.runlog.trace import Trace, hand_over_epoch, hand_over_probe, inside, read_trace
+from fusion_sched.runlog import Trace, hand_over_epoch, hand_over_probe, inside, read_trace
 from fusion_sched.types import FUSED
 
 Event = Mapping[str, Any]
@@ -193,8 +193,10 @@ def whole(trace: Trace) -> Trace:
 
 def number(record: Any, *keys: str) -> float | None:
     """Return the finite number under these keys, ``None`` where there is none."""
-    found = inside(record, *keys)
-    return found if is_number(found) else None
+    value = inside(record, *keys)
+    if isinstance(value, Mapping):  # an estimate
+        value = value.get("value")
+    return value if is_number(value) else None
 
 
 def numbers(record: Any, *keys: str) -> dict[str, float]:
@@ -219,11 +221,10 @@ def estimate(probe: Event, *keys: str) -> Estimate | None:
     value = number(probe, *keys)
     if value is None:
         return None
-    ends = inside(probe, "interval", *keys)
-    low, high = ends if isinstance(ends, list) and len(ends) == 2 else (None, None)
-    if not (is_number(low) and is_number(high)):
+    low, high, null = (number(probe, *keys, part) for part in ("low", "high", "null"))
+    if low is None or high is None:
         low = high = None
-    return Estimate(value, low, high, number(probe, "null", *keys))
+    return Estimate(value, low, high, null)
 
 
 def _whole_epoch(event: Event) -> bool:

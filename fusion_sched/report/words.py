@@ -13,7 +13,7 @@ from fusion_sched.report.story import (
     shared_name,
     told_epoch,
 )
-from fusion_sched.runlog.trace import inside
+from fusion_sched.runlog import inside
 from fusion_sched.types import FUSED
 
 Z_95 = 1.959964

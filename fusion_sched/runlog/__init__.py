@@ -1,1 +1,33 @@
-"""What a run writes: `trace.jsonl` with its schema, the protocol hash, trackers."""
+"""What a run writes: `trace.jsonl`, the record of a run, and its schema, protocol and trackers."""
+
+from fusion_sched.runlog.reader import (
+    Trace,
+    hand_over_epoch,
+    hand_over_probe,
+    inside,
+    read_trace,
+)
+from fusion_sched.runlog.schema import (
+    FORMAT,
+    TRACE_FILE,
+    diagnosis_fields,
+    diagnosis_from,
+    stage_fields,
+)
+from fusion_sched.runlog.writer import NullTraceWriter, TraceWriter, lock
+
+__all__ = [
+    "FORMAT",
+    "TRACE_FILE",
+    "NullTraceWriter",
+    "Trace",
+    "TraceWriter",
+    "diagnosis_fields",
+    "diagnosis_from",
+    "hand_over_epoch",
+    "hand_over_probe",
+    "inside",
+    "lock",
+    "read_trace",
+    "stage_fields",
+]

@@ -16,7 +16,7 @@ from fusion_sched.balancers import Balancer, BalancerState
 from fusion_sched.data.loading import EpochOrder, Loader
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.pid import Solver
-from fusion_sched.runlog.trace import (
+from fusion_sched.runlog import (
     NullTraceWriter,
     TraceWriter,
 )

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fusion_sched.runlog.trace import (
+from fusion_sched.runlog import (
     TRACE_FILE,
     NullTraceWriter,
     TraceWriter,

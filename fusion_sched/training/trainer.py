@@ -12,8 +12,8 @@ from fusion_sched.balancers import EvalPasses
 from fusion_sched.controllers import within_stage1
 from fusion_sched.evaluation import examine, mean_embeddings
 from fusion_sched.probe.assemble import error_quadrants
+from fusion_sched.runlog import FORMAT, diagnosis_fields, lock, stage_fields
 from fusion_sched.runlog.protocol import protocol_of
-from fusion_sched.runlog.trace import diagnosis_fields, lock, stage_fields
 from fusion_sched.runtime import checkpoint
 from fusion_sched.runtime.environment import (
     describe_device,
@@ -109,6 +109,7 @@ def start_fields(parts: RunComponents, folder: Path) -> dict[str, Any]:
     splits = parts.splits
     fingerprint = splits.fingerprints()
     fields = {
+        "format": FORMAT,
         "run": folder.name,
         "modalities": {m: list(shape) for m, shape in splits.shapes.items()},
         "classes": list(splits.classes),

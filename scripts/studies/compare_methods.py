@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.machine import processor
 from fusion_sched.commands.help import list_choices
-from fusion_sched.runlog.trace import TRACE_FILE, read_trace
+from fusion_sched.runlog import TRACE_FILE, read_trace
 
 COMMAND = str(Path(sys.executable).with_name("fusion-sched"))
 FOLDER = Path("outputs/compare")

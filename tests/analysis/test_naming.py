@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_sched.analysis.naming import name_rows, short_key
-
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 
 
 def trace(seed: int = 1, **config: Any) -> Trace:

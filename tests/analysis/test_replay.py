@@ -8,7 +8,7 @@ from fusion_sched.analysis.replay import recorded_stages, replay
 from fusion_sched.controllers.fixed import Fixed
 from fusion_sched.controllers.joint import Joint
 from fusion_sched.controllers.pid import PID
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 
 
 @pytest.mark.parametrize("seed", [0, 1])

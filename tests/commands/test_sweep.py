@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from fusion_sched.commands.sweep import find_run, has_ended
-from fusion_sched.runlog.trace import lock
+from fusion_sched.runlog import lock
 from fusion_sched.runtime import checkpoint
 from tests.conftest import Answer, of, read_events, timeless
 

@@ -7,7 +7,7 @@ import pytest
 
 from fusion_sched.commands.data import open_dataset
 from fusion_sched.data.clips.imitation import SampleSpec
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 from tests.conftest import Answer
 
 PICTURES = ("dataset.size=32", "dataset.n_fft=128", "encoder.width=4")

@@ -8,7 +8,7 @@ import pytest
 
 from fusion_sched.analysis.replay import recorded_stages, replay
 from fusion_sched.controllers.accuracy import Accuracy
-from fusion_sched.runlog.trace import read_trace, stage_fields
+from fusion_sched.runlog import read_trace, stage_fields
 from fusion_sched.types import Decision, Observation
 from tests.balancers.tiny import train_whole_and_resumed
 from tests.controllers import seen

@@ -8,7 +8,7 @@ import torch
 
 from fusion_sched.config.build import build
 from fusion_sched.data.loading import EpochOrder, Loader
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 from fusion_sched.training.trainer import train
 from fusion_sched.types import Batch, Splits
 from tests.conftest import make_config, make_parts, of, read_events, run_once, timeless

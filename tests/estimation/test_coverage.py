@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fusion_sched.estimation import Estimate, Settings, change, estimate, estimate_pairs
+from fusion_sched.estimation import PairEstimate, Settings, change, estimate, estimate_pairs
 from fusion_sched.estimation.tables import drawn_tables
 from fusion_sched.pid import InteriorPoint, decompose
 
@@ -32,7 +32,7 @@ def truth_of(p: np.ndarray) -> dict[str, float]:
     return {name: float(getattr(exact, name)) for name in ATOMS}
 
 
-def trials(p: np.ndarray, settings: Settings, number: int = TRIALS) -> list[Estimate]:
+def trials(p: np.ndarray, settings: Settings, number: int = TRIALS) -> list[PairEstimate]:
     rng = np.random.default_rng(7)
     return [estimate(*draw(p, 450, rng), settings, seed=k) for k in range(number)]
 

@@ -1,8 +1,8 @@
 import numpy as np
 
+from fusion_sched.estimation.boundary import boundary_weights, towards_boundary
 from fusion_sched.estimation.entropies import plug_in
 from fusion_sched.estimation.informations import informations, solved, union_of
-from fusion_sched.estimation.kinks import beliefs, towards_boundary
 from fusion_sched.estimation.smoothing import smoothed
 from fusion_sched.estimation.tables import drawn_tables
 from fusion_sched.pid import Scaling
@@ -40,7 +40,7 @@ def test_beliefs_tell_an_own_part_from_none() -> None:
         [drawn_tables(sources(*noise), 1000, 10, rng) for noise in ((0.5, 0.5), (0.3, 0.7))]
     )
     coupling = solved(counts, Scaling(tol=1e-3)).solution.q.sum(-1).numpy()
-    first, second = beliefs(counts, coupling)
+    first, second = boundary_weights(counts, coupling)
     assert (first[:10] > 0.5).mean() > 0.7
     assert (second[:10] > 0.5).mean() > 0.7
     assert (first[10:] < 0.1).all()

@@ -10,8 +10,8 @@ from torch import Tensor
 from fusion_sched.pid import InteriorPoint
 from fusion_sched.probe import KMeansProbe, PredictionsProbe, PublishedProbe, diagnose
 from fusion_sched.probe.assemble import error_quadrants
-from fusion_sched.probe.clustering import cluster_all, pick_clusters, warm_kmeans
-from fusion_sched.runlog.trace import diagnosis_fields, diagnosis_from
+from fusion_sched.probe.kmeans import cluster_all, pick_clusters, warm_kmeans
+from fusion_sched.runlog import diagnosis_fields, diagnosis_from
 from fusion_sched.types import Diagnosis, Measure, ProbeInputs
 
 SOLVER = InteriorPoint(tol=1e-4)

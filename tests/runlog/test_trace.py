@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.runlog.trace import (
+from fusion_sched.runlog import (
     START_KEYS,
     Trace,
     TraceWriter,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from fusion_sched.runlog.trace import lock
+from fusion_sched.runlog import lock
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.trainer import train
 from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless

@@ -7,7 +7,7 @@ from pathlib import Path
 from fusion_sched.analysis import find_runs
 from fusion_sched.report.html.document import check_output
 from fusion_sched.report.writing import Choice, Gathered, gather_begun, write
-from fusion_sched.runlog.trace import TRACE_FILE
+from fusion_sched.runlog import TRACE_FILE
 
 State = tuple[tuple[Path, int, int], ...]
 """Every trace with its size in bytes and when it was written, in nanoseconds."""

@@ -9,7 +9,7 @@ import yaml
 from fusion_sched.report.html.charts.cost import memory
 from fusion_sched.report.html.document import Block, Code, Facts, Notes, Text
 from fusion_sched.report.story import Story
-from fusion_sched.runlog.trace import inside
+from fusion_sched.runlog import inside
 
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 """In a run folder: what was given on the command line, a list of words."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 
 
 def result_table(trace: Trace) -> Table:

@@ -34,13 +34,9 @@ def _epoch_line(record: Record) -> str:
 
 
 def _probe_line(record: Record) -> str:
-    interval = record["interval"]
-    unique = " ".join(
-        f"{m} {value:.2f} {_span(interval['unique_bits'][m])}"
-        for m, value in record["unique_bits"].items()
-    )
+    unique = " ".join(f"{m} {_estimate(numbers)}" for m, numbers in record["unique_bits"].items())
     atoms = "".join(
-        f" | {title} {record[key]:.2f} {_span(interval[key])}"
+        f" | {title} {_estimate(record[key])}"
         for title, key in (
             ("redundancy", "redundancy_bits"),
             ("synergy", "synergy_bits"),
@@ -51,8 +47,9 @@ def _probe_line(record: Record) -> str:
     return f"      bits: unique {unique}{atoms}"
 
 
-def _span(interval: list[float]) -> str:
-    return f"[{interval[0]:.2f}, {interval[1]:.2f}]"
+def _estimate(numbers: Mapping[str, float]) -> str:
+    interval = f" [{numbers['low']:.2f}, {numbers['high']:.2f}]" if "low" in numbers else ""
+    return f"{numbers['value']:.2f}{interval}"
 
 
 LINES = {

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from fusion_sched.report.live.bars import Estimate
 from fusion_sched.report.live.remaining import Pace, Plan
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 
 Record = Mapping[str, Any]
 
@@ -111,10 +111,8 @@ def quantities(probe: Record) -> list[Quantity]:
 
 def estimate(probe: Record, key: str, modality: str | None) -> Estimate:
     """Return one measure of a probe, of one modality where it is measured for each."""
-
-    def of(table: Record) -> Any:
-        found = table.get(key)
-        return found if found is None or modality is None else found.get(modality)
-
-    low, high = of(probe["interval"])
-    return Estimate(of(probe), low, high, of(probe.get("null", {})))
+    numbers = probe[key] if modality is None else probe[key][modality]
+    value = numbers["value"]
+    return Estimate(
+        value, numbers.get("low", value), numbers.get("high", value), numbers.get("null")
+    )

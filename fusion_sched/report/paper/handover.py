@@ -14,7 +14,7 @@ from fusion_sched.report.paper.panels import (
 from fusion_sched.report.paper.stages import LONGEST_ROW
 from fusion_sched.report.paper.style import INK, legend_above, paper_figure, shown
 from fusion_sched.report.story import Estimate, estimate
-from fusion_sched.runlog.trace import Trace, hand_over_probe
+from fusion_sched.runlog import Trace, hand_over_probe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

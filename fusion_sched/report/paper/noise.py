@@ -8,7 +8,7 @@ from fusion_sched.report.noise import NoiseCurve, noise_curves
 from fusion_sched.report.paper.panels import panel_height
 from fusion_sched.report.paper.style import Look, legend_above, looks_of, paper_figure, shown
 from fusion_sched.report.story import number
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from fusion_sched.types import FUSED
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from fusion_sched.report.paper.stages import restoring
 from fusion_sched.report.paper.style import INK, REDUNDANCY, SYNERGY, Look, looks_of, mark, shown
 from fusion_sched.report.story import estimate, number, shared_name
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from fusion_sched.types import FUSED
 
 if TYPE_CHECKING:
@@ -140,7 +140,11 @@ def null_entries(probes: Sequence[dict[str, Any]]) -> list[Entry]:
     from matplotlib.lines import Line2D
 
     line = Line2D([], [], color=INK, linestyle=":", linewidth=0.8)
-    return [(line, "labels shuffled")] if any(probe.get("null") for probe in probes) else []
+    return [(line, "labels shuffled")] if any(_has_null(probe) for probe in probes) else []
+
+
+def _has_null(probe: dict[str, Any]) -> bool:
+    return any("null" in numbers for numbers in probe["mi_bits"].values())
 
 
 def draw_information(axes: Axes, trace: Trace) -> list[Entry]:

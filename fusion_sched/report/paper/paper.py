@@ -32,7 +32,7 @@ from fusion_sched.report.paper.style import (
     write,
 )
 from fusion_sched.report.story import whole
-from fusion_sched.runlog.trace import Trace, inside
+from fusion_sched.runlog import Trace, inside
 from fusion_sched.types import FUSED
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from fusion_sched.report.paper.panels import (
 from fusion_sched.report.paper.stages import draw_stages
 from fusion_sched.report.paper.style import SCREEN, legend_beside, shown, style
 from fusion_sched.report.story import whole
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from fusion_sched.types import FUSED
 
 PICTURE = "trace.png"

@@ -10,7 +10,7 @@ import numpy as np
 from fusion_sched.report.paper.panels import number_epochs, panel_height
 from fusion_sched.report.paper.style import Look, legend_above, looks, paper_figure, shown
 from fusion_sched.report.story import number
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from fusion_sched.types import FUSED
 
 if TYPE_CHECKING:

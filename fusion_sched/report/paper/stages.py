@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusion_sched.report.paper.style import GREY, INK, PALE, looks_of, shown
 from fusion_sched.report.story import number
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -42,11 +42,15 @@ class Nowhere:
 
 CURVES = ("epoch", "probe")
 """Events that hold one point of every curve."""
-LEFT_OUT = ("epoch", "step", "time", "change", "pairs", "class_unique_bits", "p_value", "error")
+LEFT_OUT = ("epoch", "step", "time", "change", "pairs", "class_unique_bits")
 
 
 def scalars_of(event: Mapping[str, Any]) -> dict[str, float]:
-    """Return every number of an epoch or probe event by its path, as in ``loss/audio``."""
+    """Every number of an epoch or probe event by its path, as in `loss/audio`.
+
+    An estimate's value has the path of the estimate; its interval and its null level have paths
+    under `interval` and `null`.
+    """
     if event["event"] not in CURVES:
         return {}
     kept = {key: value for key, value in event.items() if key not in LEFT_OUT}
@@ -55,13 +59,18 @@ def scalars_of(event: Mapping[str, Any]) -> dict[str, float]:
 
 
 def numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
-    """Yield the numbers inside a value; an interval's ends become ``low`` and ``high``."""
-    if isinstance(value, Mapping):
+    """The numbers inside a value, by their path."""
+    if isinstance(value, Mapping) and "value" in value:
+        group, rest = path.split("/", 1)
+        yield path, float(value["value"])
+        for end in ("low", "high"):
+            if end in value:
+                yield f"{group}/interval/{rest}/{end}", float(value[end])
+        if "null" in value:
+            yield f"{group}/null/{rest}", float(value["null"])
+    elif isinstance(value, Mapping):
         for name, inside in value.items():
             yield from numbers(inside, f"{path.rstrip('/')}/{name}" if path else name)
-    elif isinstance(value, list) and len(value) == 2 and "interval" in path:
-        yield f"{path}/low", float(value[0])
-        yield f"{path}/high", float(value[1])
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield path, float(value)
 

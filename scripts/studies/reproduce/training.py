@@ -13,7 +13,7 @@ from scipy import stats
 
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.runlog.trace import TRACE_FILE, read_trace
+from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.training.trainer import train
 
 CHEAP = ("probe.shuffles=2", "probe.joint_every=1000", "solver.tol=1e-3", "tracker=none")

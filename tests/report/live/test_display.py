@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from fusion_sched.report.live import Display, result_table
-from fusion_sched.runlog.trace import Trace, read_trace
+from fusion_sched.runlog import Trace, read_trace
 from tests.conftest import read_events
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.runlog.trace import Trace, read_trace
+from fusion_sched.runlog import Trace, read_trace
 from tests.conftest import run_once
 
 Changed = Callable[..., Trace]

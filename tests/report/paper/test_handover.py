@@ -5,7 +5,7 @@ from copy import deepcopy
 from matplotlib.figure import Figure
 
 from fusion_sched.report.paper.handover import draw_handover
-from fusion_sched.runlog.trace import Trace, hand_over_probe
+from fusion_sched.runlog import Trace, hand_over_probe
 from tests.report.paper.conftest import with_events
 
 

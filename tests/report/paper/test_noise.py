@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusion_sched.report.paper.noise import draw_noise
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from tests.report.paper.conftest import with_events
 
 ODD: list[object] = [

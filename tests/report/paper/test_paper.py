@@ -10,7 +10,7 @@ import pytest
 from fusion_sched.report import PICTURE, draw_trace, figures_of
 from fusion_sched.report.paper import draw_figures
 from fusion_sched.report.paper.paper import stems
-from fusion_sched.runlog.trace import Trace, read_trace
+from fusion_sched.runlog import Trace, read_trace
 from tests.report.paper.conftest import renamed, with_events
 from tests.report.traces import Events, events_of, write_run
 

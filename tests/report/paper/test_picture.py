@@ -11,7 +11,7 @@ from PIL import Image
 from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.report.paper.panels import draw_accuracy, draw_atoms, uniquenesses
 from fusion_sched.report.paper.stages import draw_stages, stretches
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from tests.report.paper.conftest import renamed, with_events
 
 

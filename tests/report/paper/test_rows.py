@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from fusion_sched.report.paper import draw_figures
 from fusion_sched.report.paper.rows import draw_row, draw_rows, fused_curve
 from fusion_sched.report.paper.style import INK, Look, looks
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from tests.report.paper.conftest import with_events
 
 

@@ -143,8 +143,5 @@ def pairs_table(story: Story) -> Table | None:
 
 def part(atoms: Event, name: str) -> str:
     """Return one part of a pair's decomposition with its interval."""
-    value = number(atoms, name, "value")
-    if value is None:
-        return NOTHING
-    low, high = atoms[name].get("interval", (None, None))
-    return told(Estimate(value, low, high, None))
+    known = estimate(atoms, name)
+    return NOTHING if known is None else told(known._replace(null=None))

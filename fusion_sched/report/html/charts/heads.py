@@ -23,7 +23,7 @@ from fusion_sched.report.words import (
     quadrant_words,
     quadrants_summary,
 )
-from fusion_sched.runlog.trace import inside
+from fusion_sched.runlog import inside
 from fusion_sched.types import FUSED
 
 MOST_ROWS, MOST_TICKS, MOST_CELL_TEXTS, MOST_GAPS = 40, 24, 16, 60

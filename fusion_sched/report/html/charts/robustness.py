@@ -15,7 +15,7 @@ from fusion_sched.report.html.document import Chart, Table, plain
 from fusion_sched.report.noise import NoiseCurve, noise_curves
 from fusion_sched.report.story import Event, Story, number, numbers
 from fusion_sched.report.words import bits, listed, percent
-from fusion_sched.runlog.trace import inside
+from fusion_sched.runlog import inside
 from fusion_sched.types import FUSED
 
 ROW_PIXELS = 52

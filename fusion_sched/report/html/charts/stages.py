@@ -16,7 +16,7 @@ from fusion_sched.report.html.charts.style import (
 from fusion_sched.report.html.document import plain
 from fusion_sched.report.story import Event, Story
 from fusion_sched.report.words import stage_words
-from fusion_sched.runlog.trace import inside
+from fusion_sched.runlog import inside
 
 ROW_PIXELS, BAR_PIXELS, MARK_PIXELS = 22, 9, 10
 MOST_LINES = 30

@@ -21,7 +21,7 @@ from fusion_sched.report.html.charts.style import (
 from fusion_sched.report.html.document import Chart, Table
 from fusion_sched.report.story import Event, Story, estimate, number, shared_name
 from fusion_sched.report.words import timeline_summary
-from fusion_sched.runlog.trace import inside
+from fusion_sched.runlog import inside
 from fusion_sched.types import FUSED
 
 JOINT_LOOK: Look = (INK, "solid", "star-diamond")

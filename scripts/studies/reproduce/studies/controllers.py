@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fusion_sched.report.html.document import Chart, Table
-from fusion_sched.runlog.trace import read_trace
+from fusion_sched.runlog import read_trace
 from scripts.studies.reproduce import charts
 from scripts.studies.reproduce.bench import Bench, Notebook
 from scripts.studies.reproduce.claim import (

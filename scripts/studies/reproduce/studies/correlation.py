@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from fusion_sched.report.html.document import Chart, Table
-from fusion_sched.runlog.trace import hand_over_probe, read_trace
+from fusion_sched.runlog import hand_over_probe, read_trace
 from scripts.studies.reproduce import charts
 from scripts.studies.reproduce.bench import Bench, Notebook
 from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, judged

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from fusion_sched.report.html.document import Table, Text
-from fusion_sched.runlog.trace import hand_over_probe, read_trace
+from fusion_sched.runlog import hand_over_probe, read_trace
 from scripts.studies.reproduce.bench import Bench, Notebook
 from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, Verdict
 from scripts.studies.reproduce.training import (

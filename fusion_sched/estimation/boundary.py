@@ -17,14 +17,14 @@ from fusion_sched.estimation.entropies import Array
 
 PLAUSIBLE = 4.0  # chi-square per degree of freedom at which a uniqueness of zero is half believed
 AHEAD = 2.5  # standard errors of I(X1;Y) - I(X2;Y) at which X1 owning nothing is half believed
-SHARPNESS = 6.0  # how fast belief falls there
+SHARPNESS = 6.0  # how fast boundary_weight falls there
 ROUNDS = 3  # of moving the marginals; each about halves the uniqueness that is left
 STEPS = 30  # of expectation-maximisation for the channel, each round
 BLUR = 0.1  # of uniform mass in the first channel, so that no entry starts at zero
 SWEEPS = 20  # of scaling to the new marginals; what they miss is far below the sampling error
 
 
-def beliefs(counts: Array, coupling: Array) -> tuple[Array, Array]:
+def boundary_weights(counts: Array, coupling: Array) -> tuple[Array, Array]:
     """How far the samples allow that source 1, source 2 has nothing of its own: 0 to 1, (b,) each.
 
     `counts` are (b, n1, n2, ny), and `coupling` (b, n1, n2) is Q*(x1, x2) of the optimum. Passing
@@ -43,7 +43,7 @@ def beliefs(counts: Array, coupling: Array) -> tuple[Array, Array]:
 
 
 def towards_boundary(
-    p: Array, counts: Array, coupling: Array, belief: tuple[Array, Array]
+    p: Array, counts: Array, coupling: Array, boundary_weight: tuple[Array, Array]
 ) -> Array:
     """Scale p (b, n1, n2, ny) to the marginals of the counts, moved as far as is believed.
 
@@ -53,7 +53,7 @@ def towards_boundary(
     samples = counts.sum((1, 2, 3))[:, None, None]
     one, two = counts.sum(2) / samples, counts.sum(1) / samples
     channel1, channel2 = (_blurred(_channel_of(c)) for c in (coupling, coupling.swapaxes(1, 2)))
-    believed1, believed2 = (b[:, None, None] for b in belief)
+    believed1, believed2 = (b[:, None, None] for b in boundary_weight)
     for _ in range(ROUNDS):
         channel1 = _fitted(channel1, one, two)
         channel2 = _fitted(channel2, two, one)

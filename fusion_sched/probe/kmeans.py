@@ -1,30 +1,92 @@
-"""Embeddings to cluster labels: k-means that remembers its centres from probe to probe."""
+"""Cells by k-means on the embeddings; centres are kept from one diagnosis to the next."""
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import isqrt
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from fusion_sched.estimation import clusters_for
+from fusion_sched.estimation import Settings, clusters_for
+from fusion_sched.pid import Solver
+from fusion_sched.probe.cells import (
+    Clustered,
+    ProbeState,
+    contiguous_codes,
+    diagnose_cells,
+    joint_codes,
+)
+from fusion_sched.probe.checks import check_embeddings, check_schedule, check_seed
+from fusion_sched.types import Diagnosis, ProbeInputs
 
 FRESH_STARTS = 5
-"""Starts of k-means besides the last probe's centres."""
-
-ProbeState = dict[str, Tensor]
-"""What a probe remembers until the next one: tensors only, so that it checkpoints."""
+"""Starts of k-means besides the last diagnosis's centres."""
 
 
-class Clustered(NamedTuple):
-    """Cluster ids ``(N,)`` of each modality, and of all others together."""
+@dataclass(frozen=True)
+class KMeansProbe:
+    """Clusters each modality's embeddings by k-means and estimates the information they carry.
 
-    own: dict[str, np.ndarray]
-    rest: dict[str, np.ndarray]
+    ``every``: epochs between two diagnoses in stage 1; ``joint_every``: in stage 2, where they
+    steer nothing. ``samples``: at most that many, a fixed
+    class-stratified choice. ``source``: ``train`` (without augmentation), ``held_out`` (a slice of
+    train that is not trained on) or ``validation``. ``clusters``: a number, or ``auto``
+    (`pick_clusters`), at most ``max_clusters``. ``components``: principal components
+    before k-means. ``bias``, ``resamples``, ``shuffles``: see ``estimation.Settings``.
+    """
+
+    every: int = 1
+    joint_every: int = 1
+    samples: int = 1280
+    source: str = "train"
+    clusters: int | str = "auto"
+    max_clusters: int = 20
+    components: int | str = "auto"
+    bias: str = Settings.bias
+    resamples: int = 100
+    shuffles: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_schedule(self.every, self.joint_every, self.samples, self.source)
+        check_clusters(self.clusters, self.max_clusters)
+        if self.components != "auto" and not (isinstance(self.components, int) and
+                                              self.components >= 1):  # fmt: skip
+            raise ValueError(
+                f"components is {self.components!r}, expected 'auto' or a number of at least 1"
+            )
+        check_seed(self.seed)
+        Settings(self.bias, self.resamples, self.shuffles)
+
+    def diagnose(
+        self, inputs: ProbeInputs, solver: Solver, state: ProbeState
+    ) -> tuple[Diagnosis, ProbeState]:
+        """Estimate, in bits, what the embeddings say of the label; remember centres and errors.
+
+        Raises:
+            ValueError: arrays of different length, NaN, or fewer samples than clusters.
+        """
+        check_embeddings(inputs.embeddings, inputs.y)
+        # Two OpenMP threads that contend for cores make k-means and PCA twenty times slower.
+        with threadpool_limits(1):
+            started = time.perf_counter()
+            labels = contiguous_codes(inputs.y.numpy())
+            classes = int(labels.max()) + 1
+            count = pick_clusters(self.clusters, len(labels), classes, self.max_clusters)
+            arrays = {m: e.numpy() for m, e in inputs.embeddings.items()}
+            clustered, centres = cluster_all(arrays, count, self.components, self.seed, state)
+            settings = Settings(self.bias, self.resamples, self.shuffles)
+            diagnosis, state = diagnose_cells(
+                clustered, inputs, settings, solver, self.seed, state, centres, started
+            )
+            notes = coarseness(count, len(labels), classes) if self.clusters == "auto" else ()
+            return replace(diagnosis, warnings=(*diagnosis.warnings, *notes)), state
 
 
 def pick_clusters(clusters: int | str, samples: int, classes: int, most: int) -> int:
@@ -65,7 +127,7 @@ def cluster_all(
     count: int,
     components: int | str,
     seed: int,
-    memory: ProbeState,
+    state: ProbeState,
     starts: int = FRESH_STARTS,
 ) -> tuple[Clustered, ProbeState]:
     """Cluster each modality's embeddings ``(N, size)``, and the others' side by side.
@@ -78,7 +140,7 @@ def cluster_all(
     def clusters_of(key: str, values: np.ndarray) -> np.ndarray:
         if values.ndim == 1:
             return contiguous_codes(values)
-        ids, remembered[key] = warm_kmeans(values, count, components, seed, memory.get(key), starts)
+        ids, remembered[key] = warm_kmeans(values, count, components, seed, state.get(key), starts)
         return ids
 
     own = {m: clusters_of(m, r) for m, r in rows.items()}
@@ -86,7 +148,7 @@ def cluster_all(
     for m in rows:
         others = [o for o in rows if o != m]
         if not others:
-            rest[m] = zeros_like(own[m])
+            rest[m] = np.zeros_like(own[m])
         elif len(others) == 1:
             rest[m] = own[others[0]]
         elif all(rows[o].ndim == 2 for o in others):
@@ -95,23 +157,6 @@ def cluster_all(
         else:
             rest[m] = joint_codes([own[o] for o in others])
     return Clustered(own, rest), remembered
-
-
-def zeros_like(ids: np.ndarray) -> np.ndarray:
-    """Return one cluster for all: what "all others" are to a single modality."""
-    return np.zeros_like(ids)
-
-
-def joint_codes(columns: list[np.ndarray]) -> np.ndarray:
-    """Return one id per combination of ids that occurs ``(N,)``."""
-    return contiguous_codes(
-        np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].ravel()
-    )
-
-
-def contiguous_codes(ids: np.ndarray) -> np.ndarray:
-    """Return the ids as 0, 1, … without gaps."""
-    return np.asarray(np.unique(ids, return_inverse=True)[1])
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:
@@ -147,3 +192,14 @@ def warm_kmeans(
     ids = contiguous_codes(found.labels_)
     means = np.stack([rows[ids == k].mean(axis=0) for k in range(int(ids.max()) + 1)])
     return ids, torch.as_tensor(means)
+
+
+def check_clusters(clusters: int | str, most: int) -> None:
+    """Raise where a number of clusters carries no information."""
+    if clusters != "auto" and not (isinstance(clusters, int) and clusters >= 2):
+        raise ValueError(
+            f"clusters is {clusters!r}, expected 'auto' or a number of at least 2: one cluster "
+            "carries no information"
+        )
+    if most < 2:
+        raise ValueError(f"max_clusters is {most}, expected at least 2")

@@ -1,0 +1,107 @@
+"""What the events of `trace.jsonl` hold, and how a diagnosis is written into one.
+
+Format 2: every estimated quantity is one object `{"value", "low", "high", "se", "null", "p"}`; what
+does not apply is absent. In format 1 (no `format` in the start event) the value stood alone and the
+other numbers under the same key in `interval`, `error`, `null` and `p_value`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusion_sched.types import Diagnosis, Estimate, Stage
+
+TRACE_FILE = "trace.jsonl"
+FORMAT = 2
+"""Written into the start event as `format`."""
+START_KEYS = {"run", "modalities", "classes", "fingerprint", "protocol_hash", "seed", "config"}
+"""What every start event holds."""
+BY_NAME = {
+    "unique_bits": "unique", "mi_bits": "mi", "ecs": "ecs", "log_ratio": "log_ratio",
+    "difference_bits": "difference", "ecs_log_ratio": "ecs_log_ratio", "change": "change",
+}  # fmt: skip
+"""Keys of estimates by modality, by pair or by quantity, and their names in a diagnosis."""
+SINGLE = {"redundancy_bits": "redundancy", "synergy_bits": "synergy", "joint_mi_bits": "joint_mi"}
+PLAIN = {
+    "label_entropy_bits": "label_entropy", "gap_bits": "gap", "samples": "samples",
+    "clusters": "clusters", "samples_per_cell": "samples_per_cell", "union_mi_bits": "union_mi",
+    "quadrants": "quadrants", "class_unique_bits": "class_unique", "winner": "winner",
+    "seconds": "seconds",
+}  # fmt: skip
+SIDES_1 = {"error": "se", "null": "null", "p_value": "p"}
+"""Fields beside a value in format 1, and their names in an estimate."""
+
+
+def stage_fields(stage: Stage) -> dict[str, Any]:
+    """Return a stage as the trace writes it."""
+    return {"stage": stage.name, "active": list(stage.active)}
+
+
+def diagnosis_fields(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The fields of a probe event; what does not apply is absent."""
+    fields: dict[str, Any] = {
+        key: {name: e.to_json() for name, e in getattr(diagnosis, attribute).items()}
+        for key, attribute in BY_NAME.items()
+    }
+    for key, attribute in SINGLE.items():
+        estimate = getattr(diagnosis, attribute)
+        fields[key] = None if estimate is None else estimate.to_json()
+    fields |= {key: getattr(diagnosis, attribute) for key, attribute in PLAIN.items()}
+    fields["pairs"] = {
+        pair: {name: e.to_json() for name, e in atoms.items()}
+        for pair, atoms in diagnosis.pairs.items()
+    }
+    fields["warnings"] = list(diagnosis.warnings)
+    return {key: value for key, value in fields.items() if value not in (None, {}, [])}
+
+
+def diagnosis_from(event: Mapping[str, Any]) -> Diagnosis:
+    """The diagnosis that a probe event of the present format holds."""
+    fields: dict[str, Any] = {
+        attribute: _estimates(event.get(key, {})) for key, attribute in BY_NAME.items()
+    }
+    fields |= {a: Estimate(**event[key]) for key, a in SINGLE.items() if key in event}
+    fields |= {a: event[key] for key, a in PLAIN.items() if key in event}
+    return Diagnosis(
+        **fields,
+        pairs={pair: _estimates(atoms) for pair, atoms in event.get("pairs", {}).items()},
+        warnings=tuple(event.get("warnings", ())),
+    )
+
+
+def _estimates(objects: Mapping[str, Any]) -> dict[str, Estimate]:
+    return {name: Estimate(**numbers) for name, numbers in objects.items()}
+
+
+def upgraded(event: dict[str, Any]) -> dict[str, Any]:
+    """A probe event of format 1 in the present format; every other event as it is."""
+    if event.get("event") != "probe" or not isinstance(event.get("interval"), Mapping):
+        return event
+    ends = event["interval"]
+    sides = {new: event.get(old, {}) for old, new in SIDES_1.items()}
+    fields = {k: v for k, v in event.items() if k != "interval" and k not in SIDES_1}
+    for key in ends:
+        columns = {new: side.get(key) for new, side in sides.items()}
+        if isinstance(fields[key], Mapping):
+            fields[key] = {
+                name: _object(value, ends[key][name],
+                              {new: (c or {}).get(name) for new, c in columns.items()})
+                for name, value in fields[key].items()
+            }  # fmt: skip
+        else:
+            fields[key] = _object(fields[key], ends[key], columns)
+    fields["change"] = {n: _nested(e) for n, e in event.get("change", {}).items()}
+    fields["pairs"] = {
+        pair: {n: _nested(e) for n, e in atoms.items()}
+        for pair, atoms in event.get("pairs", {}).items()
+    }
+    return {key: value for key, value in fields.items() if value != {}}
+
+
+def _nested(record: Mapping[str, Any]) -> dict[str, Any]:
+    sides = {new: record.get(old) for old, new in SIDES_1.items()}
+    return _object(record["value"], record["interval"], sides)
+
+
+def _object(value: float, ends: list[float], sides: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = ends
+    return Estimate(value, low, high, **sides).to_json()

@@ -1,0 +1,106 @@
+"""Writes `trace.jsonl`: one JSON object per line, flushed after each."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from fusion_sched.runlog.schema import TRACE_FILE
+
+
+class TraceWriter:
+    """Appends events and passes each on to ``show``.
+
+    ``keep_lines`` cuts an older file back to that many lines first; ``elapsed`` is the number of
+    seconds the run had taken before this process.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        show: Callable[[dict[str, Any]], None],
+        keep_lines: int = 0,
+        elapsed: float = 0.0,
+    ) -> None:
+        self.path = run_dir / TRACE_FILE
+        self._show = show
+        self.lines = keep_lines
+        self._started = time.perf_counter() - elapsed
+        kept = self._first_lines(keep_lines)
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_text("".join(kept), encoding="utf-8")
+        os.replace(temporary, self.path)
+        self._file = self.path.open("a", encoding="utf-8")
+
+    def _first_lines(self, count: int) -> list[str]:
+        if count == 0:
+            return []
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if len(lines) < count:
+            raise ValueError(
+                f"{self.path} has {len(lines)} lines but the checkpoint was made after {count}; "
+                "the trace was cut or replaced, so the run cannot go on: start a new one"
+            )
+        return lines[:count]
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run started, over all its processes."""
+        return time.perf_counter() - self._started
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one event; a NaN or infinity in it raises ``ValueError``."""
+        record = {"event": event, **fields, "time": round(self.elapsed, 3)}
+        try:
+            line = json.dumps(record, allow_nan=False)
+        except ValueError as error:
+            raise ValueError(
+                f"{event} event holds a number that is not finite: {record}"
+            ) from error
+        self._file.write(line + "\n")
+        self._file.flush()
+        self.lines += 1
+        self._show(record)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def lock(run_dir: Path) -> TextIO:
+    """Return an open file that holds the run folder for this process until it is closed.
+
+    Raises:
+        ValueError: another process is writing to the folder.
+    """
+    holder = (run_dir / ".lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder.close()
+        raise ValueError(
+            f"another process is training in {run_dir}; wait for it to end or choose another folder"
+        ) from error
+    return holder
+
+
+class NullTraceWriter:
+    """In the place of a trace's writer in every process of a training but the first."""
+
+    def __init__(self, lines: int = 0, elapsed: float = 0.0) -> None:
+        self.lines = lines
+        self._started = time.perf_counter() - elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run started."""
+        return time.perf_counter() - self._started
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
