@@ -13,7 +13,7 @@ from fusion_sched.controllers import within_stage1
 from fusion_sched.controllers.pid import PID
 from fusion_sched.pid import decompose
 from fusion_sched.probe import diagnose
-from fusion_sched.types import Decision, Diagnosis, Measure, Observation
+from fusion_sched.types import Decision, Diagnosis, Estimate, Observation
 
 GATES: Mapping[str, tuple[str, Sequence[tuple[int, int, int]]]] = {
     "RDN": ("y = x1 = x2", [(0, 0, 0), (1, 1, 1)]),
@@ -101,7 +101,7 @@ class Compared:
     samples: int
     shuffled: bool
     histogram: float
-    ours: Measure
+    ours: Estimate
     clusters: int
 
 
@@ -128,8 +128,8 @@ def compare(halves: Mapping[str, np.ndarray], labels: np.ndarray, shuffled: bool
     return Compared(len(labels), shuffled, plain.synergy.value, ours.synergy, clusters)
 
 
-def measured(value: float, error: float = ERROR_BITS) -> Measure:
-    return Measure(value, value - 1.96 * error, value + 1.96 * error, error)
+def measured(value: float, error: float = ERROR_BITS) -> Estimate:
+    return Estimate(value, value - 1.96 * error, value + 1.96 * error, error)
 
 
 def told(easy: float, hard: float, synergy: float) -> Diagnosis:

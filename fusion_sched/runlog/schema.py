@@ -104,4 +104,4 @@ def _nested(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _object(value: float, ends: list[float], sides: Mapping[str, Any]) -> dict[str, Any]:
     low, high = ends
-    return Estimate(value, low, high, **sides).to_json()
+    return Estimate(float(value), float(low), float(high), **sides).to_json()

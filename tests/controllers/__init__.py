@@ -2,12 +2,12 @@ from collections.abc import Sequence
 from itertools import combinations
 from math import log
 
-from fusion_sched.types import Diagnosis, Measure
+from fusion_sched.types import Diagnosis, Estimate
 
 
-def known(value: float, error: float = 0.01) -> Measure:
+def known(value: float, error: float = 0.01) -> Estimate:
     """Return a measure with this standard error."""
-    return Measure(value, value - 1.96 * error, value + 1.96 * error, error, 0.0, 0.05)
+    return Estimate(value, value - 1.96 * error, value + 1.96 * error, error, 0.0, 0.05)
 
 
 def seen(

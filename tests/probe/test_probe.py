@@ -12,7 +12,7 @@ from fusion_sched.probe import KMeansProbe, PredictionsProbe, PublishedProbe, di
 from fusion_sched.probe.assemble import error_quadrants
 from fusion_sched.probe.kmeans import cluster_all, pick_clusters, warm_kmeans
 from fusion_sched.runlog import diagnosis_fields, diagnosis_from
-from fusion_sched.types import Diagnosis, Measure, ProbeInputs
+from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
 
 SOLVER = InteriorPoint(tol=1e-4)
 FEW: dict[str, Any] = {"resamples": 20, "shuffles": 5}
@@ -36,7 +36,7 @@ def probed(embeddings: dict[str, Tensor], y: np.ndarray, **knobs: Any) -> Diagno
     return probe.diagnose(ProbeInputs(embeddings, {}, torch.as_tensor(y)), SOLVER, {})[0]
 
 
-def value(measure: Measure | None) -> float:
+def value(measure: Estimate | None) -> float:
     assert measure is not None
     return measure.value
 
@@ -139,8 +139,8 @@ def test_noise_is_not_taken_for_information() -> None:
     assert abs(value(found.synergy)) < 0.05
     assert found.synergy is not None
     assert found.synergy.low == 0.0
-    assert found.synergy.p_value is not None
-    assert found.synergy.p_value > 0.05
+    assert found.synergy.p is not None
+    assert found.synergy.p > 0.05
     assert found.winner is None
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from fusion_sched.runlog import (
-    START_KEYS,
     Trace,
     TraceWriter,
     hand_over_epoch,
@@ -15,6 +14,7 @@ from fusion_sched.runlog import (
     lock,
     read_trace,
 )
+from fusion_sched.runlog.schema import START_KEYS, diagnosis_fields, diagnosis_from
 
 START: dict[str, Any] = dict.fromkeys(START_KEYS, "")
 
@@ -98,3 +98,37 @@ def test_the_hand_over_is_the_last_diagnosis_of_its_weights(
     found = hand_over_probe(trace)
     assert hand_over_epoch(trace) == epoch
     assert (None if found is None else found["epoch"]) == diagnosed
+
+
+def test_a_trace_of_format_1_is_read_as_one_of_format_2(tmp_path: Path) -> None:
+    text = Path(__file__).with_name("trace_format_1.jsonl").read_text(encoding="utf-8")
+    (tmp_path / "trace.jsonl").write_text(text, encoding="utf-8")
+    old = json.loads(text.splitlines()[1])
+    trace = read_trace(tmp_path)
+    assert trace.problems == []
+    diagnosis = diagnosis_from(trace.of("probe")[0])
+    assert diagnosis.unique["upper"] == (
+        old["unique_bits"]["upper"], *old["interval"]["unique_bits"]["upper"],
+        old["error"]["unique_bits"]["upper"], old["null"]["unique_bits"]["upper"],
+        old["p_value"]["unique_bits"]["upper"],
+    )  # fmt: skip
+    assert diagnosis.synergy is not None
+    assert diagnosis.synergy.interval == tuple(old["interval"]["synergy_bits"])
+    assert diagnosis.log_ratio["upper/middle"].null is None
+    change, step = diagnosis.change["unique lower"], old["change"]["unique lower"]
+    assert (change.value, change.se) == (step["value"], step["error"])
+    pair = diagnosis.pairs["upper/lower"]["mi1"]
+    assert pair.p == old["pairs"]["upper/lower"]["mi1"]["p_value"]
+    assert diagnosis_from(diagnosis_fields(diagnosis)) == diagnosis
+
+
+@pytest.mark.parametrize("key", ["unique_bits", "synergy_bits", "change", "pairs"])
+def test_a_damaged_event_of_format_1_is_left_out_and_named(tmp_path: Path, key: str) -> None:
+    text = Path(__file__).with_name("trace_format_1.jsonl").read_text(encoding="utf-8")
+    start, probe = (json.loads(line) for line in text.splitlines())
+    probe[key] = {"upper": {"mi1": {}} if key == "pairs" else {}}
+    lines = "".join(json.dumps(event) + "\n" for event in (start, probe))
+    (tmp_path / "trace.jsonl").write_text(lines, encoding="utf-8")
+    trace = read_trace(tmp_path)
+    assert trace.of("probe") == []
+    assert "line 2" in trace.problems[0]

@@ -24,8 +24,8 @@ def test_every_number_of_an_event_has_a_path(events: list[dict[str, Any]]) -> No
     assert scalars["loss/gray"] == epoch["loss"]["gray"]
     assert scalars["accuracy/validation/fused"] == epoch["accuracy"]["validation"]["fused"]
     found = scalars_of(probe)
-    assert found["probe/unique_bits/gray"] == probe["unique_bits"]["gray"]
-    low, high = probe["interval"]["synergy_bits"]
+    assert found["probe/unique_bits/gray"] == probe["unique_bits"]["gray"]["value"]
+    low, high = probe["synergy_bits"]["low"], probe["synergy_bits"]["high"]
     assert (found["probe/interval/synergy_bits/low"], found["probe/interval/synergy_bits/high"]) \
         == (low, high)  # fmt: skip
     result = of(events, "result")[0]
