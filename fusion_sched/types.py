@@ -283,5 +283,7 @@ class Controller(Protocol):
     def init(self, modalities: Sequence[str]) -> tuple[ControllerState, Decision]:
         """Return the state before training and the stage to begin with."""
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Return the next state and decision; ``state`` itself is left as it was."""

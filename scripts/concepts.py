@@ -29,7 +29,7 @@ REDUNDANCIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 SAMPLES = (300, 600, 1200, 1797)
 CLUSTERS = 20
-"""Of each modality, in the histogram that is taken at its word."""
+"""Of each modality, in the plug-in estimate."""
 
 SERIES = (
     (0.30, 0.05, 0.10), (0.31, 0.14, 0.20), (0.29, 0.24, 0.34), (0.28, 0.36, 0.45),

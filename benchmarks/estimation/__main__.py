@@ -132,7 +132,7 @@ def _corrections(
     yield ""
     yield (
         "Worst bias and worst RMSE of each atom over the shapes, and the range of its interval's "
-        f"coverage. `published` is 20 clusters and the histogram at its word ({few} trials of the "
+        f"coverage. `published` is 20 clusters and the plug-in estimate ({few} trials of the "
         "same joints with their symbols split)."
     )
     for sizes, by_shape in scores.items():

@@ -27,12 +27,15 @@ def jointly(modalities: Sequence[str]) -> Stage:
 
 
 def within_stage1(
-    controller: Controller, state: ControllerState, seen: Observation, modalities: Sequence[str]
+    controller: Controller,
+    state: ControllerState,
+    observation: Observation,
+    modalities: Sequence[str],
 ) -> tuple[ControllerState, Decision]:
     """Ask the controller; after the last epoch of stage 1 joint training starts in any case."""
-    state, decision = controller.step(state, seen)
-    if seen.last and not decision.stage.joint:
-        reason = f"stage 1 has taken its {seen.epoch + 1} epochs"
+    state, decision = controller.step(state, observation)
+    if observation.last and not decision.stage.joint:
+        reason = f"stage 1 has taken its {observation.epoch + 1} epochs"
         decision = Decision(jointly(modalities), reason, decision.keep)
     return state, decision
 

@@ -1,4 +1,4 @@
-"""The ablation without information: each modality's validation accuracy in place of PID."""
+"""Ablation: each modality's validation accuracy in place of the decomposition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from fusion_sched.types import ControllerState, Decision, Observation, Stage
 class Accuracy:
     """Pauses the modality whose head is ahead on validation; hands over when they stop rising.
 
-    What anybody would try first, and as near to ``controller=mi`` as accuracies allow, so that the
-    two differ in what they look at:
+    The simplest rule, as close to `controller=mi` as accuracies allow, so that the two differ only
+    in the quantity they compare:
 
     * a modality is paused once its validation accuracy is more than ``threshold`` (a share of
       samples: 0.05 is five points) above the lowest, until another has caught up with it;
@@ -42,17 +42,19 @@ class Accuracy:
                  "resting": 0}  # fmt: skip
         return state, Decision(unimodal(modalities), "every modality alone")
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Balance by accuracy and wait for the plateau of the mean."""
-        if not seen.validation:  # before the first epoch
+        if not observation.validation:  # before the first epoch
             return state, Decision(Stage(tuple(state["active"])), "no validation accuracy yet")
-        accuracy = {m: seen.validation[m] for m in state["modalities"]}
+        accuracy = {m: observation.validation[m] for m in state["modalities"]}
         mean = sum(accuracy.values()) / len(accuracy)
         if state["best"] is None or mean > state["best"]:
             state = {**state, "best": mean, "resting": 0}
         else:
             state = {**state, "resting": state["resting"] + 1}
-        if state["resting"] >= self.patience and seen.epoch + 1 >= self.min_epochs:
+        if state["resting"] >= self.patience and observation.epoch + 1 >= self.min_epochs:
             return state, Decision(
                 jointly(state["modalities"]),
                 f"mean validation accuracy {mean:.4f} has not risen above {state['best']:.4f} for "

@@ -1,4 +1,4 @@
-"""A unimodal stage of fixed length: the schedule without any diagnostic."""
+"""A unimodal stage of fixed length, without diagnosis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +25,11 @@ class Fixed:
         reason = f"every modality alone for {self.epochs} epochs"
         return {"modalities": list(modalities)}, Decision(unimodal(modalities), reason)
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Hand over after the last of the epochs."""
-        done = seen.epoch + 1
+        done = observation.epoch + 1
         if done >= self.epochs:
             return state, Decision(
                 jointly(state["modalities"]), f"{done} of {self.epochs} unimodal epochs done"

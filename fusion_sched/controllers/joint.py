@@ -16,6 +16,8 @@ class Joint:
         decision = Decision(jointly(modalities), "joint training from scratch, no unimodal stage")
         return {"modalities": list(modalities)}, decision
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Stay in the joint stage."""
         return state, Decision(jointly(state["modalities"]), "joint training from scratch")

@@ -1,4 +1,4 @@
-"""The ablation that looks at each modality in isolation: mutual information in place of PID."""
+"""Ablation: each modality's mutual information in place of the decomposition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,11 +38,13 @@ class MutualInformation:
                  "best_error": None, "resting": 0}  # fmt: skip
         return state, Decision(unimodal(modalities), "every modality alone")
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Balance by information and wait for the plateau of the joint information."""
-        if seen.diagnosis is None or not seen.fresh:
+        if observation.diagnosis is None or not observation.fresh:
             return state, Decision(Stage(tuple(state["active"])), "no new diagnosis")
-        joint = seen.diagnosis.joint_mi
+        joint = observation.diagnosis.joint_mi
         risen = state["best"] is None or (
             joint.value > state["best"]
             and clear_difference(joint, state["best"], state["best_error"])
@@ -51,13 +53,13 @@ class MutualInformation:
             state = {**state, "best": joint.value, "best_error": joint.standard_error, "resting": 0}
         else:
             state = {**state, "resting": state["resting"] + 1}
-        if state["resting"] >= self.patience and seen.epoch + 1 >= self.min_epochs:
+        if state["resting"] >= self.patience and observation.epoch + 1 >= self.min_epochs:
             return state, Decision(
                 jointly(state["modalities"]),
                 f"joint information {joint.value:.3f} [{joint.low:.3f}, {joint.high:.3f}] bit has "
                 f"not clearly risen above {state['best']:.3f} bit for {state['resting']} diagnoses",
             )
-        active, reason = self._balanced(state, seen.diagnosis)
+        active, reason = self._balanced(state, observation.diagnosis)
         return {**state, "active": active}, Decision(Stage(tuple(active)), reason)
 
     def _balanced(self, state: ControllerState, diagnosis: Diagnosis) -> tuple[list[str], str]:

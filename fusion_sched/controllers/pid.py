@@ -1,4 +1,4 @@
-"""The schedule that reads the decomposition: balance by uniqueness, start at peak synergy."""
+"""The PID controller: balances modalities by uniqueness, starts joint training at peak synergy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from fusion_sched.types import ControllerState, Decision, Diagnosis, Estimate, O
 
 @dataclass(frozen=True)
 class PID:
-    """Pauses a modality whose uniqueness runs ahead; then starts joint training at peak synergy.
+    """Pauses a modality with much higher uniqueness; starts joint training at peak synergy.
 
     arXiv 2509.20840 balances modalities by monitoring uniqueness and starts joint training at
     peak synergy; no thresholds are known from its text, so these rules are ours:
@@ -61,16 +61,18 @@ class PID:
         }  # fmt: skip
         return state, Decision(unimodal(modalities), "every modality alone")
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Follow the rules above; without a fresh diagnosis nothing changes."""
-        if seen.diagnosis is None or not seen.fresh:
-            return state, self._stay_or_end(state, seen, "no new diagnosis")
-        state, reason = self._balance(state, seen.diagnosis)
-        state, keep = self._track_peak(state, seen.diagnosis.synergy, seen.epoch)
+        if observation.diagnosis is None or not observation.fresh:
+            return state, self._stay_or_end(state, observation, "no new diagnosis")
+        state, reason = self._balance(state, observation.diagnosis)
+        state, keep = self._track_peak(state, observation.diagnosis.synergy, observation.epoch)
         if state["below"] >= self.patience:
-            reason = self._past_peak(state, seen.diagnosis.synergy)
+            reason = self._past_peak(state, observation.diagnosis.synergy)
             return state, Decision(jointly(state["modalities"]), reason, restore=True)
-        decision = self._stay_or_end(state, seen, reason)
+        decision = self._stay_or_end(state, observation, reason)
         return state, Decision(decision.stage, decision.reason, keep=keep)
 
     def _balance(self, state: ControllerState, diagnosis: Diagnosis) -> tuple[ControllerState, str]:
@@ -127,12 +129,10 @@ class PID:
             return state, False
         peak = state["peak"]
         if peak is None or self._higher(synergy, peak, state["peak_error"]):
-            found = {
-                "peak": synergy.value,
-                "peak_error": synergy.standard_error,
-                "peak_epoch": epoch,
-            }
-            return {**state, **found, "below": 0}, True
+            return {
+                **state, "peak": synergy.value, "peak_error": synergy.standard_error,
+                "peak_epoch": epoch, "below": 0,
+            }, True  # fmt: skip
         fallen = synergy.value < self.drop * peak and (
             not self.evidence or clear_difference(synergy, peak, state["peak_error"])
         )
@@ -153,8 +153,10 @@ class PID:
             f"training starts from the weights of that peak, after epoch {state['peak_epoch'] + 1}"
         )
 
-    def _stay_or_end(self, state: ControllerState, seen: Observation, reason: str) -> Decision:
-        if not seen.last:
+    def _stay_or_end(
+        self, state: ControllerState, observation: Observation, reason: str
+    ) -> Decision:
+        if not observation.last:
             return Decision(Stage(tuple(state["active"])), reason)
         peak = "no peak of synergy was looked for or seen"
         if state["peak"] is not None:

@@ -1,4 +1,4 @@
-"""The paper's two sentences, word for word, on diagnostics that can be trusted."""
+"""The two rules of arXiv 2509.20840's abstract, on bias-corrected diagnoses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class PaperPID:
     "locates the ideal initial state to start joint training by tracking peak synergy". A modality
     is paused while its uniqueness is more than ``threshold`` times the smallest; synergy that is
     clearly below ``drop`` times its peak restores the peak's state and starts joint training. The
-    thresholds are those of the published code; that the peak is restored is our reading. On honest
-    diagnostics synergy is often highest in the first epochs, and this rule then hands over at once.
+    thresholds are those of the published code; that the peak is restored is our reading. On bias-corrected
+    diagnoses synergy is often highest in the first epochs, and this rule then hands over at once.
     """
 
     threshold: float = 3.0
@@ -36,16 +36,18 @@ class PaperPID:
                  "peak": None, "peak_error": None, "peak_epoch": None}  # fmt: skip
         return state, Decision(unimodal(modalities), "every modality alone")
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Pause, track, hand over; the untrained state is not looked at."""
         names = state["modalities"]
-        if seen.diagnosis is None or not seen.fresh or seen.epoch < 0:
+        if observation.diagnosis is None or not observation.fresh or observation.epoch < 0:
             return state, Decision(Stage(tuple(state["active"])), "no new diagnosis")
-        synergy = seen.diagnosis.synergy
+        synergy = observation.diagnosis.synergy
         keep = synergy is not None and (state["peak"] is None or synergy.value > state["peak"])
         if synergy is not None and keep:
             state = {**state, "peak": synergy.value, "peak_error": synergy.standard_error,
-                     "peak_epoch": seen.epoch}  # fmt: skip
+                     "peak_epoch": observation.epoch}  # fmt: skip
         elif (
             synergy is not None
             and synergy.value < self.drop * state["peak"]
@@ -58,7 +60,7 @@ class PaperPID:
                 f"the weights of that peak, after epoch {state['peak_epoch'] + 1}",
                 restore=True,
             )
-        active, reason = self._balanced(names, seen.diagnosis)
+        active, reason = self._balanced(names, observation.diagnosis)
         state = {**state, "active": active}
         return state, Decision(Stage(tuple(active)), reason, keep=keep)
 

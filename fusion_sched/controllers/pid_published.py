@@ -53,21 +53,30 @@ class PublishedPID:
         }  # fmt: skip
         return state, Decision(unimodal(modalities), "both modalities alone")
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Apply the published rules to the last diagnosis."""
         both = state["modalities"]
         # The diagnosis of the untrained state stays the last one until the first in training.
-        state = {**state, "diagnosed": state["diagnosed"] or (seen.fresh and seen.epoch >= 0)}
-        if not state["diagnosed"] or seen.diagnosis is None or seen.diagnosis.synergy is None:
+        state = {
+            **state,
+            "diagnosed": state["diagnosed"] or (observation.fresh and observation.epoch >= 0),
+        }
+        if (
+            not state["diagnosed"]
+            or observation.diagnosis is None
+            or observation.diagnosis.synergy is None
+        ):
             return state, Decision(self._stage(state), "no diagnosis yet")
-        first, second = (seen.diagnosis.unique[m].value for m in both)
+        first, second = (observation.diagnosis.unique[m].value for m in both)
         if first == 1.0 or second <= 0:
             return state, Decision(
                 self._stage(state), f"published rule: no action at uniquenesses {first}, {second}"
             )
         ratio = first / second
         inverse = second / first if first != 0 else math.inf
-        synergy = seen.diagnosis.synergy.value
+        synergy = observation.diagnosis.synergy.value
         state = {**state, "best_synergy": max(state["best_synergy"], synergy)}
         weaker = (
             both[1] if ratio > self.threshold else both[0] if inverse > self.threshold else None

@@ -1,4 +1,4 @@
-"""Decisions at random: does their timing matter at all?"""
+"""Decisions at random times, as a control experiment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fusion_sched.types import ControllerState, Decision, Observation, Stage
 
 @dataclass(frozen=True)
 class Random:
-    """As many decisions as ``controller=pid`` usually takes, at times that mean nothing.
+    """As many decisions as ``controller=pid`` usually takes, at random times.
 
     Drawn from ``seed``: one modality is paused from a random epoch to another, and joint training
     starts after a random one of the first ``latest`` epochs. Diagnoses are not looked at.
@@ -37,9 +37,11 @@ class Random:
                  "handover": handover}  # fmt: skip
         return state, Decision(self._stage(state, 0), self._plan(state))
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         """Follow the schedule."""
-        return state, Decision(self._stage(state, seen.epoch + 1), self._plan(state))
+        return state, Decision(self._stage(state, observation.epoch + 1), self._plan(state))
 
     def _stage(self, state: ControllerState, done: int) -> Stage:
         names = state["modalities"]

@@ -1,11 +1,12 @@
-"""Worlds nearer to the boundary where a source has nothing of its own.
+"""Shrink the bootstrap distribution towards zero unique information.
 
 min over Q of I_Q is not smooth where a uniqueness is zero: there all chance differences between
 P(y | x1) and P(y | x2) count, and the histogram's uniqueness is too high by far more than
-elsewhere. A bootstrap from the histogram repairs half of it, because in its world the differences
-are real. So, where the data do not contradict it, the world that is drawn from has (almost) none.
+elsewhere. A bootstrap from the histogram corrects half of it, because there the differences are
+real. So, where the data do not contradict it, tables are drawn from a joint whose uniqueness is
+(almost) zero.
 
-X1 has nothing of its own exactly if P(x1, y) = sum_x2 T(x1 | x2) P(x2, y) for some channel T
+X1 has no unique information exactly if P(x1, y) = sum_x2 T(x1 | x2) P(x2, y) for some channel T
 (Blackwell order; Bertschinger et al. 2014, section 4).
 """
 
@@ -15,9 +16,9 @@ import numpy as np
 
 from fusion_sched.estimation.entropies import Array
 
-PLAUSIBLE = 4.0  # chi-square per degree of freedom at which a uniqueness of zero is half believed
-AHEAD = 2.5  # standard errors of I(X1;Y) - I(X2;Y) at which X1 owning nothing is half believed
-SHARPNESS = 6.0  # how fast boundary_weight falls there
+PLAUSIBLE = 4.0  # chi-square per degree of freedom at which the weight of U = 0 is one half
+AHEAD = 2.5  # standard errors of I(X1;Y) - I(X2;Y) at which the weight of U1 = 0 is one half
+SHARPNESS = 6.0  # how fast the weight falls there
 ROUNDS = 3  # of moving the marginals; each about halves the uniqueness that is left
 STEPS = 30  # of expectation-maximisation for the channel, each round
 BLUR = 0.1  # of uniform mass in the first channel, so that no entry starts at zero
@@ -25,12 +26,12 @@ SWEEPS = 20  # of scaling to the new marginals; what they miss is far below the 
 
 
 def boundary_weights(counts: Array, coupling: Array) -> tuple[Array, Array]:
-    """How far the samples allow that source 1, source 2 has nothing of its own: 0 to 1, (b,) each.
+    """How far the samples allow that source 1 (source 2) has no unique information: 0 to 1, (b,) each.
 
     `counts` are (b, n1, n2, ny), and `coupling` (b, n1, n2) is Q*(x1, x2) of the optimum. Passing
-    x2 through Q*(x1 | x2) gives a source without anything of its own; a chi-square statistic says
+    x2 through Q*(x1 | x2) gives a source without unique information; a chi-square statistic says
     how far x1 is from it, and likewise for x2. Besides, unique1 >= I(X1;Y) - I(X2;Y): a source that
-    clearly knows more than the other has something of its own.
+    has clearly more information than the other has unique information.
     """
     samples = counts.sum((1, 2, 3))[:, None, None]
     first, second = counts.sum(2) / samples, counts.sum(1) / samples

@@ -1,4 +1,4 @@
-"""How many clusters the samples can pay for."""
+"""The number of clusters that the sample size supports."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ NAT = 1.0 / math.log(2.0)  # one nat in bits
 
 
 def plug_in(counts: Array) -> Array:
-    """The histogram at its word: -sum p log p with p = counts / n. Too low by about cells / 2n.
+    """Plug-in (maximum-likelihood) estimate: -sum p log p with p = counts / n.
+
+    Too low by about cells / 2n.
 
     The only one that also takes masses other than whole numbers.
     """

@@ -17,7 +17,8 @@ from fusion_sched.estimation.tables import Pair, drawn_tables, shuffled_tables, 
 from fusion_sched.pid import Solver
 
 SWAP = [1, 0, 2, 3]  # the informations with the sources exchanged
-SE_INFLATION = 1.1  # draws from a smooth joint scatter a little less than estimates do
+SE_INFLATION = 1.1
+"""Inflation factor of the bootstrap standard error: draws from a smooth joint scatter less."""
 
 
 @dataclass(frozen=True)

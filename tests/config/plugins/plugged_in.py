@@ -46,9 +46,11 @@ class Alternate:
         state = {"modalities": list(modalities)}
         return state, Decision(unimodal(modalities[:1]), "first alone")
 
-    def step(self, state: ControllerState, seen: Observation) -> tuple[ControllerState, Decision]:
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
         names = state["modalities"]
-        done = seen.epoch + 1
+        done = observation.epoch + 1
         if done >= self.rounds * len(names):
             return state, Decision(jointly(names), "everyone had a turn")
         return state, Decision(unimodal([names[done % len(names)]]), "next in turn")
