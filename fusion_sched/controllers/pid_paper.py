@@ -15,8 +15,9 @@ class PaperPID:
     "locates the ideal initial state to start joint training by tracking peak synergy". A modality
     is paused while its uniqueness is more than ``threshold`` times the smallest; synergy that is
     clearly below ``drop`` times its peak restores the peak's state and starts joint training. The
-    thresholds are those of the published code; that the peak is restored is our reading. On bias-corrected
-    diagnoses synergy is often highest in the first epochs, and this rule then hands over at once.
+    thresholds are those of the published code; that the peak is restored is our reading. On
+    bias-corrected diagnoses synergy is often highest in the first epochs, and this rule then hands
+    over at once.
     """
 
     threshold: float = 3.0

@@ -26,7 +26,7 @@ SWEEPS = 20  # of scaling to the new marginals; what they miss is far below the 
 
 
 def boundary_weights(counts: Array, coupling: Array) -> tuple[Array, Array]:
-    """How far the samples allow that source 1 (source 2) has no unique information: 0 to 1, (b,) each.
+    """How far the samples allow that source 1, source 2 has no unique information: 0 to 1, (b,).
 
     `counts` are (b, n1, n2, ny), and `coupling` (b, n1, n2) is Q*(x1, x2) of the optimum. Passing
     x2 through Q*(x1 | x2) gives a source without unique information; a chi-square statistic says
