@@ -2,7 +2,7 @@
 
 The histogram itself is a bad distribution to draw from: it has no rare cells, and every chance
 association in it is real. Here each distribution P(y | x1, x2) is drawn towards a mixture of
-simpler models as far as held-out likelihood wants it (deleted interpolation, Jelinek and Mercer 1980).
+simpler models, by held-out likelihood (deleted interpolation, Jelinek and Mercer 1980).
 """
 
 from __future__ import annotations
