@@ -54,6 +54,21 @@ class Stage:
         return f"{self.name}({', '.join(self.active)})"
 
 
+class Estimate(NamedTuple):
+    """A number with what is known of its error; `None` where that is not known.
+
+    `low`, `high`: 95 % interval; `se`: standard error; `null`: the level to be expected where
+    there is no effect; `p`: p-value against that level.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    se: float | None = None
+    null: float | None = None
+    p: float | None = None
+
+
 class Samples(Protocol):
     """One split of a dataset: what a loader needs, and what a fingerprint needs."""
 
