@@ -7,14 +7,14 @@ import pytest
 from hydra.utils import get_object
 
 from fusion_sched.analysis import compare, render
-from fusion_sched.analysis.published import Published, load_registry, reasons_against
+from fusion_sched.analysis.published import PublishedResult, load_registry, reasons_against
 from tests.analysis.conftest import Maker
 from tests.conftest import make_config
 
 DATASETS = {
     "cremad", "ave", "kinetics_sounds", "vggsound", "ucf101", "food101", "mosi", "mosei",
 }  # fmt: skip
-FAIR = Published(
+FAIR = PublishedResult(
     dataset="CremaD", source="somebody", year=2025, evidence="read in the paper",
     selection="validation", split="ogm", seeds=5, encoder="ResNet18", initial="scratch",
     values={"joint": [62.6, 5.8]},
