@@ -253,7 +253,7 @@ def test_a_reference_that_one_table_lacks_serves_the_other(make_run: Maker) -> N
 
 
 NOT_OF_THE_PROTOCOL = [
-    "balancer=uniform", "fusion=sum", "controller=joint", "method=mine", "role=other",
+    "balancer=uniform", "fusion=sum", "controller=joint", "role=other",
     "solver=scaling", "probe=predictions",
     "workers=2", "threads=3", "device=cpu", "precision=bf16", "seed=7", "compile=true",
     "channels_last=true", "tracker=none", "stage1.optimizer.lr=0.5",
