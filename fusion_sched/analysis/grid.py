@@ -72,7 +72,7 @@ def _of_difference(row: ResultRow, shown: Callable[[Estimate], str]) -> str:
     return NOTHING if row.difference is None else shown(row.difference.estimate)
 
 
-def _p_value(p: float | None) -> str:
+def _p_cell(p: float | None) -> str:
     return NOTHING if p is None else show_p(p)
 
 
@@ -100,11 +100,11 @@ COMPACT = [
         "difference",
         lambda r: f"{r.difference.estimate.value:+.1f}" if r.difference else "reference",
     ),
-    Column("p", lambda r: _p_value(r.p_holm)),
+    Column("p", lambda r: _p_cell(r.p_holm)),
 ]
 TEST_COLUMNS = [
     Column("95 % of difference", lambda r: _of_difference(r, lambda e: _interval(e, "+"))),
-    Column("raw p", lambda r: _of_difference(r, lambda e: _p_value(e.p))),
+    Column("raw p", lambda r: _of_difference(r, lambda e: _p_cell(e.p))),
     Column("test", lambda r: (r.difference.test if r.difference else None) or NOTHING),
     Column("macro-F1", lambda r: plus_minus(r.macro_f1, 3)),
 ]

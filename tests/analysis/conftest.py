@@ -26,7 +26,7 @@ def plain_config(*overrides: str) -> dict[str, Any]:
 
 
 class Maker:
-    """Writes runs that differ from one real run where it is told."""
+    """Writes runs that differ from one real run where a test says so."""
 
     def __init__(self, real: list[dict[str, Any]], folder: Path) -> None:
         self.real, self.folder = real, folder

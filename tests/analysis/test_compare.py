@@ -87,11 +87,11 @@ def test_missing_seeds_and_unended_runs_are_named(make_run: Maker) -> None:
     open_run = make_run(2, None, "controller=pid")
     never = make_run(0, None, "controller=fixed")
     comparison = compare([make_run.folder])
-    told = notes_of(comparison)
-    assert f"{open_run} (row PID), seed 2, has not ended" in told
-    assert f"{never} (row Fixed), seed 0, has not ended" in told
-    assert "row Fixed is left out: none of its 1 runs has ended" in told
-    assert "row PID has no run of seed 3, 4, which other rows have" in told
+    notes = notes_of(comparison)
+    assert f"{open_run} (row PID), seed 2, has not ended" in notes
+    assert f"{never} (row Fixed), seed 0, has not ended" in notes
+    assert "row Fixed is left out: none of its 1 runs has ended" in notes
+    assert "row PID has no run of seed 3, 4, which other rows have" in notes
     assert {m.missing for m in comparison.tables[0].rows} == {(), (2, 3, 4)}
 
 
@@ -109,9 +109,9 @@ def test_unreadable_traces_and_lines_are_named(make_run: Maker) -> None:
         file.write("nonsense\n")
     broken = make_run(1, 0.7)
     (broken / "trace.jsonl").write_text("nonsense")
-    told = notes_of(compare([make_run.folder]))
-    assert f"left out: {broken / 'trace.jsonl'} has no whole start event" in told
-    assert f"{run / 'trace.jsonl'} line" in told
+    notes = notes_of(compare([make_run.folder]))
+    assert f"left out: {broken / 'trace.jsonl'} has no whole start event" in notes
+    assert f"{run / 'trace.jsonl'} line" in notes
     with pytest.raises(ValueError, match="no whole start event"):
         compare([broken])
 
@@ -165,10 +165,10 @@ def test_a_trace_of_an_older_version_is_left_out_and_named(
     del record[keys[-1]]
     lines = "\n".join(map(json.dumps, events))
     (old / "trace.jsonl").write_text(lines, encoding="utf-8")
-    found = compare([old, new])
-    assert [len(m.runs) for m in found.tables[0].rows] == [1]
-    told = f"{old} is not in the tables: its trace has no {'.'.join(keys)}"
-    assert sum(note.startswith(told) for note in found.notes) == 1
+    comparison = compare([old, new])
+    assert [len(m.runs) for m in comparison.tables[0].rows] == [1]
+    sentence = f"{old} is not in the tables: its trace has no {'.'.join(keys)}"
+    assert sum(note.startswith(sentence) for note in comparison.notes) == 1
     with pytest.raises(ValueError, match="is not in the tables"):
         compare([old])
 
@@ -204,7 +204,7 @@ def test_a_sweep_notes_its_jobs(command: Callable[..., Answer], tmp_path: Path) 
     assert answer.code == 1
     missed = " ".join(answer.out.split()).split("failed before their first event: ")[1]
     jobs_named = re.findall(r"(\d+) \(([^)]*)\)", missed)
-    assert [(number, set(told.split())) for number, told in jobs_named] == [
+    assert [(number, set(overrides.split())) for number, overrides in jobs_named] == [
         ("0", {"seed=0", "probe.clusters=1"}), ("2", {"seed=1", "probe.clusters=1"}),
     ]  # fmt: skip
     jobs = [json.loads(line) for line in (tmp_path / "sweep" / "jobs.jsonl").open()]
@@ -226,9 +226,9 @@ def test_protocols_share_a_table_only_on_request(make_run: Maker) -> None:
     assert {m.name for m in mixed.tables[0].rows} == {"Joint", "PID"}
     assert set(mixed.tables[0].protocols) == {"hash64", "hash32"}
     for comparison in (apart, mixed):
-        told = notes_of(comparison)
-        assert "batch_size: 64 (hash64), 32 (hash32)" in told
-        assert "split" not in told, "what they share is not said"
+        notes = notes_of(comparison)
+        assert "batch_size: 64 (hash64), 32 (hash32)" in notes
+        assert "split" not in notes, "what they share is not said"
 
 
 def test_datasets_never_share_a_table(make_run: Maker) -> None:

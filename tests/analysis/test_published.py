@@ -48,11 +48,11 @@ def test_known_numbers_stand_with_their_sources() -> None:
     registry = load_registry()
 
     def value(dataset: str, source: str, method: str) -> float | list[float]:
-        (found,) = [
+        (number,) = [
             e.values[method] for e in registry
             if e.dataset == dataset and e.source.startswith(source) and method in e.values
         ]  # fmt: skip
-        return found
+        return number
 
     assert value("CremaD", "MCR, Table 1", "ensemble of logits") == [71.7, 2.2]
     assert value("CremaD", "BalanceMM", "MMPareto") == 79.97
