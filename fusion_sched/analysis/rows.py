@@ -117,7 +117,10 @@ def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> Re
 
 def role_of(config: Mapping[str, Any]) -> str:
     """Return the role that a configuration names, or that its components stand for."""
-    return config.get("role") or _role_of_components(config)
+    role: str = config.get("role") or _role_of_components(config)
+    if role not in ROLES:
+        raise ValueError(f"role is {role!r}, expected one of {list(ROLES)}, or nothing")
+    return role
 
 
 def _role_of_components(config: Mapping[str, Any]) -> str:

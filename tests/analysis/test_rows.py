@@ -97,3 +97,5 @@ def test_without_a_role_the_components_say_it(overrides: list[str], role: str) -
 def test_a_role_that_is_set_counts() -> None:
     assert role_of(plain_config("controller=pid", "role=other")) == "other"
     assert role_of({"controller": {"_target_": "fusion_sched.controllers.joint.Joint"}}) == "other"
+    with pytest.raises(ValueError, match=r"role is 'jont', expected one of \['joint'"):
+        role_of({"role": "jont"})
