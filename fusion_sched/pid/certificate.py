@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusion_sched.pid.problem import Duals, Found, Status, conditional_value
+from fusion_sched.pid.problem import Duals, SolverOutput, Status, conditional_value
 
 SWEEPS = 3  # Sinkhorn sweeps before rounding; they make the rounded remainder second order
 TINY = 1e-200  # keeps 0/0 at 0 where a marginal is empty
@@ -54,9 +54,9 @@ class Results:
         status = torch.where(solved[done], int(Status.SOLVED), int(Status.ITERATION_LIMIT))
         self.status[position] = status.to(torch.int8)
 
-    def found(self) -> Found:
+    def found(self) -> SolverOutput:
         """What was stored, as the answer of a solver."""
-        return Found(self.q, self.duals, self.gap, self.iterations, self.status)
+        return SolverOutput(self.q, self.duals, self.gap, self.iterations, self.status)
 
 
 def certify(q: Tensor, duals: Duals, marginals: Duals) -> Certificate:

@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from fusion_sched.pid.problem import Duals, Found, Solver
+from fusion_sched.pid.problem import Duals, Solver, SolverOutput
 
 CHUNK_BYTES = {"cpu": 2**24, "cuda": 2**31}  # working memory of one chunk; on CPU it stays in cache
 PROBLEM_BYTES = 2**32  # one problem that needs more is refused
@@ -18,7 +18,7 @@ LARGE_BYTES = 2**25  # a problem whose own matrices are worth several threads
 CELLS_OF_MANY = 100_000  # n1 ... nM ny for three or more sources
 
 
-def solve_in_chunks(solver: Solver, marginals: Duals) -> Found:
+def solve_in_chunks(solver: Solver, marginals: Duals) -> SolverOutput:
     """Solve as many problems at a time as the stated memory allows.
 
     On a processor each chunk runs on one thread: the matrices of a problem are too small to share
@@ -30,13 +30,13 @@ def solve_in_chunks(solver: Solver, marginals: Duals) -> Found:
     chunks = list(zip(*(torch.split(m, size) for m in marginals), strict=True))
     threads = min(torch.get_num_threads(), len(chunks))
     if device != "cpu" or (need > LARGE_BYTES and threads == 1):
-        return Found.concatenate([solver.solve(chunk) for chunk in chunks])
+        return SolverOutput.concatenate([solver.solve(chunk) for chunk in chunks])
     with _one_thread_each():
         if threads == 1:
-            return Found.concatenate([solver.solve(chunk) for chunk in chunks])
+            return SolverOutput.concatenate([solver.solve(chunk) for chunk in chunks])
         with ThreadPoolExecutor(threads) as pool:
             parts = pool.map(partial(_in_worker, solver), chunks)
-            return Found.concatenate(list(parts))
+            return SolverOutput.concatenate(list(parts))
 
 
 def _checked_bytes(solver: Solver, marginals: Duals) -> int:
@@ -65,7 +65,7 @@ def _one_thread_each() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _in_worker(solver: Solver, chunk: Duals) -> Found:
+def _in_worker(solver: Solver, chunk: Duals) -> SolverOutput:
     """Solve on a pool's thread: the number of threads and the gradient mode belong to a thread."""
     torch.set_num_threads(1)
     with torch.no_grad():

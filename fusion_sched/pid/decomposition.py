@@ -12,21 +12,21 @@ from torch import Tensor
 
 from fusion_sched.pid.checks import checked_joint, name_in_batch
 from fusion_sched.pid.chunks import solve_in_chunks
+from fusion_sched.pid.fastpid import FastPID
 from fusion_sched.pid.information import (
     BITS,
     linearised,
     log_on_support,
     mutual_information,
 )
-from fusion_sched.pid.interior_point import InteriorPoint
-from fusion_sched.pid.problem import Duals, Found, Solution, Solver, Status, marginals_of
+from fusion_sched.pid.problem import Duals, Solution, Solver, SolverOutput, Status, marginals_of
 
 
 @dataclass(frozen=True)
 class Decomposition:
     """The four atoms and the three informations in bits, each a tensor of the batch shape.
 
-    With a feasible q (every solver but Published) the truth lies in unique - gap ... unique,
+    With a feasible q (every solver but PublishedFastPID) the truth lies in unique - gap ... unique,
     redundancy ... redundancy + gap and synergy ... synergy + gap. `mi1`, `mi2` and `joint_mi` are
     exact, and redundancy + unique1 = mi1, redundancy + unique2 = mi2.
     """
@@ -80,7 +80,7 @@ def decompose(
 ) -> Decomposition | UnionInformation: ...
 def decompose(
     p: Tensor | ArrayLike,
-    solver: Solver = InteriorPoint(),  # noqa: B008 - frozen
+    solver: Solver = FastPID(),  # noqa: B008 - frozen
     *,
     throw: bool = True,
     normalise: bool = False,
@@ -98,7 +98,7 @@ def decompose(
         Joint distributions (..., n1, n2, ny), floating point; leading axes are a batch. Each is
         non-negative and sums to one. Any device; the work is done in float64 on that device.
     solver:
-        An object with the knobs: `InteriorPoint`, `Scaling`, `Proxy` or `Published`.
+        An object with the knobs: `FastPID`, `Scaling`, `Proxy` or `PublishedFastPID`.
     throw:
         Raise `NotConverged` where the tolerance was missed; otherwise look at `solution.status`.
     normalise:
@@ -150,7 +150,7 @@ def _two_source_atoms(joint: Tensor, solution: Solution, batch: torch.Size) -> D
     mi1, mi2 = mutual_information(joint.sum(2)), mutual_information(joint.sum(1))
     joint_mi, union = mutual_information(joint.flatten(1, 2)), _union_of(joint, solution)
     seen1, seen2 = mi1, mi2
-    if float(solution.marginal_error.max()) > 1e-10:  # Published: read every atom off its own q
+    if float(solution.marginal_error.max()) > 1e-10:  # PublishedFastPID: read every atom off its own q
         seen1 = mi1 + (mutual_information(solution.q.sum(2)) - mi1).detach()
         seen2 = mi2 + (mutual_information(solution.q.sum(1)) - mi2).detach()
     atoms = (seen1 + seen2 - union, union - seen2, union - seen1, joint_mi - union)
@@ -186,7 +186,7 @@ def _union_of(joint: Tensor, solution: Solution) -> Tensor:
     return linearised(joint, value, slope)
 
 
-def _solution(found: Found, marginals: Duals) -> Solution:
+def _solution(found: SolverOutput, marginals: Duals) -> Solution:
     own = marginals_of(found.q, len(marginals))
     error = torch.stack(
         [(m - n).abs().sum((1, 2)) for m, n in zip(own, marginals, strict=True)]
@@ -205,7 +205,7 @@ def _in_batch(solution: Solution, batch: torch.Size) -> Solution:
     )
 
 
-def _raise_if_missed(found: Found, solver: Solver, batch: torch.Size) -> None:
+def _raise_if_missed(found: SolverOutput, solver: Solver, batch: torch.Size) -> None:
     missed = (found.status == Status.ITERATION_LIMIT).nonzero().squeeze(1)
     if not len(missed):
         return

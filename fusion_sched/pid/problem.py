@@ -58,7 +58,7 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class Found:
+class SolverOutput:
     """What a solver hands back: natural units, one leading batch axis.
 
     With q feasible, sum q log(q / q(sources)) exceeds the optimum by at most `gap` (nats).
@@ -71,7 +71,7 @@ class Found:
     status: Tensor
 
     @staticmethod
-    def concatenate(parts: list[Found]) -> Found:
+    def concatenate(parts: list[SolverOutput]) -> SolverOutput:
         """The answers to consecutive parts of a batch, as one."""
         if len(parts) == 1:
             return parts[0]
@@ -80,9 +80,9 @@ class Found:
             torch.cat([getattr(part, name) for part in parts])
             for name in ("q", "gap", "iterations", "status")
         )
-        return Found(q, duals, gap, iterations, status)
+        return SolverOutput(q, duals, gap, iterations, status)
 
-    def keep_better(self, problem: Tensor, other: Found, spent: int) -> None:
+    def keep_better(self, problem: Tensor, other: SolverOutput, spent: int) -> None:
         """Take `other` for one `problem` (1,) if its gap is smaller; `spent` iterations precede."""
         self.iterations[problem] = other.iterations + spent
         # Also where this one broke down, but never for one that did.
@@ -95,7 +95,7 @@ class Found:
 class Solver(Protocol):
     """Knobs in the object, data in the call."""
 
-    def solve(self, marginals: Duals) -> Found:
+    def solve(self, marginals: Duals) -> SolverOutput:
         """Solve min over couplings Q of `marginals[m]` (B, nm, ny) of sum Q log(Q / Q(sources))."""
         ...
 
@@ -104,7 +104,7 @@ class Solver(Protocol):
         ...
 
 
-def solve_on_support(marginals: Duals, solve: Callable[[Duals], Found]) -> Found:
+def solve_on_support(marginals: Duals, solve: Callable[[Duals], SolverOutput]) -> SolverOutput:
     """Drop the symbols without mass, solve, and put the answer back in the full coordinates.
 
     Inference mode spares small problems autograd's bookkeeping; the copies at the end are ordinary
@@ -115,7 +115,7 @@ def solve_on_support(marginals: Duals, solve: Callable[[Duals], Found]) -> Found
         found = solve(reduction.reduce(marginals))
         q, duals = reduction.lift_joint(found.q), reduction.lift_duals(found.duals)
     gap, iterations, status = (x.clone() for x in (found.gap, found.iterations, found.status))
-    return Found(q.clone(), tuple(d.clone() for d in duals), gap, iterations, status)
+    return SolverOutput(q.clone(), tuple(d.clone() for d in duals), gap, iterations, status)
 
 
 @dataclass(frozen=True)

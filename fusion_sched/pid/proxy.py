@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid.certificate import certify
-from fusion_sched.pid.problem import Duals, Found, Status
+from fusion_sched.pid.problem import Duals, SolverOutput, Status
 from fusion_sched.pid.scaling import feasible_duals
 
 
@@ -21,13 +21,13 @@ class Proxy:
     attached gap bounds by how much it is off.
     """
 
-    def solve(self, marginals: Duals) -> Found:
+    def solve(self, marginals: Duals) -> SolverOutput:
         """The closed form for any number of sources, with its certificate."""
         q = conditionally_independent(marginals)
         certificate = certify(q, feasible_duals(marginals), marginals)
         count = torch.zeros(len(q), dtype=torch.int64, device=q.device)
         status = torch.full_like(count, int(Status.UNCONTROLLED), dtype=torch.int8)
-        return Found(certificate.q, certificate.duals, certificate.gap, count, status)
+        return SolverOutput(certificate.q, certificate.duals, certificate.gap, count, status)
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
         """A few copies of the coupling, for the certificate."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid.certificate import Results, certify
-from fusion_sched.pid.problem import Duals, Found, solve_on_support
+from fusion_sched.pid.problem import Duals, SolverOutput, solve_on_support
 
 LN2 = math.log(2.0)
 CHECK_EVERY = 50  # steps between two certificates
@@ -31,18 +31,18 @@ class Scaling:
     def __post_init__(self) -> None:
         if not 1e-6 <= self.tol < 1:
             raise ValueError(
-                f"tol={self.tol!r} bits; Scaling expects 1e-6 <= tol < 1: use InteriorPoint below"
+                f"tol={self.tol!r} bits; Scaling expects 1e-6 <= tol < 1: use FastPID below"
             )
         if self.max_iterations < 1:
             raise ValueError(f"max_iterations={self.max_iterations!r}; expected at least 1")
 
-    def solve(self, marginals: Duals) -> Found:
+    def solve(self, marginals: Duals) -> SolverOutput:
         """The coupling of least I(Y; sources), certified to `tol` bits; two sources."""
         if len(marginals) != 2:
-            raise ValueError(f"Scaling solves two sources, got {len(marginals)}; use InteriorPoint")
+            raise ValueError(f"Scaling solves two sources, got {len(marginals)}; use FastPID")
         return solve_on_support(marginals, self._solve)
 
-    def _solve(self, marginals: Duals) -> Found:
+    def _solve(self, marginals: Duals) -> SolverOutput:
         a, b = marginals
         results = Results(marginals)
         position = torch.arange(len(a), device=a.device)

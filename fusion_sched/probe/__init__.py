@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from fusion_sched.estimation import Settings, estimate_pairs
-from fusion_sched.pid import InteriorPoint, Solver
+from fusion_sched.pid import FastPID, Solver
 from fusion_sched.probe.assemble import assemble
 from fusion_sched.probe.clustering import (
     Clustered,
@@ -217,7 +217,7 @@ def diagnose(
         bias: correction, see ``estimation.Settings``.
         resamples: draws behind the intervals.
         shuffles: label permutations behind the null levels and p-values.
-        solver: solver of the decomposition; ``InteriorPoint()`` by default.
+        solver: solver of the decomposition; ``FastPID()`` by default.
         seed: of k-means and of all draws.
 
     Raises:
@@ -243,7 +243,7 @@ def diagnose(
     seen = ProbeInputs(
         {m: torch.as_tensor(v) for m, v in arrays.items()}, {}, torch.as_tensor(target)
     )
-    return probe.diagnose(seen, solver or InteriorPoint(), {})[0]
+    return probe.diagnose(seen, solver or FastPID(), {})[0]
 
 
 def checked_labels(name: str, values: Any) -> np.ndarray:

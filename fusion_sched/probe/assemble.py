@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from fusion_sched.estimation import Estimate, Quantity, change
-from fusion_sched.pid import UnionInformation, decompose, joint_from_labels
+from fusion_sched.pid import decompose, joint_from_labels
+from fusion_sched.pid.decomposition import UnionInformation
 from fusion_sched.types import Diagnosis, Measure, ProbeInputs
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")

@@ -9,21 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_sched.pid import (
-    Decomposition,
-    InteriorPoint,
-    Scaling,
-    Status,
-    decompose,
-    mutual_information,
-)
+from fusion_sched.pid import Decomposition, FastPID, Status, decompose
+from fusion_sched.pid.information import mutual_information
+from fusion_sched.pid.scaling import Scaling
 from tests.pid.problems import GATES, check_certificate, counts, dirichlet
 
-TIGHT = InteriorPoint(tol=1e-9)
+TIGHT = FastPID(tol=1e-9)
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 
 
-def atoms(p: torch.Tensor, solver: InteriorPoint = TIGHT) -> np.ndarray:
+def atoms(p: torch.Tensor, solver: FastPID = TIGHT) -> np.ndarray:
     d = decompose(p, solver)
     return np.stack([getattr(d, name).numpy() for name in ATOMS], axis=-1)
 
@@ -44,8 +39,8 @@ def verify(p: torch.Tensor, d: Decomposition) -> None:
 @pytest.mark.parametrize("name", GATES)
 def test_gates(name: str) -> None:
     p, *expected = GATES[name]
-    d = decompose(p, InteriorPoint(tol=1e-10))
-    np.testing.assert_allclose(atoms(p, InteriorPoint(tol=1e-10)), expected, atol=1e-9)
+    d = decompose(p, FastPID(tol=1e-10))
+    np.testing.assert_allclose(atoms(p, FastPID(tol=1e-10)), expected, atol=1e-9)
     verify(p, d)
 
 
@@ -54,7 +49,7 @@ def test_gates_within_the_default_gap(name: str) -> None:
     p, *expected = GATES[name]
     d = decompose(p)
     assert float(d.solution.gap) <= 1e-6
-    np.testing.assert_allclose(atoms(p, InteriorPoint()), expected, atol=float(d.solution.gap))
+    np.testing.assert_allclose(atoms(p, FastPID()), expected, atol=float(d.solution.gap))
 
 
 @pytest.mark.parametrize("path", [(7, 6, 3), (4, 5, 40)], ids=["schur", "woodbury"])
@@ -98,7 +93,7 @@ def test_certificates_by_size(shape: tuple[int, int, int], kind: str, tol: float
         "sparse": lambda: dirichlet(*shape, seed=5, alpha=0.05),
         "counts": lambda: counts(*shape, seed=6),
     }[kind]()
-    d = decompose(p / p.sum(), InteriorPoint(tol=tol))
+    d = decompose(p / p.sum(), FastPID(tol=tol))
     assert float(d.solution.gap) <= tol
     verify(p / p.sum(), d)
 
@@ -182,7 +177,7 @@ def test_a_table_of_late_training_that_jams_the_newton_steps(tol: float) -> None
     """Drawn from a probe of a run on spoken digits: classes nearly pure, masses down to 1e-16."""
     path = Path(__file__).with_name("faint_cells.json")
     marginals = [torch.tensor(m, dtype=torch.float64)[None] for m in json.loads(path.read_text())]
-    found = InteriorPoint(tol=tol).solve(tuple(marginals))
+    found = FastPID(tol=tol).solve(tuple(marginals))
     assert found.status.tolist() == [Status.SOLVED]
     assert float(found.gap) <= tol
     for axis, marginal in zip((2, 1), marginals, strict=True):
@@ -193,7 +188,7 @@ def test_what_breaks_down_never_replaces_what_did_not() -> None:
     """A second table of that run: there, scaling ends in NaN, and the Newton steps at 0.0055."""
     path = Path(__file__).with_name("fainter_cells.json")
     marginals = [torch.tensor(m, dtype=torch.float64)[None] for m in json.loads(path.read_text())]
-    found = InteriorPoint(tol=1e-3).solve(tuple(marginals))
+    found = FastPID(tol=1e-3).solve(tuple(marginals))
     assert 0 < float(found.gap) < 0.01
     assert bool(found.q.isfinite().all())
 

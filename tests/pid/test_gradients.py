@@ -6,17 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from fusion_sched.pid import (
-    InteriorPoint,
-    conditional_mutual_information,
-    decompose,
-    entropy,
-    mutual_information,
-    soft_joint,
-)
+from fusion_sched.pid import FastPID, decompose, soft_joint
+from fusion_sched.pid.information import conditional_mutual_information, entropy, mutual_information
 from tests.pid.problems import GATES, dirichlet
 
-TIGHT = InteriorPoint(tol=1e-10)
+TIGHT = FastPID(tol=1e-10)
 NAMES = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
 
 

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from fusion_sched.pid import (
-    conditional_mutual_information,
-    entropy,
-    joint_from_labels,
-    mutual_information,
-    soft_joint,
-)
+from fusion_sched.pid import joint_from_labels, soft_joint
+from fusion_sched.pid.information import conditional_mutual_information, entropy, mutual_information
 from tests.pid.problems import GATES, dirichlet
 
 

@@ -9,17 +9,20 @@ import torch
 import yaml
 
 from fusion_sched import pid
-from fusion_sched.pid import InteriorPoint, Proxy, Published, Scaling, Status, decompose
+from fusion_sched.pid import FastPID, Status, decompose
+from fusion_sched.pid.proxy import Proxy
+from fusion_sched.pid.fastpid_published import PublishedFastPID
+from fusion_sched.pid.scaling import Scaling
 from tests.pid.problems import GATES, check_certificate, counts, dirichlet, gate
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 
 
-@pytest.mark.parametrize("solver", [Proxy(), Published(max_iterations=60), Scaling(tol=1e-3)])
+@pytest.mark.parametrize("solver", [Proxy(), PublishedFastPID(max_iterations=60), Scaling(tol=1e-3)])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_error_bar_holds(solver: object, seed: int) -> None:
     p = counts(8, 7, 4, seed=seed, samples=400)
-    exact, d = decompose(p, InteriorPoint(tol=1e-9)), decompose(p, solver)
+    exact, d = decompose(p, FastPID(tol=1e-9)), decompose(p, solver)
     for name in ATOMS:
         off = abs(float(getattr(d, name) - getattr(exact, name)))
         assert off <= float(d.solution.gap) + 2e-9
@@ -50,7 +53,7 @@ def test_proxy_on_and_is_off_as_measured() -> None:
 
 def test_published_behaves_as_published() -> None:
     """The released code on AND: R .3079 U1 .0033 U2 .0009 S .4991 after 104 iterations."""
-    d = decompose(GATES["and"][0], Published())
+    d = decompose(GATES["and"][0], PublishedFastPID())
     values = [float(getattr(d, atom)) for atom in ATOMS]
     assert values == pytest.approx([0.3079, 0.0033, 0.0009, 0.4991], abs=1e-3)
     assert int(d.solution.iterations) == pytest.approx(104, abs=10)
@@ -60,16 +63,16 @@ def test_published_loses_the_second_source() -> None:
     """The defect the peer is kept for: axis 2's unique information vanishes, either way round."""
     p = counts(20, 20, 6, seed=4, informative=0.3)
     for x in (p, p.transpose(0, 1)):
-        exact, d = decompose(x), decompose(x, Published(max_iterations=400))
+        exact, d = decompose(x), decompose(x, PublishedFastPID(max_iterations=400))
         assert float(d.unique2) < 0.5 * float(exact.unique2)
         assert float(d.solution.marginal_error) > 0.1
 
 
 def test_three_sources_with_a_constant_one_are_two() -> None:
     p = dirichlet(4, 3, 5, seed=5)
-    two = decompose(p, InteriorPoint(tol=1e-9))
+    two = decompose(p, FastPID(tol=1e-9))
     for axis in range(3):
-        three = decompose(p.unsqueeze(axis), InteriorPoint(tol=1e-9), sources=3)
+        three = decompose(p.unsqueeze(axis), FastPID(tol=1e-9), sources=3)
         assert float(three.union) == pytest.approx(float(two.mi1 + two.unique2), abs=2e-9)
         assert float(three.synergy) == pytest.approx(float(two.synergy), abs=2e-9)
 
@@ -92,7 +95,7 @@ def test_many_sources_are_certified(shape: tuple[int, ...], alpha: float) -> Non
     p = dirichlet(*shape, seed=6, alpha=alpha, batch=(3,))
     p[1].select(1, 1).zero_()
     p = p / p.flatten(1).sum(1).reshape(-1, *[1] * len(shape))
-    d = decompose(p, InteriorPoint(tol=1e-9), sources=len(shape) - 1)
+    d = decompose(p, FastPID(tol=1e-9), sources=len(shape) - 1)
     assert d.mi.shape == (3, len(shape) - 1)
     assert float(d.solution.gap.max()) <= 1e-9
     for k in range(3):
@@ -108,10 +111,10 @@ def test_limits_of_many_sources() -> None:
     p = torch.full((30, 30, 20, 6), 1 / 108_000, dtype=torch.float64)
     with pytest.raises(ValueError, match=r"108,000 cells; three or more sources .* up to 100,000"):
         decompose(p, sources=3)
-    with pytest.raises(ValueError, match="Scaling solves two sources, got 3; use InteriorPoint"):
+    with pytest.raises(ValueError, match="Scaling solves two sources, got 3; use FastPID"):
         decompose(p[:2, :2, :2] * 2250, Scaling(), sources=3)
-    with pytest.raises(ValueError, match="Published solves two sources, got 3"):
-        decompose(p[:2, :2, :2] * 2250, Published(), sources=3)
+    with pytest.raises(ValueError, match="PublishedFastPID solves two sources, got 3"):
+        decompose(p[:2, :2, :2] * 2250, PublishedFastPID(), sources=3)
 
 
 def test_the_package_stands_alone() -> None:

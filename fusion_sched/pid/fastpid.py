@@ -17,7 +17,7 @@ from torch import Tensor
 
 from fusion_sched.pid.certificate import Results, certify
 from fusion_sched.pid.pairs import PairPoint, Pairs, faster_newton, newton_bytes
-from fusion_sched.pid.problem import Duals, Found, Status, solve_on_support
+from fusion_sched.pid.problem import Duals, SolverOutput, Status, solve_on_support
 from fusion_sched.pid.scaling import Scaling
 from fusion_sched.pid.schur import Schur, SchurFactors
 from fusion_sched.pid.tuples import DenseFactors, TuplePoint, Tuples, tuples_bytes
@@ -47,7 +47,7 @@ Factors = SchurFactors | WoodburyFactors | DenseFactors
 
 
 @dataclass(frozen=True)
-class InteriorPoint:
+class FastPID:
     """Primal-dual Newton steps on the dual, with centrality correctors.
 
     `tol` is the certified gap in bits; `max_iterations` bounds the Newton steps.
@@ -62,7 +62,7 @@ class InteriorPoint:
         if self.max_iterations < 1:
             raise ValueError(f"max_iterations={self.max_iterations!r}; expected at least 1")
 
-    def solve(self, marginals: Duals) -> Found:
+    def solve(self, marginals: Duals) -> SolverOutput:
         """The coupling of least I(Y; sources), certified to `tol` bits."""
         return solve_on_support(marginals, self._solve)
 
@@ -72,7 +72,7 @@ class InteriorPoint:
             return tuples_bytes(sizes)
         return newton_bytes(faster_newton(sizes), sizes)
 
-    def _solve(self, marginals: Duals) -> Found:
+    def _solve(self, marginals: Duals) -> SolverOutput:
         """Choose the linear algebra; what a run misses starts again, in another way."""
         if len(marginals) > 2:
             return self._iterate(Tuples(marginals), WARM_STEPS, self.max_iterations)
@@ -94,7 +94,7 @@ class InteriorPoint:
             found.keep_better(problem, third, self.max_iterations)
         return found
 
-    def _iterate(self, system: System, warm_steps: int, limit: int) -> Found:
+    def _iterate(self, system: System, warm_steps: int, limit: int) -> SolverOutput:
         """Newton steps on a batch that finished problems leave."""
         tol = self.tol * LN2
         results = Results(system.marginals)

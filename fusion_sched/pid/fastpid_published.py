@@ -15,14 +15,14 @@ from torch import Tensor
 
 from fusion_sched.pid.certificate import certify
 from fusion_sched.pid.information import BITS, mutual_information
-from fusion_sched.pid.problem import Duals, Found, Status, marginals_of
+from fusion_sched.pid.problem import Duals, SolverOutput, Status, marginals_of
 from fusion_sched.pid.scaling import feasible_duals
 
 EPSILON = 1e-12  # inside its logarithms and quotients
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFastPID:
     """The released solver with the released values; single precision, one problem at a time.
 
     The atoms are read off its Q even where that is infeasible; `gap` bounds the error of each.
@@ -38,17 +38,17 @@ class Published:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r}; expected a positive number")
 
-    def solve(self, marginals: Duals) -> Found:
+    def solve(self, marginals: Duals) -> SolverOutput:
         """Run the released iteration on each problem and certify what comes out."""
         if len(marginals) != 2:
-            raise ValueError(f"Published solves two sources, got {len(marginals)}")
+            raise ValueError(f"PublishedFastPID solves two sources, got {len(marginals)}")
         runs = [self._refine(a.float(), b.float()) for a, b in zip(*marginals, strict=True)]
         q = torch.stack([run[0] for run in runs]).double()
         counts = torch.tensor([run[1] for run in runs], device=q.device)
         certificate = certify(q, feasible_duals(marginals), marginals)
         gap = _atom_error(q, certificate.q, certificate.gap, marginals)
         status = torch.full_like(counts, int(Status.UNCONTROLLED), dtype=torch.int8)
-        return Found(q, certificate.duals, gap, counts, status)
+        return SolverOutput(q, certificate.duals, gap, counts, status)
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
         """The certificate's copies of the coupling; the iteration itself holds one problem."""
