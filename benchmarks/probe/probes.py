@@ -33,7 +33,8 @@ def published(seen: ProbeInputs) -> Decomposition:
     with threadpool_limits(1):
         arrays = {m: e.numpy() for m, e in seen.embeddings.items()}
         clustered, _ = cluster_all(arrays, 20, 5, 42, {}, starts=1)
-        return decompose(joint_from_labels(*clustered.own.values(), seen.y.numpy()), PublishedFastPID())
+        p = joint_from_labels(*clustered.own.values(), seen.y.numpy())
+        return decompose(p, PublishedFastPID())
 
 
 def median_seconds(call: Callable[[], object], runs: int) -> float:

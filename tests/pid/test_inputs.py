@@ -62,7 +62,7 @@ def test_sums_within_rounding_are_accepted() -> None:
         (FastPID, {"max_iterations": 0}, r"max_iterations=0; expected at least 1"),
         (Scaling, {"tol": 1e-9}, r"tol=1e-09 bits; .*use FastPID"),
         (Scaling, {"max_iterations": 0}, r"max_iterations=0; expected at least 1"),
-        (PublishedFastPID, {"learning_rate": 0.0}, r"learning_rate=0.0; expected a positive number"),
+        (PublishedFastPID, {"learning_rate": 0.0}, r"learning_rate=0.0; expected a positive"),
     ],
 )
 def test_solvers_check_their_values(solver: type, knobs: dict, message: str) -> None:

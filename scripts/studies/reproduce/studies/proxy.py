@@ -8,8 +8,8 @@ from torch import Tensor
 
 from benchmarks.pid.joints import GATES, counts, digits_bootstrap, dirichlet
 from fusion_sched.pid import FastPID, Solver, decompose
-from fusion_sched.pid.proxy import Proxy
 from fusion_sched.pid.fastpid_published import PublishedFastPID
+from fusion_sched.pid.proxy import Proxy
 from fusion_sched.pid.scaling import Scaling
 from fusion_sched.report.html.document import Chart, Table
 from scripts.studies.reproduce import charts
