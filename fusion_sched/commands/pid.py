@@ -117,10 +117,10 @@ def quantities(found: Diagnosis) -> Mapping[str, Measure]:
 
 def cells(measure: Measure) -> list[str]:
     """Return a measure's cells."""
-    null = "" if measure.null is None else f"{measure.null:.3f}"
+    null = "" if measure.null is None else f"{measure.null:z.3f}"
     p_value = "" if measure.p_value is None else f"{measure.p_value:.2f}"
-    interval = f"{measure.low:.3f} … {measure.high:.3f}"
-    return [f"{measure.value:.3f}", interval, null, p_value]
+    interval = f"{measure.low:z.3f} … {measure.high:z.3f}"
+    return [f"{measure.value:z.3f}", interval, null, p_value]  # z: no minus before 0.000
 
 
 def notes_on(found: Diagnosis) -> list[str]:
@@ -158,5 +158,5 @@ def exact_table(p: np.ndarray, title: str) -> tuple[Table, dict[str, Any]]:
     table.add_column("information (bit)")
     table.add_column("value", justify="right")
     for name in EXACT:
-        table.add_row(name, f"{values[f'{name}_bits']:.6f}")
+        table.add_row(name, f"{values[f'{name}_bits']:z.6f}")
     return table, values

@@ -114,7 +114,7 @@ def soft_joint(
         worst = float((rows_of.detach().sum(1) - 1).abs().max())
         if worst > 1e-4:
             raise ValueError(
-                f"a row of {name} sums to one only within {worst:.2g}; expected distributions"
+                f"the sum of a row of {name} is off one by {worst:.2g}; expected distributions"
             )
     return torch.einsum("ni,nj,ny->ijy", *factors) / len(labels)
 

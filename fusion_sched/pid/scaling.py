@@ -51,7 +51,8 @@ class Scaling:
             q = r.unsqueeze(-1) * u.unsqueeze(2) * v.unsqueeze(1)
             certificate = certify(q, (u.log(), v.log()), (a, b))
             solved = certificate.gap <= self.tol * LN2
-            finished = solved | (steps >= self.max_iterations)
+            failed = certificate.gap.isnan()  # further steps remain NaN
+            finished = solved | failed | (steps >= self.max_iterations)
             results.store(position, certificate, finished, solved, steps)
             left = (~finished).nonzero().squeeze(1)
             if not len(left):

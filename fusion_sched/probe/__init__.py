@@ -228,7 +228,7 @@ def diagnose(
         >>> rng = np.random.default_rng(0)
         >>> a, b = rng.integers(0, 2, (2, 2000))
         >>> found = diagnose({"a": a, "b": b}, a ^ b)
-        >>> round(found.synergy.value, 1), round(found.unique["a"].value, 1)
+        >>> round(found.synergy.value, 1), round(found.unique["a"].high, 1)
         (1.0, 0.0)
     """
     if not modalities:

@@ -56,7 +56,7 @@ def test_soft_joint_of_hard_assignments_counts() -> None:
 
 def test_soft_joint_refuses_what_are_not_distributions() -> None:
     good, labels = torch.full((5, 2), 0.5), torch.zeros(5, dtype=torch.int64)
-    with pytest.raises(ValueError, match="a row of assignments2 is off one by 1"):
+    with pytest.raises(ValueError, match="the sum of a row of assignments2 is off one by 1;"):
         soft_joint(good, 2 * good, labels)
     with pytest.raises(ValueError, match="4, 5 and 5 rows"):
         soft_joint(good[:4], good, labels)
