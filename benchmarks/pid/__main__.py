@@ -49,9 +49,12 @@ def single(quick: bool) -> str:
             timings = [measure(lambda p=p: decompose(p), runs) for p in joints]
             cpu = float(np.median([t.cpu for t in timings]))
             wall = float(np.median([t.wall for t in timings]))
-            found = decompose(joints).solution
+            solution = decompose(joints).solution
             row = ["x".join(map(str, shape)), kind, f"{cpu:.1f}", f"{wall:.1f}"]
-            row += [f"{float(found.iterations.double().mean()):.1f}", f"{found.gap.max():.1e}"]
+            row += [
+                f"{float(solution.iterations.double().mean()):.1f}",
+                f"{solution.gap.max():.1e}",
+            ]
             rows.append([*row, f"{must} / {aim}", verdict(cpu, must, aim)])
     header = ["size", "joint", "CPU ms", "wall ms", "Newton steps", "gap (bits)"]
     return table([*header, "must / aim (ms)", ""], rows)

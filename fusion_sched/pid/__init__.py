@@ -7,7 +7,7 @@ solver returns in `problem`.
 
 import warnings
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusion_sched.pid.decomposition import Decomposition, NotConverged, decompose
 from fusion_sched.pid.fastpid import FastPID
@@ -33,15 +33,16 @@ _FORMER_NAMES = {
     "Scaling": ("scaling", "Scaling"),
 }
 
+if not TYPE_CHECKING:  # type checkers would accept every name
 
-def __getattr__(name: str) -> Any:
-    if name not in _FORMER_NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, current = _FORMER_NAMES[name]
-    warnings.warn(
-        f"{__name__}.{name} is now {__name__}.{module}.{current} (solver={module}); the former "
-        "name works until version 0.2",
-        FutureWarning,
-        stacklevel=2,
-    )
-    return getattr(import_module(f"{__name__}.{module}"), current)
+    def __getattr__(name: str) -> Any:
+        if name not in _FORMER_NAMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, current = _FORMER_NAMES[name]
+        warnings.warn(
+            f"{__name__}.{name} is now {__name__}.{module}.{current} (solver={module}); the former "
+            "name works until version 0.2",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return getattr(import_module(f"{__name__}.{module}"), current)

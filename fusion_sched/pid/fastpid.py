@@ -71,8 +71,8 @@ class FastPID:
 
     References
     ----------
-    .. [1] Tang, Xu, Liu and Chen (2025), arXiv 2509.20840. `fastpid_published.PublishedFastPID` is
-       the released code.
+    .. [1] Tang, Xu, Liu and Chen (2025), arXiv 2509.20840; `fastpid_published.PublishedFastPID`
+       reimplements their released code.
     .. [2] Gondzio (1996), Multiple centrality corrections in a primal-dual method for linear
        programming.
 

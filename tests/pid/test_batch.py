@@ -156,10 +156,10 @@ def test_a_breakdown_is_not_reported_as_an_answer(monkeypatch: pytest.MonkeyPatc
 
     def broken_once(self, system, warm_steps, limit):
         calls.append(limit)
-        found = solve(self, system, warm_steps, 0 if len(calls) == 1 else limit)
+        output = solve(self, system, warm_steps, 0 if len(calls) == 1 else limit)
         if len(calls) == 1:
-            found.gap.fill_(float("nan"))
-        return found
+            output.gap.fill_(float("nan"))
+        return output
 
     monkeypatch.setattr(FastPID, "_iterate", broken_once)
     assert decompose(dirichlet(4, 4, 3)).solution.converged
@@ -167,7 +167,7 @@ def test_a_breakdown_is_not_reported_as_an_answer(monkeypatch: pytest.MonkeyPatc
 
 
 def test_hard_problems_get_a_second_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run of last resort: after the first 25 steps, a better start on the Schur path."""
+    """After the first run, a better start on the Schur path."""
     from fusion_sched.pid import fastpid
 
     monkeypatch.setattr(fastpid, "FIRST_RUN", 1)
