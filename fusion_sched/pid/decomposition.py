@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, overload
 
 import torch
 from numpy.typing import ArrayLike
@@ -71,32 +70,13 @@ class NotConverged(RuntimeError):
     """A solver ran out of iterations before its certified gap met the tolerance."""
 
 
-@overload
-def decompose(
-    p: Tensor | ArrayLike,
-    solver: Solver = ...,
-    *,
-    throw: bool = ...,
-    normalise: bool = ...,
-    sources: Literal[2] = ...,
-) -> Decomposition: ...
-@overload
-def decompose(
-    p: Tensor | ArrayLike,
-    solver: Solver = ...,
-    *,
-    throw: bool = ...,
-    normalise: bool = ...,
-    sources: int,
-) -> Decomposition | UnionInformation: ...
 def decompose(
     p: Tensor | ArrayLike,
     solver: Solver = FastPID(),  # noqa: B008 - frozen
     *,
     throw: bool = True,
     normalise: bool = False,
-    sources: int = 2,
-) -> Decomposition | UnionInformation:
+) -> Decomposition:
     """Partial information decomposition (BROJA [1]_) with a certified error.
 
     With I* = min I_Q(Y; X1, X2) over the Q that have the marginals P(x1, y) and P(x2, y),
@@ -114,9 +94,6 @@ def decompose(
         Raise where a problem did not converge; if False, `solution.status` reports it.
     normalise : bool
         Accept counts or other masses and divide each joint by its sum.
-    sources : int
-        The number M of sources: the last M + 1 axes of `p` are one joint. For M >= 3 the result is
-        a `decomposition.UnionInformation`, for joints of at most 100,000 cells.
 
     Returns
     -------
@@ -149,6 +126,42 @@ def decompose(
     >>> print(f"{d.redundancy:.4f} {d.unique1:.4f} {d.unique2:.4f} {d.synergy:.4f}")
     0.3113 0.0000 0.0000 0.5000
     """
+    joint, solution, batch = _solve(p, 2, solver, throw, normalise)
+    mi1, mi2 = mutual_information(joint.sum(2)), mutual_information(joint.sum(1))
+    joint_mi, union = mutual_information(joint.flatten(1, 2)), _union_of(joint, solution)
+    own_mi1, own_mi2 = mi1, mi2
+    if float(solution.marginal_error.max()) > 1e-10:  # PublishedFastPID: the atoms of its own q
+        own_mi1 = mi1 + (mutual_information(solution.q.sum(2)) - mi1).detach()
+        own_mi2 = mi2 + (mutual_information(solution.q.sum(1)) - mi2).detach()
+    atoms = (own_mi1 + own_mi2 - union, union - own_mi2, union - own_mi1, joint_mi - union)
+    informations = (x.reshape(batch) for x in (*atoms, mi1, mi2, joint_mi))
+    return Decomposition(*informations, _in_batch(solution, batch))
+
+
+def decompose_sources(
+    p: Tensor | ArrayLike,
+    sources: int,
+    solver: Solver = FastPID(),  # noqa: B008 - frozen
+    *,
+    throw: bool = True,
+    normalise: bool = False,
+) -> UnionInformation:
+    """`decompose` for M >= 2 `sources`: the last M + 1 axes of `p` are one joint.
+
+    Joints of three or more sources have at most 100,000 cells.
+    """
+    joint, solution, batch = _solve(p, sources, solver, throw, normalise)
+    mi = torch.stack([mutual_information(m) for m in marginals_of(joint, sources)], dim=-1)
+    joint_mi, union = mutual_information(joint.flatten(1, sources)), _union_of(joint, solution)
+    union, joint_mi = union.reshape(batch), joint_mi.reshape(batch)
+    mi = mi.reshape((*batch, sources))
+    return UnionInformation(union, joint_mi - union, mi, joint_mi, _in_batch(solution, batch))
+
+
+def _solve(
+    p: Tensor | ArrayLike, sources: int, solver: Solver, throw: bool, normalise: bool
+) -> tuple[Tensor, Solution, torch.Size]:
+    """The checked joints (B, n1, ..., nM, ny), their solution, and the batch shape."""
     joint = checked_joint(p, sources, normalise)
     batch = torch.as_tensor(p).shape[: -sources - 1]
     with torch.no_grad():
@@ -156,35 +169,7 @@ def decompose(
         output = solve_in_chunks(solver, marginals)
         if throw:
             _raise_if_not_converged(output, solver, batch)
-        solution = _solution(output, marginals)
-    if sources == 2:
-        return _two_source_atoms(joint, solution, batch)
-    return _union(joint, solution, batch)
-
-
-def _two_source_atoms(joint: Tensor, solution: Solution, batch: torch.Size) -> Decomposition:
-    mi1, mi2 = mutual_information(joint.sum(2)), mutual_information(joint.sum(1))
-    joint_mi, union = mutual_information(joint.flatten(1, 2)), _union_of(joint, solution)
-    own_mi1, own_mi2 = mi1, mi2
-    if (
-        float(solution.marginal_error.max()) > 1e-10
-    ):  # PublishedFastPID: its atoms are those of its own q
-        own_mi1 = mi1 + (mutual_information(solution.q.sum(2)) - mi1).detach()
-        own_mi2 = mi2 + (mutual_information(solution.q.sum(1)) - mi2).detach()
-    atoms = (own_mi1 + own_mi2 - union, union - own_mi2, union - own_mi1, joint_mi - union)
-    redundancy, unique1, unique2, synergy = (x.reshape(batch) for x in atoms)
-    mi1, mi2, joint_mi = (x.reshape(batch) for x in (mi1, mi2, joint_mi))
-    shaped = _in_batch(solution, batch)
-    return Decomposition(redundancy, unique1, unique2, synergy, mi1, mi2, joint_mi, shaped)
-
-
-def _union(joint: Tensor, solution: Solution, batch: torch.Size) -> UnionInformation:
-    sources = joint.dim() - 2
-    mi = torch.stack([mutual_information(m) for m in marginals_of(joint, sources)], dim=-1)
-    joint_mi, union = mutual_information(joint.flatten(1, sources)), _union_of(joint, solution)
-    union, joint_mi = union.reshape(batch), joint_mi.reshape(batch)
-    mi = mi.reshape((*batch, sources))
-    return UnionInformation(union, joint_mi - union, mi, joint_mi, _in_batch(solution, batch))
+        return joint, _solution(output, marginals), batch
 
 
 def _union_of(joint: Tensor, solution: Solution) -> Tensor:

@@ -77,18 +77,6 @@ def mutual_information(p: Tensor) -> Tensor:
     return linearised(p, value, pointwise)
 
 
-def conditional_mutual_information(p: Tensor, given: int = -2) -> Tensor:
-    """I(X;Y|Z) in bits of a joint `p` (..., a, b, c): between two axes, given the third.
-
-    `given` names the conditioning axis among -3, -2 and -1. With `p` (..., n1, n2, ny) the default
-    is I(X1;Y|X2), and `given=-3` is I(X2;Y|X1).
-    """
-    if given not in (-3, -2, -1):
-        raise ValueError(f"given={given!r}; expected -3, -2 or -1, the axis to condition on")
-    p = torch.as_tensor(p).double().movedim(given, -2)  # (..., x, z, y)
-    return mutual_information(p.flatten(-3, -2)) - mutual_information(p.sum(-3))
-
-
 def log_on_support(x: Tensor) -> Tensor:
     """log x where x > 0, and 0 elsewhere."""
     return torch.where(x > 0, x, 1.0).log()

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from fusion_sched.estimation import Estimate, Quantity, change
-from fusion_sched.pid import decompose, joint_from_labels
-from fusion_sched.pid.decomposition import UnionInformation
+from fusion_sched.pid import joint_from_labels
+from fusion_sched.pid.decomposition import decompose_sources
 from fusion_sched.types import Diagnosis, Measure, ProbeInputs
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
@@ -239,8 +239,7 @@ def union_information(clusters: Mapping[str, np.ndarray], labels: np.ndarray) ->
     if prod(sizes) > MOST_CELLS:
         return None
     joint = joint_from_labels(*columns, sizes=sizes)
-    found = decompose(joint, sources=len(clusters))
-    assert isinstance(found, UnionInformation), "three or more sources"
+    found = decompose_sources(joint, len(clusters))
     return float(found.union)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fusion_sched.pid import FastPID, decompose
+from fusion_sched.pid.decomposition import decompose_sources
 from fusion_sched.pid.fastpid_published import PublishedFastPID
 from fusion_sched.pid.scaling import Scaling
 from tests.pid.problems import dirichlet
@@ -72,6 +73,6 @@ def test_solvers_check_their_values(solver: type, knobs: dict, message: str) -> 
 
 def test_sources() -> None:
     with pytest.raises(ValueError, match="sources=1; expected 2 or more"):
-        decompose(dirichlet(2, 2, 2), sources=1)
+        decompose_sources(dirichlet(2, 2, 2), 1)
     with pytest.raises(ValueError, match=r"expected \(..., n1, n2, n3, ny\) for sources=3"):
-        decompose(dirichlet(2, 2, 2), sources=3)
+        decompose_sources(dirichlet(2, 2, 2), 3)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fusion_sched.pid import joint_from_labels, soft_joint
-from fusion_sched.pid.information import conditional_mutual_information, entropy, mutual_information
+from fusion_sched.pid.information import entropy, mutual_information
 from tests.pid.problems import GATES, dirichlet
 
 
@@ -66,11 +66,6 @@ def test_informations_of_known_joints() -> None:
     p = GATES["xor"][0]
     assert float(entropy(p, axes=3)) == pytest.approx(2)
     assert float(mutual_information(p.sum(0))) == pytest.approx(0, abs=1e-15)
-    assert float(conditional_mutual_information(p)) == pytest.approx(1)
-    assert float(conditional_mutual_information(p, given=-3)) == pytest.approx(1)
-    assert float(conditional_mutual_information(p, given=-1)) == pytest.approx(1)
-    with pytest.raises(ValueError, match="given=0; expected -3, -2 or -1"):
-        conditional_mutual_information(p, given=0)
 
 
 def test_informations_are_batched_and_agree_with_their_definition() -> None:

@@ -11,6 +11,7 @@ from hydra.utils import get_object
 from fusion_sched import pid
 from fusion_sched.config.build import make
 from fusion_sched.pid import FastPID, Status, decompose
+from fusion_sched.pid.decomposition import decompose_sources
 from fusion_sched.pid.fastpid_published import PublishedFastPID
 from fusion_sched.pid.proxy import Proxy, conditionally_independent
 from fusion_sched.pid.scaling import Scaling, scale_steps
@@ -76,7 +77,7 @@ def test_three_sources_with_a_constant_one_are_two() -> None:
     p = dirichlet(4, 3, 5, seed=5)
     two = decompose(p, FastPID(tol=1e-9))
     for axis in range(3):
-        three = decompose(p.unsqueeze(axis), FastPID(tol=1e-9), sources=3)
+        three = decompose_sources(p.unsqueeze(axis), 3, FastPID(tol=1e-9))
         assert float(three.union) == pytest.approx(float(two.mi1 + two.unique2), abs=2e-9)
         assert float(three.synergy) == pytest.approx(float(two.synergy), abs=2e-9)
 
@@ -87,7 +88,7 @@ def test_parity_of_three_is_all_synergy() -> None:
     for cell in range(8):
         a, b, c = cell >> 2, cell >> 1 & 1, cell & 1
         parity[a, b, c, a ^ b ^ c] = 0.125
-    d = decompose(parity, sources=3)
+    d = decompose_sources(parity, 3)
     assert float(d.union) == pytest.approx(0, abs=1e-6)
     assert float(d.synergy) == pytest.approx(1, abs=1e-6)
     assert p.shape == (2, 2, 4)
@@ -99,7 +100,7 @@ def test_many_sources_are_certified(shape: tuple[int, ...], alpha: float) -> Non
     p = dirichlet(*shape, seed=6, alpha=alpha, batch=(3,))
     p[1].select(1, 1).zero_()
     p = p / p.flatten(1).sum(1).reshape(-1, *[1] * len(shape))
-    d = decompose(p, FastPID(tol=1e-9), sources=len(shape) - 1)
+    d = decompose_sources(p, len(shape) - 1, FastPID(tol=1e-9))
     assert d.mi.shape == (3, len(shape) - 1)
     assert float(d.solution.gap.max()) <= 1e-9
     for k in range(3):
@@ -114,11 +115,11 @@ def test_many_sources_are_certified(shape: tuple[int, ...], alpha: float) -> Non
 def test_limits_of_many_sources() -> None:
     p = torch.full((30, 30, 20, 6), 1 / 108_000, dtype=torch.float64)
     with pytest.raises(ValueError, match=r"108,000 cells; three or more sources .* up to 100,000"):
-        decompose(p, sources=3)
+        decompose_sources(p, 3)
     with pytest.raises(ValueError, match="Scaling solves two sources, got 3; use FastPID"):
-        decompose(p[:2, :2, :2] * 2250, Scaling(), sources=3)
+        decompose_sources(p[:2, :2, :2] * 2250, 3, Scaling())
     with pytest.raises(ValueError, match="PublishedFastPID solves two sources, got 3"):
-        decompose(p[:2, :2, :2] * 2250, PublishedFastPID(), sources=3)
+        decompose_sources(p[:2, :2, :2] * 2250, 3, PublishedFastPID())
 
 
 @pytest.mark.parametrize("p", [dirichlet(5, 4, 3, seed=8), counts(5, 4, 3, seed=8, samples=20)])
