@@ -134,8 +134,10 @@ def decompose(
         own_mi1 = mi1 + (mutual_information(solution.q.sum(2)) - mi1).detach()
         own_mi2 = mi2 + (mutual_information(solution.q.sum(1)) - mi2).detach()
     atoms = (own_mi1 + own_mi2 - union, union - own_mi2, union - own_mi1, joint_mi - union)
-    informations = (x.reshape(batch) for x in (*atoms, mi1, mi2, joint_mi))
-    return Decomposition(*informations, _in_batch(solution, batch))
+    redundancy, unique1, unique2, synergy = (x.reshape(batch) for x in atoms)
+    mi1, mi2, joint_mi = (x.reshape(batch) for x in (mi1, mi2, joint_mi))
+    shaped = _in_batch(solution, batch)
+    return Decomposition(redundancy, unique1, unique2, synergy, mi1, mi2, joint_mi, shaped)
 
 
 def decompose_sources(
