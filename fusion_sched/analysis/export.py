@@ -16,7 +16,7 @@ from fusion_sched.analysis.published import JudgedResult
 from fusion_sched.analysis.rows import ROLES, ResultRow, result_of
 from fusion_sched.analysis.statistics import Values, mean_over_seeds, sample_deviation
 from fusion_sched.analysis.tables import Comparison, ResultTable
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from fusion_sched.types import FUSED
 
 FORMATS = ("terminal", "markdown", "csv", "latex", "json")

@@ -7,8 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from fusion_sched.analysis.statistics import Difference, Values
+from fusion_sched.runlog import Trace
 from fusion_sched.runlog.protocol import PLACES, flatten
-from fusion_sched.runlog.trace import Trace
 from fusion_sched.types import FUSED
 
 SECONDS_PER_HOUR = 3600.0

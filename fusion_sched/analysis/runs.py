@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from fusion_sched.runlog.trace import TRACE_FILE, Trace, inside, read_trace
+from fusion_sched.runlog import TRACE_FILE, Trace, inside, read_trace
 from fusion_sched.types import FUSED
 
 JOBS_FILE = "jobs.jsonl"

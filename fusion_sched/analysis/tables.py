@@ -11,8 +11,8 @@ from fusion_sched.analysis.rows import ResultRow, measure_row, name_rows, plainn
 from fusion_sched.analysis.runs import failed_jobs, find_runs, read_runs
 from fusion_sched.analysis.statistics import difference, holm
 from fusion_sched.analysis.verdict import judge_schedule
+from fusion_sched.runlog import Trace
 from fusion_sched.runlog.protocol import protocol_differences
-from fusion_sched.runlog.trace import Trace
 
 
 @dataclass(frozen=True)

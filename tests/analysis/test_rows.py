@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fusion_sched.analysis.rows import name_rows, role_of, short_key
-from fusion_sched.runlog.trace import Trace
+from fusion_sched.runlog import Trace
 from tests.analysis.conftest import plain_config
 
 

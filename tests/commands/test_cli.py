@@ -27,7 +27,7 @@ def test_help_imports_neither_torch_nor_hydra() -> None:
 def test_train_help_lists_every_choice(command: Command) -> None:
     shown = command("train", "--help")
     assert shown.code == 0
-    for word in ("digits_cg", "pid_published", "interior_point", "resume=", "-m seed"):
+    for word in ("digits_cg", "pid_published", "fastpid_published", "resume=", "-m seed"):
         assert word in shown.out
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.probe.probes import embeddings, median_seconds, published
-from fusion_sched.pid import InteriorPoint
+from fusion_sched.pid import FastPID
 from fusion_sched.probe import KMeansProbe
 from fusion_sched.report.html.document import Table
 from scripts.studies.reproduce.bench import Bench, Notebook
@@ -28,7 +28,7 @@ def run(bench: Bench, notebook: Notebook) -> None:
 def times(spread: float, runs: int) -> dict[str, float]:
     """Return CPU seconds of a whole diagnosis, ours with error bars, the published one without."""
     seen = embeddings(spread)
-    ours = median_seconds(lambda: KMeansProbe().diagnose(seen, InteriorPoint(), {}), runs)
+    ours = median_seconds(lambda: KMeansProbe().diagnose(seen, FastPID(), {}), runs)
     return {"ours": ours, "published": median_seconds(lambda: published(seen), 1)}
 
 
@@ -38,7 +38,7 @@ def on_noise(draws: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"ours": [], "published": []}
     for draw in range(draws):
         shuffled = seen.y[torch.from_numpy(np.random.default_rng(draw).permutation(len(seen.y)))]
-        told, _ = KMeansProbe().diagnose(seen._replace(y=shuffled), InteriorPoint(), {})
+        told, _ = KMeansProbe().diagnose(seen._replace(y=shuffled), FastPID(), {})
         assert told.synergy is not None, "two modalities have a synergy"
         found["ours"].append(told.synergy.value)
         found["published"].append(float(published(seen._replace(y=shuffled)).synergy))

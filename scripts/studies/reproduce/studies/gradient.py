@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from benchmarks.pid.joints import dirichlet
-from fusion_sched.pid import InteriorPoint, decompose
+from fusion_sched.pid import FastPID, decompose
 from fusion_sched.report.html.document import Table
 from scripts.studies.reproduce.bench import Bench, Notebook
 from scripts.studies.reproduce.claim import ABSTRACT, Claim, Told, Values, judged
@@ -24,7 +24,7 @@ def run(bench: Bench, notebook: Notebook) -> None:
 
 def slopes(shape: tuple[int, int, int]) -> dict[str, dict[str, float]]:
     """Return, by atom, the slope in bits by autograd and by central differences."""
-    solver = InteriorPoint(tol=1e-10)
+    solver = FastPID(tol=1e-10)
     p, other = dirichlet(shape, 2, seed=4)
     way = other - p
     found = {}

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.pid.joints import GATES, counts, digits_bootstrap, dirichlet
-from fusion_sched.pid import InteriorPoint, Proxy, Published, Scaling, Solver, decompose
+from fusion_sched.pid import FastPID, Solver, decompose
+from fusion_sched.pid.fastpid_published import PublishedFastPID
+from fusion_sched.pid.proxy import Proxy
+from fusion_sched.pid.scaling import Scaling
 from fusion_sched.report.html.document import Chart, Table
 from scripts.studies.reproduce import charts
 from scripts.studies.reproduce.bench import Bench, Notebook
@@ -76,11 +79,11 @@ def path(p: Tensor, kind: str, steps: Sequence[float]) -> dict[str, list[float]]
 def limited(kind: str, limit: float) -> Solver:
     """Return a solver that takes so many steps; the interior point, steps up to a gap in bits."""
     if kind == INTERIOR:
-        return InteriorPoint(tol=limit)
+        return FastPID(tol=limit)
     if kind == "scaling":
         return Scaling(tol=FINEST, max_iterations=int(limit))
     rounds = 10 if kind == "published" else CONVERGED
-    return Published(max_iterations=int(limit), tol=NEVER, sinkhorn_rounds=rounds)
+    return PublishedFastPID(max_iterations=int(limit), tol=NEVER, sinkhorn_rounds=rounds)
 
 
 def tell(bench: Bench, values: Values) -> Told:

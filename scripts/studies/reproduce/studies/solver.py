@@ -10,7 +10,8 @@ from torch import Tensor
 from benchmarks.pid.joints import GATES, counts, dirichlet
 from benchmarks.pid.measure import measure
 from benchmarks.pid.peers import cellwise_union_nats, conic_union_nats
-from fusion_sched.pid import Decomposition, InteriorPoint, Published, decompose
+from fusion_sched.pid import Decomposition, FastPID, decompose
+from fusion_sched.pid.fastpid_published import PublishedFastPID
 from fusion_sched.report.html.document import Chart, Fold, Table
 from scripts.studies.reproduce import charts
 from scripts.studies.reproduce.bench import Bench, Notebook
@@ -19,7 +20,7 @@ from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, Verd
 OURS, PUBLISHED = "fusion-sched, gap 1e-6", "FastPID as published"
 CELLWISE, CLARABEL = "CVXPY, cell by cell, ECOS", "CVXPY, vectorised, Clarabel"
 SOLVERS = (OURS, PUBLISHED, CELLWISE, CLARABEL)
-EXACT = InteriorPoint(tol=1e-9)
+EXACT = FastPID(tol=1e-9)
 GOOD_ENOUGH = 1e-3
 """Bits of error up to which a decomposition counts as accurate."""
 
@@ -54,7 +55,7 @@ def measured(p: Tensor, solver: str, runs: int) -> dict[str, float]:
     target = float(torch.special.entr(p.sum((0, 1))).sum())
     off = 0.0
     if solver in (OURS, PUBLISHED):
-        chosen = InteriorPoint() if solver == OURS else Published()
+        chosen = FastPID() if solver == OURS else PublishedFastPID()
         found = decompose(p, chosen)
         union, off = float(found.joint_mi - found.synergy), worst_marginal(found)
         time = measure(lambda: decompose(p, chosen), runs, warmups=int(solver == OURS))
