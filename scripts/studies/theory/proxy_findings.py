@@ -1,12 +1,12 @@
 """What the runs of the third study say of mutual information and ECS."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata, spearmanr
+from scipy.stats import kendalltau, spearmanr
 
 from scripts.studies.theory.course import LEARNED
 from scripts.studies.theory.information import ESTIMATORS
@@ -15,6 +15,7 @@ from scripts.studies.theory.statistics import (
     Interval,
     between,
     mean_interval,
+    rank_correlation,
     resampled,
     wilson,
 )
@@ -86,10 +87,6 @@ class ProxyFindings:
 
     worlds: dict[str, WorldFindings]
 
-    def fields(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
-
 
 def world_findings(unimodal: dict[str, Any], joint: dict[str, Any]) -> WorldFindings:
     """Return what both stages of one distribution of worlds say."""
@@ -158,22 +155,6 @@ def across(part: dict[str, Any], estimator: str) -> tuple[Across, ...]:
             )
         )
     return tuple(found)
-
-
-def rank_correlation(x: Floats, y: Floats) -> Interval:
-    """Return Spearman's correlation of ``(runs, values)``, all values pooled, runs drawn anew."""
-    drawn = resampled(len(x), seed=0)
-    everything = np.arange(len(x))[None]
-
-    def spearman(which: NDArray[np.int64]) -> Floats:
-        a, b = (rankdata(values[which].reshape(len(which), -1), axis=1) for values in (x, y))
-        a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
-        scale = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-        with np.errstate(invalid="ignore"):  # no correlation where all values are the same
-            result: Floats = (a * b).sum(1) / scale
-        return result
-
-    return between(float(spearman(everything)[0]), spearman(drawn))
 
 
 def contested_of(row: dict[str, Any]) -> NDArray[np.bool_]:

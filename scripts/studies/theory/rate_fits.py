@@ -1,7 +1,7 @@
 """Exponents of error ~ K^-a, by condition, and their differences, with bootstraps over seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -72,10 +72,6 @@ class RateFindings:
     """By ladder."""
 
     ladders: dict[str, Regime]
-
-    def fields(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from scripts.studies.theory.proxy import STAGES, part_name
-from scripts.studies.theory.tables import bin_names, condition_name, summary_of
+from scripts.studies.theory.tables import bin_names, condition_name
 
 
 class Point(NamedTuple):
@@ -37,7 +37,7 @@ def winner_series(result: dict[str, Any]) -> list[Series]:
     ``x`` is the bin's number from 0; ``label`` names the bin, such as ``1.2–1.5``, and says of how
     many classes. Bins without classes have no point.
     """
-    views = summary_of(result)["winner"]["pooled"]
+    views = result["summary"]["winner"]["pooled"]
     return [
         Series(
             name,
@@ -62,7 +62,7 @@ def rate_series(
     ``ladder``: its name; without one, the first, which is the one judged. A point without a wrong
     answer is drawn at half a wrong answer, which its label says.
     """
-    ladders = summary_of(result)["rates"]["ladders"]
+    ladders = result["summary"]["rates"]["ladders"]
     conditions = ladders[ladder or next(iter(ladders))]["conditions"]
     points = [
         Series(condition_name(c["share"]), [rung_point(rung) for rung in c["rungs"]])
@@ -104,7 +104,7 @@ def proxy_series(
     Every checkpoint of every run and modality is a point. ``worlds``: the name of a distribution of
     settings; without one, the first.
     """
-    found = worlds or next(iter(summary_of(result)["proxy"]["worlds"]))
+    found = worlds or next(iter(result["summary"]["proxy"]["worlds"]))
     parts = result["parts"]["proxy"]
     return [Series(stage, points_of(parts[part_name(found, stage)], estimator)) for stage in STAGES]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import binomtest, rankdata
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
@@ -25,11 +25,8 @@ def wilson(right: int, total: int) -> Interval:
     """Return a share and its score interval (Wilson, 1927)."""
     if total == 0:
         return Interval(None, None, None)
-    z = float(norm.ppf((1 + LEVEL) / 2))
-    share = right / total
-    middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z / (1 + z**2 / total) * (share * (1 - share) / total + z**2 / (4 * total**2)) ** 0.5
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+    interval = binomtest(right, total).proportion_ci(LEVEL, "wilson")
+    return Interval(right / total, float(interval.low), float(interval.high))
 
 
 def resampled(count: int, seed: int) -> NDArray[np.int64]:
@@ -52,6 +49,23 @@ def mean_interval(values: Floats, seed: int) -> Interval:
     if len(kept) == 0:
         return Interval(None, None, None)
     return between(float(kept.mean()), kept[resampled(len(kept), seed)].mean(1))
+
+
+def rank_correlation(x: Floats, y: Floats) -> Interval:
+    """Return Spearman's correlation of `(runs, values)`, all values pooled, runs drawn anew.
+
+    Without a value where one of the two has the same value everywhere.
+    """
+
+    def spearman(runs: NDArray[np.int64]) -> Floats:
+        a, b = (rankdata(values[runs].reshape(len(runs), -1), axis=1) for values in (x, y))
+        a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # 0/0 where all values are the same
+            correlation: Floats = (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1))
+        return correlation
+
+    whole = spearman(np.arange(len(x))[None])
+    return between(float(whole[0]), spearman(resampled(len(x), seed=0)))
 
 
 class PowerLaw(NamedTuple):
@@ -86,7 +100,5 @@ def power_law(classes: Floats, wrong: Floats, total: float) -> PowerLaw:
 
 def straight_line(classes: Floats, wrong: Floats, total: float) -> PowerLaw:
     """Fit a line to the logarithms, all K with equal weight; no wrong answer counts as half."""
-    x = np.log(classes) - np.log(classes).mean()
-    y = np.log(np.maximum(wrong, 0.5) / total)
-    exponent = -(y @ x) / (x @ x)
-    return PowerLaw(exponent, np.exp(y.mean(-1) + exponent * np.log(classes).mean()))
+    slope, intercept = np.polyfit(np.log(classes), np.log(np.maximum(wrong, 0.5) / total).T, 1)
+    return PowerLaw(-slope, np.exp(intercept))

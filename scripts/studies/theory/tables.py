@@ -19,39 +19,16 @@ class Table(NamedTuple):
 
 
 def tables(result: dict[str, Any]) -> dict[str, list[Table]]:
-    """Return the tables of a finished result, by the name of their claim as in ``verdicts``.
-
-    Raises:
-        ValueError: the result is not finished.
-    """
-    summary = summary_of(result)
-    winner, ladders, worlds = (
-        summary["winner"],
-        summary["rates"]["ladders"],
-        summary["proxy"]["worlds"],
-    )
+    """Return the tables of a result, by the name of their claim as in `verdicts`."""
+    summary = result["summary"]
+    winner = summary["winner"]
+    ladders, worlds = summary["rates"]["ladders"], summary["proxy"]["worlds"]
     errors = [errors_table(name, ladder["conditions"]) for name, ladder in ladders.items()]
     return {
         "winner": [cases_table(winner["cases"]), bins_table(winner["pooled"])],
         "rates": [exponents_table(ladders), *errors],
         "proxy": [within_table(worlds), across_table(worlds), predictions_table(worlds)],
     }
-
-
-def summary_of(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the summary of a finished result.
-
-    Raises:
-        ValueError: the result is not finished.
-    """
-    summary: dict[str, Any] = result["summary"]
-    if not summary:
-        done = sum(len(parts) for parts in result["parts"].values())
-        raise ValueError(
-            f"{done} of {result['planned']} parts are done; expected all of them: go on with "
-            "run(profile, device, done=result, ...)"
-        )
-    return summary
 
 
 def cases_table(cases: dict[str, Any]) -> Table:

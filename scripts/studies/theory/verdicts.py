@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from scripts.studies.theory.rates import FROM_SCRATCH
-from scripts.studies.theory.tables import interval, percent, shares, summary_of
+from scripts.studies.theory.tables import interval, percent, shares
 from scripts.studies.theory.winner import CLEAR
 
 RIGHT = 0.9
@@ -24,12 +24,8 @@ class Verdict(NamedTuple):
 
 
 def verdicts(result: dict[str, Any]) -> dict[str, Verdict]:
-    """Return the verdict on ``"winner"``, ``"rates"`` and ``"proxy"`` of a finished result.
-
-    Raises:
-        ValueError: the result is not finished.
-    """
-    summary = summary_of(result)
+    """Return the verdict on `"winner"`, `"rates"` and `"proxy"`."""
+    summary = result["summary"]
     judged_share = result["knobs"]["rates"]["judged_share"]
     return {
         "winner": winner_verdict(summary["winner"]),

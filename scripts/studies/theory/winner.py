@@ -1,7 +1,7 @@
 """First study: whether the larger ECS at the start tells which modality wins a class."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -72,10 +72,6 @@ class WinnerFindings:
 
     cases: dict[str, CaseFindings]
     pooled: dict[str, View]
-
-    def fields(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
