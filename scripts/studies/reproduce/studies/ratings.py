@@ -1,6 +1,5 @@
 """How much of an emotion is in the voice, in the face, in both? CREMA-D's human ratings."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +7,18 @@ import pandas as pd
 
 from fusion_sched.probe import diagnose
 from fusion_sched.report.html.document import Table, Text
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, Verdict, judged
+from scripts.studies.reproduce.claim import SUMMARIES, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
 
 PLACE = "cremad_ratings"
 VOTES = {"voice": "VoiceVote", "face": "FaceVote"}
 
 
-def run(bench: Bench, notebook: Notebook) -> None:
+def run(settings: Settings, numbers: Measurements) -> None:
     """Decompose what raters heard and saw, where their table is here."""
-    if PLACE in bench.paths:
-        notebook.part("ratings", partial(decomposed, bench.paths[PLACE]))
+    if PLACE in settings.paths:
+        numbers.measure("ratings", decomposed, settings.paths[PLACE])
 
 
 def decomposed(table: Path) -> dict[str, Any]:
@@ -43,15 +43,15 @@ def decomposed(table: Path) -> dict[str, Any]:
     return {"rows": rows, "clips": len(votes)}
 
 
-def tell(bench: Bench, values: Values) -> Told:
+def conclude(settings: Settings, values: Values) -> Finding:
     """Say whether the human ratings agree with the picture that the method draws of CREMA-D."""
     if "ratings" not in values:
-        place = bench.missing.get(PLACE, "its place in PATHS")
-        told = (
+        place = settings.missing.get(PLACE, "its place in PATHS")
+        sentence = (
             f"CREMA-D's ratings are not at {place}: they are processedResults/summaryTable.csv of "
             "its repository. Then: make reproduce-paper"
         )
-        return Told(Verdict.NEEDS, told, [Text(["Nothing was measured."])])
+        return Finding(Verdict.NEEDS, sentence, [Text(["Nothing was measured."])])
     found, clips = values["ratings"]["rows"], values["ratings"]["clips"]
     face, voice = found["unique face"], found["unique voice"]
     apart = face[1] > voice[2] or voice[1] > face[2]
@@ -66,8 +66,8 @@ def tell(bench: Bench, values: Values) -> Told:
             for n, (v, low, high, null) in found.items()]  # fmt: skip
     header = ["information", "bit", "95 % interval", "shuffled labels"]
     caption = f"{clips:,} clips; votes of the crowd that heard, or saw, each clip."
-    return Told(judged(apart), sentence, [Table(header, rows, caption)],
-                [bench.paths[PLACE]] if PLACE in bench.paths else [])  # fmt: skip
+    return Finding(Verdict.of(apart), sentence, [Table(header, rows, caption)],
+                [settings.paths[PLACE]] if PLACE in settings.paths else [])  # fmt: skip
 
 
 CLAIM = Claim(
@@ -79,5 +79,5 @@ CLAIM = Claim(
     "decomposed against the intended emotion.",
     holds_if="the intervals of the two uniquenesses do not overlap",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )
