@@ -184,7 +184,7 @@ def check_ids(sections: Sequence[Section]) -> None:
 def environment() -> Environment:
     """Return the templates; everything they print is escaped."""
     made = Environment(
-        loader=PackageLoader("fusion_sched.report", "page"),
+        loader=PackageLoader("fusion_sched.report.html", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
