@@ -209,7 +209,7 @@ def packed_plotly() -> str:
 @cache
 def part(name: str) -> str:
     """Return a file of the page."""
-    return (resources.files("fusion_sched.report") / "page" / name).read_text("utf-8")
+    return (resources.files("fusion_sched.report.html") / "page" / name).read_text("utf-8")
 
 
 def as_json(value: Any) -> str:
