@@ -129,11 +129,11 @@ def canonical(event: Mapping[str, Any]) -> Any:
     ends = fields.pop("interval")
     others = {new: fields.pop(old, {}) for old, new in ASPECTS.items()}
     for key in ends:
-        aspects = {new: found.get(key) for new, found in others.items()}
+        aspects = {new: values.get(key) for new, values in others.items()}
         if isinstance(fields[key], dict):
             fields[key] = {
                 name: estimate(value, ends[key][name], {
-                    new: found and found.get(name) for new, found in aspects.items()
+                    new: value and value.get(name) for new, value in aspects.items()
                 }) for name, value in fields[key].items()
             }  # fmt: skip
         else:

@@ -73,7 +73,7 @@ def page(tables: Sequence[str], runs: Sequence[Path]) -> str:
         "number of epochs for all, the epoch chosen on validation, test labels read once. The "
         f"{len(runs)} runs took {hours:.1f} hours of one core, added up.", "",
         "What each name stands for, and where it departs from its paper: [methods.md](methods.md). "
-        "Columns, tests and verdict: [compare.md](compare.md). Two methods have seen `digits_cg` "
+        "Columns, tests and verdict: [compare.md](compare.md). Two methods have used `digits_cg` "
         "before: `pid`, whose rules were found partly on it, and `relearning`, which measured "
         "every 6 epochs in place of the paper's 20 (of 90), after measuring once in 30 had done "
         "less (`balancer.every=20`). The others run with one set of settings, tuned on nothing "

@@ -56,7 +56,7 @@ def measure(settings: Settings) -> dict[str, Measurements]:
 
 def markdown(findings: Mapping[Claim, Finding]) -> str:
     """Return all verdicts as a table for a text."""
-    lines = ["| | claim | verdict | what was found |", "|---|---|---|---|"]
+    lines = ["| | claim | verdict | result |", "|---|---|---|---|"]
     for number, (claim, finding) in enumerate(findings.items(), start=1):
         sentence = finding.sentence.replace("|", "\\|")
         lines.append(f"| {number} | {claim.title} | {finding.verdict} | {sentence} |")

@@ -1,4 +1,4 @@
-"""How curves and bars of the report look: never told apart by colour alone."""
+"""How curves and bars of the report look: they differ by more than colour."""
 
 from typing import Any
 

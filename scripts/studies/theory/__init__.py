@@ -1,10 +1,10 @@
-"""Studies of the tractable model of modality competition: what its theory says, and what is seen.
+"""Studies of the tractable model of modality competition: its claims and their numerical tests.
 
     result = run(PROFILES["quick"], pick_device("auto"), Memory("outputs/theory/parts"))
     for claim, about in tables(result).items(): ...
     for claim, (verdict, sentence) in verdicts(result).items(): ...
 
-Model, definitions and what of them is reconstructed: ``docs/theory.md``.
+Model, definitions and what of them is reconstructed: `docs/theory.md`.
 """
 
 from scripts.studies.theory.profiles import PROFILES, Profile

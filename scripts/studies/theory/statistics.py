@@ -14,7 +14,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Interval:
-    """A value between ``low`` and ``high``; all three ``None`` where the data do not give one."""
+    """A value between `low` and `high`; all three `None` where the data do not give one."""
 
     value: float | None
     low: float | None
@@ -30,12 +30,12 @@ def wilson(right: int, total: int) -> Interval:
 
 
 def resampled(count: int, seed: int) -> NDArray[np.int64]:
-    """Return which of ``count`` items each bootstrap sample takes ``(RESAMPLES, count)``."""
+    """Return which of `count` items each bootstrap sample takes `(RESAMPLES, count)`."""
     return np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
 
 
 def between(value: float, draws: Floats) -> Interval:
-    """Return ``value`` with the percentile interval of its bootstrap draws; NaN are left out."""
+    """Return `value` with the percentile interval of its bootstrap draws; NaN are left out."""
     kept = draws[np.isfinite(draws)]
     if not np.isfinite(value) or len(kept) == 0:
         return Interval(None, None, None)
@@ -76,7 +76,7 @@ class PowerLaw(NamedTuple):
 
 
 def power_law(classes: Floats, wrong: Floats, total: float) -> PowerLaw:
-    """Fit wrong answers ``(..., len(classes))`` among ``total`` by maximum likelihood.
+    """Fit wrong answers `(..., len(classes))` among `total` by maximum likelihood.
 
     wrong_K ~ Poisson(total · scale · K^-exponent): a generalised linear model with logarithmic
     link, by Newton's method. Counts of zero need no special care. NaN where fewer than two K have

@@ -1,4 +1,4 @@
-"""Whether each claim is seen in the numbers, by rules that were fixed before the large run."""
+"""Whether the numbers support each claim, by rules that were fixed before the large run."""
 
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ BEHIND = 0.05
 
 
 class Verdict(NamedTuple):
-    """``"reproduced"`` or ``"not reproduced"``, and a sentence that says by what numbers."""
+    """`"reproduced"` or `"not reproduced"`, and a sentence that says by what numbers."""
 
     verdict: str
     sentence: str
@@ -34,9 +34,9 @@ def verdicts(result: dict[str, Any]) -> dict[str, Verdict]:
     }
 
 
-def verdict(seen: bool, sentence: str) -> Verdict:
+def verdict(holds: bool, sentence: str) -> Verdict:
     """Return a verdict."""
-    return Verdict("reproduced" if seen else "not reproduced", sentence)
+    return Verdict("reproduced" if holds else "not reproduced", sentence)
 
 
 def winner_verdict(winner: dict[str, Any]) -> Verdict:
@@ -57,14 +57,14 @@ def winner_verdict(winner: dict[str, Any]) -> Verdict:
 
 
 def rates_verdict(ladders: dict[str, Any], judged_share: float) -> Verdict:
-    """Reproduced if both exponents of the first ladder are near theirs and surely differ."""
+    """Reproduced if both exponents of the first ladder are near theirs and differ significantly."""
     name, first = next(iter(ladders.items()))
     joint, shaped = (by_share(first, share) for share in (FROM_SCRATCH, judged_share))
     gain = shaped["gain"]
     exponents = joint["exponent"], shaped["exponent"]
     if any(exponent["value"] is None for exponent in exponents) or gain["value"] is None:
         return verdict(False, "Too few wrong answers to fit an exponent: use more test samples.")
-    seen = (
+    holds = (
         abs(joint["exponent"]["value"] - 1) <= NEAR
         and abs(shaped["exponent"]["value"] - 2) <= NEAR
         and gain["low"] > 0
@@ -76,7 +76,7 @@ def rates_verdict(ladders: dict[str, Any], judged_share: float) -> Verdict:
         if other != name
     )
     return verdict(
-        seen,
+        holds,
         f"Fused test error falls like K^-a with a = {interval(joint['exponent'])} trained jointly "
         f"from scratch ({inside(joint['exponent'], 1)}) and a = {interval(shaped['exponent'])} "
         f"with {percent(judged_share)} of the same number of steps unimodal "
@@ -87,13 +87,13 @@ def rates_verdict(ladders: dict[str, Any], judged_share: float) -> Verdict:
 
 def by_share(ladder: dict[str, Any], share: float) -> dict[str, Any]:
     """Return the condition with this share of unimodal steps."""
-    found: dict[str, Any] = next(c for c in ladder["conditions"] if c["share"] == share)
-    return found
+    condition: dict[str, Any] = next(c for c in ladder["conditions"] if c["share"] == share)
+    return condition
 
 
-def inside(found: dict[str, Any], claimed: int) -> str:
+def inside(exponent: dict[str, Any], claimed: int) -> str:
     """Say whether an interval has the claimed exponent in it."""
-    held = found["low"] <= claimed <= found["high"]
+    held = exponent["low"] <= claimed <= exponent["high"]
     return f"{claimed} is {'inside' if held else 'outside'} of the interval"
 
 
@@ -113,8 +113,8 @@ def proxy_verdict(worlds: dict[str, Any]) -> Verdict:
     )
     return verdict(
         monotone and telling,
-        f"Within a run MI of the responses {'rises' if monotone else 'does not surely rise'} with "
-        f"ECS: mean Spearman {listed(correlations, interval)} by worlds and stage (expected: "
+        f"Within a run MI of the responses "
+        f"{'rises' if monotone else 'does not rise significantly'} with ECS: mean Spearman {listed(correlations, interval)} by worlds and stage (expected: "
         f"intervals above {MONOTONE}). At the start of joint training it "
         f"{'tells' if telling else 'does not tell'} which modality wins a contested class: right "
         f"in {listed([s['response']['classes'] for s in starts], shares)}, where ECS is right in "
@@ -124,6 +124,6 @@ def proxy_verdict(worlds: dict[str, Any]) -> Verdict:
     )
 
 
-def listed(found: list[dict[str, Any]], written: Any) -> str:
+def listed(values: list[dict[str, Any]], written: Any) -> str:
     """Return intervals behind one another."""
-    return ", ".join(written(one) for one in found)
+    return ", ".join(written(value) for value in values)

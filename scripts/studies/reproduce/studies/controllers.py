@@ -1,4 +1,4 @@
-"""Controllers side by side: does it matter what decides, and when?"""
+"""Comparison of controllers: does the criterion matter, and the time of the hand-over?"""
 
 from pathlib import Path
 from typing import Any
@@ -80,13 +80,13 @@ def against(
 
 def conclude_mi(settings: Settings, values: Values) -> Finding:
     """Hold pid against the controller that looks at mutual information, on the data here."""
-    found = against(settings, values, "mi")
-    parts = [f"{d} {m:+.1f} points [{low:+.1f}, {high:+.1f}]" for d, m, low, high in found]
-    ahead = sum(low > 0 for _, _, low, _ in found)
+    differences = against(settings, values, "mi")
+    parts = [f"{d} {m:+.1f} points [{low:+.1f}, {high:+.1f}]" for d, m, low, high in differences]
+    higher = sum(low > 0 for _, _, low, _ in differences)
     sentence = (
         f"On the data here pid is above mi by {'; '.join(parts)} (fused test accuracy, paired by "
-        f"seed, 95 %): surely ahead on {ahead} of {len(found)}. The claim is one about CREMA-D: "
-        f"{command_for(settings, 'cremad', 'pid,mi')}"
+        f"seed, 95 %): significantly above it on {higher} of {len(differences)}. The claim is one "
+        f"about CREMA-D: {command_for(settings, 'cremad', 'pid,mi')}"
     )
     header = ["dataset", "controller", "above mi, points", "95 % interval"]
     rows = []
@@ -105,13 +105,13 @@ def conclude_ablation(settings: Settings, values: Values) -> Finding:
     parts = [f"{d} {m:+.1f} [{low:+.1f}, {high:+.1f}]" for d, m, low, high in fixed]
     plain = [f"{d} {m:+.1f} [{low:+.1f}, {high:+.1f}]" for d, m, low, high in joint]
     both = list(zip(fixed, joint, strict=True))
-    ahead = sum(f[2] > 0 and j[2] > 0 for f, j in both)
+    higher = sum(f[2] > 0 and j[2] > 0 for f, j in both)
     sentence = (
         f"pid above two stages of fixed length: {'; '.join(parts)} points; above joint training: "
-        f"{'; '.join(plain)} points: surely above both on {ahead} of {len(both)} datasets."
+        f"{'; '.join(plain)} points: significantly above both on {higher} of {len(both)} datasets."
     )
     blocks = [chart(settings, values), table(settings, values, CONTROLLERS)]
-    return Finding(Verdict.of(ahead == len(both)), sentence, blocks, places(settings))
+    return Finding(Verdict.of(higher == len(both)), sentence, blocks, places(settings))
 
 
 def conclude_speed(settings: Settings, values: Values) -> Finding:

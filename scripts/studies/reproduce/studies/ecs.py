@@ -117,7 +117,7 @@ RATES = Claim(
     source=ABSTRACT + MODEL,
     ran=RAN + "Joint training from scratch and from shaped states, with equal numbers of steps, "
     "over K; exponents fitted with intervals over seeds.",
-    holds_if="the exponents are within 0.25 of 1 and of 2, and surely differ",
+    holds_if="the exponents are within 0.25 of 1 and of 2, and differ significantly",
     measure=run,
     conclude=conclude_rates,
 )

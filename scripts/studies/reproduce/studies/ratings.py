@@ -30,14 +30,14 @@ def decomposed(table: Path) -> dict[str, Any]:
     emotion = votes["FileName"].str.split("_").str[2]
     labels = {name: votes[column].astype("category").cat.codes.to_numpy()
               for name, column in VOTES.items()}  # fmt: skip
-    found = diagnose(labels, emotion.astype("category").cat.codes.to_numpy())
-    assert found.redundancy is not None, "two modalities"
-    assert found.synergy is not None, "two modalities"
+    diagnosis = diagnose(labels, emotion.astype("category").cat.codes.to_numpy())
+    assert diagnosis.redundancy is not None, "two modalities"
+    assert diagnosis.synergy is not None, "two modalities"
     measures = {
-        "unique voice": found.unique["voice"], "unique face": found.unique["face"],
-        "redundancy": found.redundancy, "synergy": found.synergy,
-        "I(voice; Y)": found.mi["voice"], "I(face; Y)": found.mi["face"],
-        "I(both; Y)": found.joint_mi,
+        "unique voice": diagnosis.unique["voice"], "unique face": diagnosis.unique["face"],
+        "redundancy": diagnosis.redundancy, "synergy": diagnosis.synergy,
+        "I(voice; Y)": diagnosis.mi["voice"], "I(face; Y)": diagnosis.mi["face"],
+        "I(both; Y)": diagnosis.joint_mi,
     }  # fmt: skip
     rows = {name: [m.value, m.low, m.high, m.null] for name, m in measures.items()}
     return {"rows": rows, "clips": len(votes)}
@@ -52,18 +52,18 @@ def conclude(settings: Settings, values: Values) -> Finding:
             "its repository. Then: make reproduce-paper"
         )
         return Finding(Verdict.NEEDS, sentence, [Text(["Nothing was measured."])])
-    found, clips = values["ratings"]["rows"], values["ratings"]["clips"]
-    face, voice = found["unique face"], found["unique voice"]
+    quantities, clips = values["ratings"]["rows"], values["ratings"]["clips"]
+    face, voice = quantities["unique face"], quantities["unique voice"]
     apart = face[1] > voice[2] or voice[1] > face[2]
     sentence = (
         f"People's votes: only the face tells {face[0]:.3f} bit [{face[1]:.3f}, {face[2]:.3f}] of "
         f"the intended emotion, only the voice {voice[0]:.3f} [{voice[1]:.3f}, {voice[2]:.3f}], "
-        f"both alike {found['redundancy'][0]:.3f}, and only the two together "
-        f"{found['synergy'][0]:.3f}. "
+        f"both alike {quantities['redundancy'][0]:.3f}, and only the two together "
+        f"{quantities['synergy'][0]:.3f}. "
     ) + ("The imbalance that the method is built for is in the task itself." if apart else
-         "The two cannot be told apart.")  # fmt: skip
+         "The two do not differ.")  # fmt: skip
     rows = [[n, f"{v:.3f}", f"{low:.3f} … {high:.3f}", "–" if null is None else f"{null:.3f}"]
-            for n, (v, low, high, null) in found.items()]  # fmt: skip
+            for n, (v, low, high, null) in quantities.items()]  # fmt: skip
     header = ["information", "bit", "95 % interval", "shuffled labels"]
     caption = f"{clips:,} clips; votes of the crowd that heard, or saw, each clip."
     return Finding(Verdict.of(apart), sentence, [Table(header, rows, caption)],

@@ -80,7 +80,7 @@ def conclude(settings: Settings, values: Values) -> Finding:
         "clusters: what the input holds and the embeddings no longer keep apart, it cannot see."
     )
     header = ["planted | seed", "atom", "truth", "at the end", "95 % interval", "readings near"]
-    table = Table(header, table_rows(values, near), "Planted atoms and those found, in bits.",
+    table = Table(header, table_rows(values, near), "Planted and estimated atoms, in bits.",
                   words=(1,))  # fmt: skip
     first = [chart(name, values[f"{name} | 0"]) for name in PLANTED]
     return Finding(
@@ -97,7 +97,7 @@ def table_rows(values: Values, near: dict[tuple[str, str], list[bool]]) -> list[
     for (key, atom), hits in near.items():
         v = values[key]
         low, high = v["interval"][atom][-1]
-        rows.append([key, atom, f"{v['exact'][atom]:.2f}", f"{v['found'][atom][-1]:.3f}",
+        rows.append([key, atom, f"{v['exact'][atom]:.2f}", f"{v['estimated'][atom][-1]:.3f}",
                      f"{low:.3f} … {high:.3f}", f"{sum(hits)} of {len(hits)}"])  # fmt: skip
     return rows
 
@@ -130,8 +130,8 @@ CLAIM = Claim(
     title="Known decompositions, recovered over training",
     claim="The decomposition is validated on synthetic data.",
     source=SUMMARIES,
-    ran="Four joint distributions whose decomposition is known exactly, seen through noisy random "
-    "vectors; networks trained in two stages, their embeddings diagnosed every other epoch.",
+    ran="Four joint distributions whose decomposition is known exactly, observed through noisy "
+    "random vectors; networks trained in two stages, their embeddings diagnosed every other epoch.",
     holds_if="every planted atom is within 0.05 bit in nine of ten diagnoses over training",
     measure=run,
     conclude=conclude,
