@@ -113,9 +113,9 @@ def proxy_verdict(worlds: dict[str, Any]) -> Verdict:
     )
     return verdict(
         monotone and telling,
-        f"Within a run MI of the responses "
-        f"{'rises' if monotone else 'does not rise significantly'} with ECS: mean Spearman {listed(correlations, interval)} by worlds and stage (expected: "
-        f"intervals above {MONOTONE}). At the start of joint training it "
+        f"Within a run MI of the responses {'rises' if monotone else 'does not rise'} "
+        f"significantly with ECS: mean Spearman {listed(correlations, interval)} by worlds and "
+        f"stage (expected: intervals above {MONOTONE}). At the start of joint training it "
         f"{'tells' if telling else 'does not tell'} which modality wins a contested class: right "
         f"in {listed([s['response']['classes'] for s in starts], shares)}, where ECS is right in "
         f"{listed([s['ecs']['classes'] for s in starts], shares)}; halfway to the decision in "
