@@ -10,7 +10,7 @@ from scripts.studies.theory.winner import Case, WinnerStudy
 
 @dataclass(frozen=True)
 class Profile:
-    """The knobs of the three studies."""
+    """The settings of the three studies."""
 
     name: str
     winner: WinnerStudy

@@ -56,7 +56,7 @@ class Worlds:
 
 @dataclass(frozen=True)
 class ProxyStudy:
-    """The knobs. `checkpoints`: steps at which both quantities are taken, the first one 0."""
+    """The settings. `checkpoints`: steps at which both quantities are taken, the first one 0."""
 
     worlds: tuple[Worlds, ...]
     classes: int

@@ -76,7 +76,7 @@ class WinnerFindings:
 
 @dataclass(frozen=True)
 class WinnerStudy:
-    """The knobs: cases, each one part."""
+    """The settings: cases, each one part."""
 
     cases: tuple[Case, ...]
 
