@@ -53,7 +53,7 @@ class Ladder:
 
 @dataclass(frozen=True)
 class RateStudy:
-    """The settings: the first ladder is the one judged, at its `judged_share`; others are checks."""
+    """The settings: the first ladder is the one judged, at its `judged_share`; others check it."""
 
     ladders: tuple[Ladder, ...]
     judged_share: float
