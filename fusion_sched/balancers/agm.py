@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.contributions import check_two, contributions
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
+from fusion_sched.types import Batch, StepOutput, losses_of
 
 LARGEST_GAP = 10.0
 """At most this much does τ - r count, as in the authors' code: exp(alpha * 10) is a lot."""
@@ -51,7 +51,7 @@ class AGM:
     def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the fused loss, each share at its own pace; go on with the running means."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         shares = contributions(model, outputs)
         found = {m: loss.detach().double() for m, loss in losses_of(shares, batch.y).items()}
         factors = self.factors(found, memory["means"])

@@ -33,11 +33,10 @@ class Frozen:
         for name in model.modalities:
             model.encoders[name].eval()
             model.heads[name].eval()
-        with torch.no_grad(), model.arithmetic(batch.inputs):
-            embeddings = {m: encoder(batch.inputs[m]) for m, encoder in model.encoders.items()}
-            unimodal = {m: model.heads[m](e) for m, e in embeddings.items()}
-        with model.arithmetic(batch.inputs):
-            fused = model.fusion(embeddings, unimodal).float()
+        with torch.no_grad():
+            embeddings = model.encode(batch.inputs)
+            unimodal = model.unimodal_logits(embeddings)
+        fused = model.fuse(embeddings, unimodal).logits
         loss = cross_entropy(fused, batch.y)
         loss.backward()  # type: ignore[no-untyped-call]
         return StepOutput.of({FUSED: fused}, {FUSED: loss})

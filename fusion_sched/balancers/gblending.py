@@ -57,7 +57,7 @@ class GBlending:
     def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the weighted sum."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         weights = memory["weights"]
         # A weight of 0 leaves its part of the network without gradient, so that nothing moves it.

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.contributions import check_two
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Outputs, StepOutput, losses_of
+from fusion_sched.types import Batch, Outputs, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Greedy:
     def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Take a regular step, or one of a window that re-balances."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         follow_means(memory, outputs.embeddings)
         if memory["left"]:
             memory["left"] -= 1
@@ -109,13 +109,10 @@ def with_held(
     means: Mapping[str, Tensor],
 ) -> Tensor:
     """Return the fused logits ``(B, classes)`` with the embeddings of ``held`` at their means."""
-    embeddings, unimodal = dict(outputs.embeddings), dict(outputs.unimodal)
-    with model.arithmetic(embeddings):
-        for name in held:
-            embeddings[name] = means[name].expand_as(embeddings[name])
-            unimodal[name] = model.heads[name](embeddings[name]).float().detach()
-        fused: Tensor = model.fusion(embeddings, unimodal).float()
-    return fused
+    still = {m: means[m].expand_as(outputs.embeddings[m]) for m in held}
+    with torch.no_grad():
+        unimodal = {**outputs.unimodal, **model.unimodal_logits(still)}
+    return model.fuse({**outputs.embeddings, **still}, unimodal).logits
 
 
 def check_alone() -> None:

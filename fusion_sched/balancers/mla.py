@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
+from fusion_sched.types import Batch, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class MLA:
     def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend each modality's own loss, its head's gradient projected; go on with P."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         torch.stack([losses[m] for m in outputs.unimodal]).sum().backward()  # type: ignore[no-untyped-call]
         for name, embeddings in outputs.embeddings.items():

@@ -43,7 +43,7 @@ class MMPareto:
     def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the sum of all losses, with the encoders' gradients reconciled."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         torch.stack(list(losses.values())).sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
         trained = [p for p in model.encoders.parameters() if p.grad is not None]

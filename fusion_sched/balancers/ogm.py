@@ -55,7 +55,7 @@ class OGM:
     def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the fused loss, then modulate the encoders' gradients."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         losses[FUSED].backward()  # type: ignore[no-untyped-call]
         if self.first_epoch <= memory["epoch"] <= self.last_epoch:

@@ -65,7 +65,7 @@ class PMR:
     def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the fused loss and what the prototypes add to it."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         near = closeness(outputs.embeddings, memory["prototypes"])
         loss = losses[FUSED] + self.rebalance(near, batch.y, memory["epoch"])

@@ -39,7 +39,7 @@ class Weighted:
     def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
         """Descend the weighted sum."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         weights = dict.fromkeys(outputs.unimodal, self.unimodal_weight)
         weights[FUSED] = self.fused_weight

@@ -12,7 +12,7 @@ from fusion_sched.evaluation.calibration import Calibration, calibration_of
 from fusion_sched.evaluation.contribution import Contribution, coalitions_of, contribution_of
 from fusion_sched.evaluation.noise import Noise, noises_for
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch
+from fusion_sched.types import Batch
 
 LABELS = "y"
 """Under this name labels travel among logits."""
@@ -56,7 +56,7 @@ def mean_embeddings(model: MultimodalNetwork, loader: Loader) -> dict[str, Tenso
     model.eval()
     sums: dict[str, Tensor] = {}
     for batch in loader:
-        for m, embedding in encode(model, batch.inputs).items():
+        for m, embedding in model.encode(batch.inputs).items():
             sums[m] = sums.get(m, 0) + embedding.double().sum(dim=0)
     totals = {m: loader.processes.add_up(total) for m, total in sums.items()}
     return {m: (total / len(loader.order)).float() for m, total in totals.items()}
@@ -75,12 +75,12 @@ def examine(model: MultimodalNetwork, loader: Loader, means: Embeddings, seed: i
     logits: dict[str, list[Tensor]] = {}
     index = []
     for batch in loader:
-        plain = encode(model, batch.inputs)
-        for name, values in {**logits_of(model, plain), LABELS: batch.y}.items():
+        plain = model.encode(batch.inputs)
+        for name, values in {**model.fuse(plain).by_head(), LABELS: batch.y}.items():
             logits.setdefault(name, []).append(values)
         index.append(batch.index)
         for question, embeddings in questions(model, batch, plain, means, noises):
-            answers = predicted(logits_of(model, embeddings)[FUSED])
+            answers = predicted(model.fuse(embeddings).logits)
             right[question] = right.get(question, 0) + (answers == batch.y).sum()
     collected = loader.collect(logits, index)
     y = collected.pop(LABELS)
@@ -104,9 +104,9 @@ def questions(
         yield present, masked(plain, means, present)
     for m in model.modalities:
         x = batch.inputs[m]
-        yield ("zeros", m), {**plain, **encode(model, {m: torch.zeros_like(x)})}
+        yield ("zeros", m), {**plain, **model.encode({m: torch.zeros_like(x)})}
         for level, noisy in noises[m].draw(x, batch.index):
-            yield (m, level), {**plain, **encode(model, {m: noisy})}
+            yield (m, level), {**plain, **model.encode({m: noisy})}
 
 
 def answered(
@@ -128,19 +128,6 @@ def answered(
         calibration=calibration,
         contribution=contribution_of(names, {s: accuracy[s] for s in coalitions_of(names)}),
     )
-
-
-def encode(model: MultimodalNetwork, inputs: Embeddings) -> dict[str, Tensor]:
-    """Return the embeddings of these modalities' inputs, in the network's own precision."""
-    with model.arithmetic(inputs):
-        return {m: net(inputs[m]) for m, net in model.encoders.items() if m in inputs}
-
-
-def logits_of(model: MultimodalNetwork, embeddings: Embeddings) -> dict[str, Tensor]:
-    """Return the logits of all heads, by modality or ``fused``, as the network's forward does."""
-    with model.arithmetic(embeddings):
-        unimodal = {m: model.heads[m](e).float() for m, e in embeddings.items()}
-        return {**unimodal, FUSED: model.fusion(embeddings, unimodal).float()}
 
 
 def masked(

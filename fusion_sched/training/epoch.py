@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from fusion_sched.data.loading import Loader
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime.distributed import SINGLE_PROCESS, Processes
-from fusion_sched.types import FUSED, Batch, Predictions, ProbeInputs, Stage, StepOutput, losses_of
+from fusion_sched.types import Batch, Predictions, ProbeInputs, Stage, StepOutput, losses_of
 
 LABELS = "y"
 """Under this name labels travel among predictions; "fused" is not a modality's name either."""
@@ -74,7 +74,7 @@ def unimodal_backward(
     model: MultimodalNetwork, batch: Batch, active: Collection[str]
 ) -> StepOutput:
     """Descend each active modality's own cross-entropy; the others are not run at all."""
-    logits = {m: model.unimodal_logits(batch.inputs, m) for m in active}
+    logits = model.unimodal_logits(model.encode({m: batch.inputs[m] for m in active}))
     losses = losses_of(logits, batch.y)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
     return StepOutput.of(logits, losses)
@@ -137,7 +137,7 @@ def evaluate(model: nn.Module, loader: Loader) -> Evaluation:
     index = []
     for batch in loader:
         outputs = model(batch.inputs)
-        for name, logits in {**outputs.unimodal, FUSED: outputs.logits}.items():
+        for name, logits in outputs.by_head().items():
             found.setdefault(name, []).append(logits.argmax(dim=1))
         found.setdefault(LABELS, []).append(batch.y)
         index.append(batch.index)
@@ -156,7 +156,7 @@ def predict(model: nn.Module, loader: Loader) -> Predictions:
         outputs = model(batch.inputs)
         for name, values in outputs.embeddings.items():
             embeddings.setdefault(name, []).append(values)
-        for name, values in {**outputs.unimodal, FUSED: outputs.logits}.items():
+        for name, values in outputs.by_head().items():
             logits.setdefault(name, []).append(values)
         logits.setdefault(LABELS, []).append(batch.y)
         index.append(batch.index)

@@ -105,7 +105,7 @@ def test_weights_are_equal_first_and_estimated_every_so_many_epochs(modalities: 
 
 def weighted_loss(weights: dict[str, float]) -> object:
     def loss(outputs: Outputs, y: Tensor) -> Tensor:
-        logits = {**outputs.unimodal, "fused": outputs.logits}
+        logits = outputs.by_head()
         return torch.stack([w * cross_entropy(logits[m], y) for m, w in weights.items()]).sum()
 
     return loss

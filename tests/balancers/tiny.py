@@ -12,7 +12,7 @@ from fusion_sched.models.fusion import Concat
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.trainer import train
-from fusion_sched.types import FUSED, Batch, Predictions
+from fusion_sched.types import Batch, Predictions
 from tests.conftest import make_parts, of, read_events, run_once, timeless
 
 SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe.resamples=10", "probe.shuffles=2")
@@ -41,7 +41,7 @@ def some_batch(modalities: int = 2, samples: int = 12, seed: int = 1, features: 
 @torch.no_grad()
 def seen_of(model: MultimodalNetwork, batch: Batch) -> Predictions:
     outputs = model(batch.inputs)
-    return Predictions({**outputs.unimodal, FUSED: outputs.logits}, outputs.embeddings, batch.y)
+    return Predictions(outputs.by_head(), outputs.embeddings, batch.y)
 
 
 def look_at(model: MultimodalNetwork, batch: Batch) -> EvalPasses:
