@@ -38,29 +38,29 @@ class AGM:
             raise ValueError(f"alpha is {self.alpha}, expected 0 or more")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Begin the running means; refuse a single modality."""
         check_two(model, "agm")
-        if memory:
-            return memory
+        if state:
+            return state
         device = next(model.parameters()).device
         zero = torch.zeros((), dtype=torch.float64, device=device)
         return {"steps": 0, "means": {name: zero.clone() for name in model.modalities}}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the fused loss, each share at its own pace; go on with the running means."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
         shares = contributions(model, outputs)
-        found = {m: loss.detach().double() for m, loss in losses_of(shares, batch.y).items()}
-        factors = self.factors(found, memory["means"])
+        losses = {m: loss.detach().double() for m, loss in losses_of(shares, batch.y).items()}
+        factors = self.factors(losses, state["means"])
         parts = [slowed(share, factors[name].to(share.dtype)) for name, share in shares.items()]
         loss = cross_entropy(torch.stack(parts).sum(dim=0), batch.y)
         loss.backward()  # type: ignore[no-untyped-call]
-        memory["steps"] += 1
-        for name, mean in memory["means"].items():
-            memory["means"][name] = mean + (found[name] - mean) / memory["steps"]
+        state["steps"] += 1
+        for name, mean in state["means"].items():
+            state["means"][name] = mean + (losses[name] - mean) / state["steps"]
         return StepOutput.of(logits, losses_of(logits, batch.y))
 
     def factors(

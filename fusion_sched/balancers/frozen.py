@@ -18,7 +18,7 @@ class Frozen:
     """
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Refuse a fusion module that has nothing to train."""
         if not list(model.fusion.parameters()):
@@ -26,9 +26,9 @@ class Frozen:
                 f"{type(model.fusion).__name__} has no parameter to train; balancer=frozen needs "
                 "another fusion, such as fusion=concat"
             )
-        return memory
+        return state
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the fused loss in the fusion module's parameters alone."""
         for name in model.modalities:
             model.encoders[name].eval()

@@ -41,39 +41,40 @@ class GBlending:
             raise ValueError(f"every is {self.every}, expected 1 or more")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Measure the losses where it is time to, and weigh anew."""
-        if not memory:
+        if not state:
             heads = (*model.modalities, FUSED)
             weights = {name: 1 / len(heads) for name in heads}
-            return {"epoch": 0, "weights": weights, **measure(look)}
-        epoch = memory["epoch"] + 1
+            return {"epoch": 0, "weights": weights, **head_losses(passes)}
+        epoch = state["epoch"] + 1
         if epoch % self.every:
-            return {**memory, "epoch": epoch}
-        measured = measure(look)
-        return {"epoch": epoch, "weights": blend(memory, measured), **measured}
+            return {**state, "epoch": epoch}
+        measured = head_losses(passes)
+        return {"epoch": epoch, "weights": blend(state, measured), **measured}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the weighted sum."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
-        weights = memory["weights"]
+        weights = state["weights"]
         # A weight of 0 leaves its part of the network without gradient, so that nothing moves it.
         parts = [weights[name] * loss for name, loss in losses.items() if weights[name]]
         torch.stack(parts).sum().backward()  # type: ignore[no-untyped-call]
         return StepOutput.of(logits, losses)
 
 
-def measure(look: EvalPasses) -> dict[str, Losses]:
+def head_losses(passes: EvalPasses) -> dict[str, Losses]:
     """Return every head's mean loss on train and on validation."""
-    return {"train": mean_losses(look.train()), "validation": mean_losses(look.validation())}
+    return {"train": mean_losses(passes.train()), "validation": mean_losses(passes.validation())}
 
 
-def mean_losses(seen: Predictions) -> Losses:
+def mean_losses(predictions: Predictions) -> Losses:
     """Return every head's mean cross-entropy over a split."""
-    return {name: float(loss) for name, loss in losses_of(seen.logits, seen.y).items()}
+    losses = losses_of(predictions.logits, predictions.y)
+    return {name: float(loss) for name, loss in losses.items()}
 
 
 def blend(before: Mapping[str, Any], now: Mapping[str, Losses]) -> dict[str, float]:

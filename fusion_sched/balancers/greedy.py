@@ -46,40 +46,40 @@ class Greedy:
             )
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Count joint epochs; refuse a single modality and several processes."""
         check_two(model, "greedy")
         check_alone()
-        if memory:
-            return {**memory, "epoch": memory["epoch"] + 1}
+        if state:
+            return {**state, "epoch": state["epoch"] + 1}
         zero = torch.zeros((), dtype=torch.float64, device=next(model.parameters()).device)
         speeds = {name: zero.clone() for name in model.modalities}
         return {"epoch": 0, "steps": 0, "left": 0, "held": [], "speeds": speeds, "means": {}}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Take a regular step, or one of a window that re-balances."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        follow_means(memory, outputs.embeddings)
-        if memory["left"]:
-            memory["left"] -= 1
-            fused = with_held(model, outputs, memory["held"], memory["means"])
+        follow_means(state, outputs.embeddings)
+        if state["left"]:
+            state["left"] -= 1
+            fused = with_held(model, outputs, state["held"], state["means"])
             cross_entropy(fused, batch.y).backward()  # type: ignore[no-untyped-call]
         else:
             cross_entropy(outputs.logits, batch.y).backward()  # type: ignore[no-untyped-call]
             for name, encoder in model.encoders.items():
-                memory["speeds"][name] = memory["speeds"][name] + speed(name, encoder)
-            memory["held"] = self.ahead(memory["speeds"])
-            if memory["held"] and memory["epoch"] >= self.first_epoch:
-                memory["left"] = self.window
+                state["speeds"][name] = state["speeds"][name] + speed(name, encoder)
+            state["held"] = self.ahead(state["speeds"])
+            if state["held"] and state["epoch"] >= self.first_epoch:
+                state["left"] = self.window
         return StepOutput.of(logits, losses_of(logits, batch.y))
 
     def ahead(self, speeds: Mapping[str, Tensor]) -> list[str]:
         """Return who is faster than the slowest by more than ``alpha``."""
-        found = torch.stack(list(speeds.values())).tolist()  # a device sync: the next step waits
-        limit = 10**self.alpha * min(found)
-        return [name for name, value in zip(speeds, found, strict=True) if value > limit]
+        values = torch.stack(list(speeds.values())).tolist()  # a device sync: the next step waits
+        limit = 10**self.alpha * min(values)
+        return [name for name, value in zip(speeds, values, strict=True) if value > limit]
 
 
 def speed(name: str, encoder: nn.Module) -> Tensor:
@@ -94,12 +94,12 @@ def speed(name: str, encoder: nn.Module) -> Tensor:
     return gradient / torch.stack([p.double().square().sum() for _, p in pairs]).sum()
 
 
-def follow_means(memory: BalancerState, embeddings: Mapping[str, Tensor]) -> None:
+def follow_means(state: BalancerState, embeddings: Mapping[str, Tensor]) -> None:
     """Bring each modality's mean embedding ``(size,)`` over all steps up to this one."""
-    memory["steps"] += 1
+    state["steps"] += 1
     now = {name: values.detach().mean(dim=0) for name, values in embeddings.items()}
-    before = memory["means"] or now
-    memory["means"] = {m: before[m] + (now[m] - before[m]) / memory["steps"] for m in now}
+    before = state["means"] or now
+    state["means"] = {m: before[m] + (now[m] - before[m]) / state["steps"] for m in now}
 
 
 def with_held(

@@ -53,11 +53,11 @@ class MLA:
             raise ValueError(f"alpha is {self.alpha}, expected more than 0")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Before the first epoch, make the heads one and begin P."""
-        if memory:
-            return memory
+        if state:
+            return state
         size = shared_size(model)
         with torch.no_grad():
             for same in counterparts(model):
@@ -67,7 +67,7 @@ class MLA:
         device = next(model.parameters()).device
         return {"projection": torch.eye(size, dtype=torch.float64, device=device)}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend each modality's own loss, its head's gradient projected; go on with P."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
@@ -75,9 +75,9 @@ class MLA:
         torch.stack([losses[m] for m in outputs.unimodal]).sum().backward()  # type: ignore[no-untyped-call]
         for name, embeddings in outputs.embeddings.items():
             weight = model.get_parameter(f"heads.{name}.weight")
-            weight.grad = gradient_of(weight) @ memory["projection"].to(weight.dtype)
+            weight.grad = gradient_of(weight) @ state["projection"].to(weight.dtype)
             mean = embeddings.detach().double().mean(dim=0)
-            memory["projection"] = narrowed(memory["projection"], mean, self.alpha)
+            state["projection"] = narrowed(state["projection"], mean, self.alpha)
         for same in counterparts(model):
             total = torch.stack([gradient_of(parameter) for parameter in same]).sum(dim=0)
             for parameter in same:
@@ -87,8 +87,8 @@ class MLA:
 
 def narrowed(projection: Tensor, mean: Tensor, alpha: float) -> Tensor:
     """Return the projection ``(size, size)``, of norm 1, once it has seen a mean ``(size,)``."""
-    seen = projection @ mean
-    projection = projection - torch.outer(seen, seen) / (alpha + mean @ seen)
+    projected = projection @ mean
+    projection = projection - torch.outer(projected, projected) / (alpha + mean @ projected)
     return projection / projection.square().sum().sqrt()
 
 
@@ -107,9 +107,9 @@ def shared_size(model: MultimodalNetwork) -> int:
     """Return the size of the embeddings, or say why the heads cannot be one."""
     sizes = {m: h.in_features for m, h in model.heads.items() if isinstance(h, nn.Linear)}
     if len(sizes) < len(model.heads) or len(set(sizes.values())) > 1:
-        found = {m: sizes.get(m, type(head).__name__) for m, head in model.heads.items()}
+        kinds = {m: sizes.get(m, type(head).__name__) for m, head in model.heads.items()}
         raise ValueError(
-            f"balancer=mla shares one linear head, expected embeddings of equal size, got {found}; "
+            f"balancer=mla shares one linear head, expected embeddings of equal size, got {kinds}; "
             "give all encoders the same embedding=SIZE"
         )
     if list(model.fusion.parameters()):

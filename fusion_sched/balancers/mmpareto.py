@@ -35,12 +35,12 @@ class MMPareto:
             raise ValueError(f"gamma is {self.gamma}, expected more than 0")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Need nothing."""
-        return memory
+        return state
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the sum of all losses, with the encoders' gradients reconciled."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
@@ -48,10 +48,10 @@ class MMPareto:
         torch.stack(list(losses.values())).sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
         trained = [p for p in model.encoders.parameters() if p.grad is not None]
         # A fusion module may leave a modality out, and its encoder without a fused gradient.
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             losses[FUSED], trained, allow_unused=True, materialize_grads=True
         )
-        fused = dict(zip(trained, found, strict=True))
+        fused = dict(zip(trained, gradients, strict=True))
         for encoder in model.encoders.values():
             own = [p for p in encoder.parameters() if p.grad is not None]
             totals = [p.grad for p in own if p.grad is not None]

@@ -46,19 +46,19 @@ class OGM:
             )
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Count joint epochs; refuse a single modality."""
         check_two(model, "ogm")
-        return {"epoch": memory["epoch"] + 1 if memory else 0}
+        return {"epoch": state["epoch"] + 1 if state else 0}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the fused loss, then modulate the encoders' gradients."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         losses[FUSED].backward()  # type: ignore[no-untyped-call]
-        if self.first_epoch <= memory["epoch"] <= self.last_epoch:
+        if self.first_epoch <= state["epoch"] <= self.last_epoch:
             with torch.no_grad():
                 factors = self.factors(contributions(model, outputs), batch.y)
             for name, factor in factors.items():

@@ -50,25 +50,25 @@ class PMR:
             raise ValueError(f"momentum is {self.momentum}, expected at least 0 and less than 1")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Find the prototypes; refuse a single modality and a class that nobody has."""
         check_two(model, "pmr")
         device = next(model.parameters()).device
-        found = {m: c.to(device) for m, c in prototypes(look.train()).items()}
-        if not memory:
-            return {"epoch": 0, "prototypes": found}
-        last = memory["prototypes"]
-        mixed = {m: (1 - self.momentum) * c + self.momentum * last[m] for m, c in found.items()}
-        return {"epoch": memory["epoch"] + 1, "prototypes": mixed}
+        centres = {m: c.to(device) for m, c in prototypes(passes.train()).items()}
+        if not state:
+            return {"epoch": 0, "prototypes": centres}
+        last = state["prototypes"]
+        mixed = {m: (1 - self.momentum) * c + self.momentum * last[m] for m, c in centres.items()}
+        return {"epoch": state["epoch"] + 1, "prototypes": mixed}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the fused loss and what the prototypes add to it."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
-        near = closeness(outputs.embeddings, memory["prototypes"])
-        loss = losses[FUSED] + self.rebalance(near, batch.y, memory["epoch"])
+        near = closeness(outputs.embeddings, state["prototypes"])
+        loss = losses[FUSED] + self.rebalance(near, batch.y, state["epoch"])
         loss.backward()  # type: ignore[no-untyped-call]
         return StepOutput.of(logits, losses)
 
@@ -85,9 +85,9 @@ class PMR:
         return torch.stack(added).sum()
 
 
-def prototypes(seen: Predictions) -> dict[str, Tensor]:
+def prototypes(train: Predictions) -> dict[str, Tensor]:
     """Return each modality's mean embedding of every class, ``(classes, size)``."""
-    members = one_hot(seen.y, seen.logits[FUSED].shape[1]).float()
+    members = one_hot(train.y, train.logits[FUSED].shape[1]).float()
     counts = members.sum(dim=0)
     if not counts.all():
         absent = (counts == 0).nonzero().flatten().tolist()
@@ -95,7 +95,7 @@ def prototypes(seen: Predictions) -> dict[str, Tensor]:
             f"no training sample has class {absent}, so there is no prototype of it; balancer=pmr "
             "needs every class among the training samples"
         )
-    return {m: members.T @ e / counts[:, None] for m, e in seen.embeddings.items()}
+    return {m: members.T @ e / counts[:, None] for m, e in train.embeddings.items()}
 
 
 def closeness(

@@ -63,21 +63,21 @@ class Relearning:
         return Weighted(self.fused_weight, self.unimodal_weight)
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Remember the weights before the first epoch; diagnose and mix where it is time to."""
-        if not memory:
+        if not state:
             initial = {m: copied(encoder) for m, encoder in model.encoders.items()}
             return {"epoch": 0, "initial": initial}
-        epoch = memory["epoch"] + 1
+        epoch = state["epoch"] + 1
         if epoch % self.every == 0 and epoch // self.every <= self.times:
-            for name, gap in purity_gaps(look.train(), look.validation()).items():
-                mix(model.encoders[name], memory["initial"][name], tanh(self.strength * gap))
-        return {**memory, "epoch": epoch}
+            for name, gap in purity_gaps(passes.train(), passes.validation()).items():
+                mix(model.encoders[name], state["initial"][name], tanh(self.strength * gap))
+        return {**state, "epoch": epoch}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the weighted sum."""
-        return self.weighted().backward(model, batch, memory)
+        return self.weighted().backward(model, batch, state)
 
 
 def copied(encoder: nn.Module) -> dict[str, Tensor]:
@@ -115,8 +115,9 @@ def purity(embeddings: np.ndarray, y: np.ndarray, classes: int) -> float:
             "balancer=relearning needs that many in train and in validation"
         )
     with threadpool_limits(1):
-        found = KMeans(classes, n_init=10, random_state=0).fit(minmax_scale(embeddings, (-1, 1)))
-    return majority(found.labels_, y)
+        scaled = minmax_scale(embeddings, (-1, 1))
+        clustering = KMeans(classes, n_init=10, random_state=0).fit(scaled)
+    return majority(clustering.labels_, y)
 
 
 def majority(clusters: np.ndarray, y: np.ndarray) -> float:

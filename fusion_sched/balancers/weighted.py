@@ -31,12 +31,12 @@ class Weighted:
             raise ValueError("both weights are 0: there would be no loss; raise one of them")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Need nothing."""
-        return memory
+        return state
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the weighted sum."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()

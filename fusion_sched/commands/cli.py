@@ -155,8 +155,8 @@ def compare(
     else:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
     if form is TableFormat.csv:  # has no place for them
-        told = [note for table in comparison.tables for note in table.notes]
-        for note in (*told, *comparison.notes):
+        table_notes = [note for table in comparison.tables for note in table.notes]
+        for note in (*table_notes, *comparison.notes):
             errors.print(f"[yellow]note:[/] {escape(note)}")
 
 
@@ -224,12 +224,12 @@ def pid(
     """
     from fusion_sched.commands import pid as inspection
 
-    found = inspection.inspect_file(
+    parts = inspection.inspect_file(
         file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
         clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
         resamples=resamples, shuffles=shuffles, seed=seed,
     )  # fmt: skip
-    for part in found:
+    for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
 
 
@@ -261,8 +261,8 @@ def data_check(
     """
     from fusion_sched.commands import data as data_commands
 
-    found, fatal = data_commands.check(name, root, overrides or [], as_json)
-    for part in found:
+    parts, fatal = data_commands.check(name, root, overrides or [], as_json)
+    for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
     if fatal:
         raise typer.Exit(FAILED)

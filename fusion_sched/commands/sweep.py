@@ -3,15 +3,11 @@
 Jobs may run at once, in other processes and on other machines; what they share is the folder.
 """
 
-import fcntl
-import hashlib
 import itertools
 import json
-import os
 import shutil
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fusion_sched.runlog.trace import TRACE_FILE, read_trace
 from fusion_sched.runtime.checkpoint import CHECKPOINT_DIR, LAST
+from fusion_sched.runtime.files import atomic_write, json_digest, lock
 
 RESUME = "sweep.resume="
 FOLDER = "hydra.sweep.dir="
@@ -84,8 +81,7 @@ def from_here(argument: str) -> str:
 
 def configuration_hash(cfg: DictConfig) -> str:
     """Return a hash of the whole configuration of a run, seed included."""
-    content = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return json_digest(OmegaConf.to_container(cfg, resolve=True))[:16]
 
 
 def sweep_folder() -> Path:
@@ -113,7 +109,7 @@ def claim(cfg: DictConfig, resume: bool) -> Path:
         raise ValueError(
             "sweep.resume=true is for sweeps (-m); a single run goes on by resume=FOLDER"
         )
-    with locked(sweep_folder()):
+    with lock(sweep_folder() / LOCK, blocking=True):
         folder = find_run(sweep_folder(), wanted)
         if folder is None:
             folder = free_folder(sweep_folder(), own)
@@ -135,14 +131,6 @@ def check_free(folder: Path) -> None:
         "another hydra.run.dir (in a sweep: hydra.sweep.dir, or go on with all of it by "
         "sweep.resume=true)"
     )
-
-
-@contextmanager
-def locked(sweep: Path) -> Iterator[None]:
-    """Keep every other job of the sweep waiting."""
-    with (sweep / LOCK).open("w", encoding="utf-8") as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        yield
 
 
 def find_run(sweep: Path, wanted: str) -> Path | None:
@@ -176,10 +164,8 @@ def save_config(cfg: DictConfig, own_hash: str, folder: Path) -> None:
     hydra_cfg = HydraConfig.get()
     saved = folder / SAVED
     saved.mkdir(parents=True)
-    temporary = saved / "config.tmp"
-    content = OmegaConf.to_yaml(cfg, resolve=True)
-    temporary.write_text(f"{HASH_LINE}{own_hash}\n{content}", encoding="utf-8")
-    os.replace(temporary, saved / CONFIG)
+    with atomic_write(saved / CONFIG) as file:
+        file.write(f"{HASH_LINE}{own_hash}\n{OmegaConf.to_yaml(cfg, resolve=True)}".encode())
     OmegaConf.save(hydra_cfg.overrides.task, saved / "overrides.yaml")
     OmegaConf.save(OmegaConf.create({"hydra": hydra_cfg}), saved / "hydra.yaml")
 
@@ -222,9 +208,8 @@ def post_failure(mailbox: str, error: Exception) -> None:
     }
     box = sweep_folder() / FAILED / mailbox
     box.mkdir(parents=True, exist_ok=True)
-    temporary = box / f"{job.num}.tmp"
-    temporary.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(temporary, box / f"{job.num:06d}.json")
+    with atomic_write(box / f"{job.num:06d}.json") as file:
+        file.write(json.dumps(content).encode())
 
 
 def collect_failures(sweep: Path, mailbox: str) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 be trusted, and what each modality adds.
 
     means = mean_embeddings(model, plain_train)
-    found = examine(model, test, means, seed=0)
+    robustness = examine(model, test, means, seed=0)
 """
 
 from fusion_sched.evaluation.calibration import Calibration, calibration_error, calibration_of

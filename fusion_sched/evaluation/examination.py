@@ -1,4 +1,4 @@
-"""One look at a trained network: every question about it, asked of the same batches."""
+"""Examine a trained network: every question about it is asked of the same batches."""
 
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass

@@ -83,7 +83,7 @@ def generators(index: Tensor, seed: int) -> Iterator[Generator]:
 
 
 def noises_for(loader: Loader, seed: int) -> dict[str, Noise]:
-    """Return the noise that suits each modality, from one look at a split's inputs.
+    """Return the noise that suits each modality, from one pass over a split's inputs.
 
     Whole numbers are ids, to which nothing can be added: their noise replaces them.
     """

@@ -36,9 +36,9 @@ class Processes:
         """Return every process's value, by rank; tensors have to be on the CPU."""
         if self.count == 1:
             return [value]
-        found: list[Any] = [None] * self.count
-        torch.distributed.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.count
+        torch.distributed.all_gather_object(values, value)
+        return values
 
     def agree(self, value: Value) -> Value:
         """Return the first process's value; tensors have to be on the CPU."""
@@ -46,8 +46,8 @@ class Processes:
             return value
         from accelerate.utils import broadcast_object_list
 
-        found: Value = broadcast_object_list([value])[0]
-        return found
+        agreed: Value = broadcast_object_list([value])[0]
+        return agreed
 
     def wait(self) -> None:
         """Wait until every process has come here."""

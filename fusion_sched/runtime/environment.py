@@ -56,8 +56,8 @@ def seed_everything(seed: int) -> None:
 def versions() -> dict[str, str]:
     """Return versions of what the numbers depend on."""
     packages = ("fusion-sched", "torch", "numpy", "scipy", "scikit-learn", "hydra-core")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **found}
+    installed = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **installed}
 
 
 def git_revision() -> str | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_sched.analysis.naming import name_rows, short_key
+
 from fusion_sched.runlog.trace import Trace
 
 

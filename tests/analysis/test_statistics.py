@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from fusion_sched.analysis.statistics import difference, holm, spread
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-
-from fusion_sched.analysis.statistics import difference, holm, spread
 
 A = {0: 71.0, 1: 74.5, 2: 69.0, 3: 73.0, 4: 75.5}
 B = {0: 70.0, 1: 72.0, 2: 69.5, 3: 70.5, 4: 72.0}

@@ -19,8 +19,8 @@ from tests.balancers.tiny import (
     balanced,
     fused_loss,
     joint_losses,
-    look_at,
     network,
+    passes_of,
     plain,
     some_batch,
     train_whole_and_resumed,
@@ -165,10 +165,10 @@ def test_only_the_chosen_epochs_are_modulated() -> None:
     model, batch = network(), some_batch()
     balancer = OGM(alpha=0.7, first_epoch=1, last_epoch=2)
     expected = plain(model, batch, fused_loss)
-    memory, modulated = {}, []
+    state, modulated = {}, []
     for _ in range(4):
-        memory = balancer.start_epoch(model, look_at(model, batch), memory)
-        found = balanced(balancer, model, batch, memory)
+        state = balancer.start_epoch(model, passes_of(model, batch), state)
+        found = balanced(balancer, model, batch, state)
         modulated.append(
             any(not torch.equal(found[n], g) for n, g in expected.items() if g is not None)
         )
@@ -182,7 +182,7 @@ def test_errors() -> None:
         OGM(first_epoch=3, last_epoch=2)
     model, batch = network(1), some_batch(1)
     with pytest.raises(ValueError, match=r"balancer=ogm compares .* got \['m0'\]"):
-        OGM().start_epoch(model, look_at(model, batch), {})
+        OGM().start_epoch(model, passes_of(model, batch), {})
 
 
 def test_a_step_tells_the_losses_without_gradients() -> None:

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from fusion_sched.commands.sweep import find_run, has_ended
-from fusion_sched.runlog.trace import lock
 from fusion_sched.runtime import checkpoint
+from fusion_sched.runtime.files import lock
 from tests.conftest import Answer, of, read_events, timeless
 
 Command = Callable[..., Answer]
@@ -214,7 +214,7 @@ def test_a_run_in_training_is_left_alone(command: Command, copy: Path) -> None:
     trace = folder / "trace.jsonl"
     trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))
     before = trace.read_text()
-    with lock(folder):
+    with lock(folder / ".lock", blocking=False):
         answer = command(
             "train", "-m", "seed=1", "controller=joint,pid", *TINY, "hydra.sweep.dir=copy",
             "sweep.resume=true",

@@ -8,7 +8,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from fusion_sched.commands.help import list_choices
-from fusion_sched.config.build import check_arguments, fits
+from fusion_sched.config.instantiate import check_arguments, fits
 from fusion_sched.config.schema import TrainConfig, config_dir
 from tests.conftest import make_config, make_parts
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from fusion_sched.runlog.trace import lock
 from fusion_sched.runtime import checkpoint
+from fusion_sched.runtime.files import lock
 from fusion_sched.training.trainer import train
 from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless
 
@@ -191,7 +191,8 @@ def test_a_folder_in_training_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     interrupted_after(folder, 9)
     before = (folder / "trace.jsonl").read_text()
-    with lock(folder), pytest.raises(ValueError, match="another process is training"):
+    held = lock(folder / ".lock", blocking=False)
+    with held, pytest.raises(ValueError, match="another process is training"):
         train(make_parts(*OPTIONS), folder, lambda event: None)
     assert (folder / "trace.jsonl").read_text() == before
 

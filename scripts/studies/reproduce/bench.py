@@ -19,6 +19,7 @@ import yaml
 
 from benchmarks.machine import processor
 from fusion_sched.runtime.environment import git_revision
+from fusion_sched.runtime.files import atomic_write
 
 PROFILES = ("quick", "full")
 
@@ -101,9 +102,8 @@ class Notebook:
         }
         parts = {**self.parts, key: part}
         text = json.dumps({"parts": parts}, indent=1, allow_nan=False)
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, self.path)
+        with atomic_write(self.path) as file:
+            file.write(text.encode())
         self.parts = parts
 
     def values(self) -> dict[str, Any]:

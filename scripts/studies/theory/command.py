@@ -1,7 +1,6 @@
 """Behind ``fusion-sched theory``: run what is missing, keep it after each part, show tables."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from fusion_sched.runtime.environment import pick_device
+from fusion_sched.runtime.files import atomic_write
 from scripts.studies import theory
 
 FILE = "theory.json"
@@ -26,9 +26,8 @@ def study(
     path = folder / FILE
 
     def save(result: dict[str, Any]) -> None:
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
-        os.replace(temporary, path)
+        with atomic_write(path) as file:
+            file.write(json.dumps(result, allow_nan=False).encode())
         show(theory.progress(result))
 
     done = read(path)
