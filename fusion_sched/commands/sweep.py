@@ -23,7 +23,7 @@ from fusion_sched.runtime.files import atomic_write, json_digest, lock
 
 RESUME = "sweep.resume="
 FOLDER = "hydra.sweep.dir="
-SAVED = ".hydra"
+HYDRA_DIR = ".hydra"
 CONFIG = "config.yaml"
 HASH_LINE = "# configuration: "
 """Begins the first line of a saved configuration, before its hash."""
@@ -37,11 +37,13 @@ PLAIN_ERRORS = (ValueError, OSError, FloatingPointError)
 """Errors whose message says it all."""
 
 
-def take_resume(arguments: list[str]) -> tuple[bool, list[str]]:
-    """Return whether a sweep is to go on, and the arguments without that word.
+def split_resume(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Return whether a sweep is to go on, and the arguments without `sweep.resume`.
 
-    Raises:
-        ValueError: a value that is neither true nor false, or no folder to go on with.
+    Raises
+    ------
+    ValueError
+        A value that is neither true nor false, or no folder to go on with.
     """
     values = [a.removeprefix(RESUME) for a in arguments if a.startswith(RESUME)]
     others = [a for a in arguments if not a.startswith(RESUME)]
@@ -57,7 +59,7 @@ def take_resume(arguments: list[str]) -> tuple[bool, list[str]]:
     return resume, others
 
 
-def name_extra(error: MissingConfigException) -> Exception:
+def missing_extra(error: MissingConfigException) -> Exception:
     """Return, for a launcher whose package is not installed, an error that names the extra."""
     launcher = str(error.missing_cfg_file).removeprefix("hydra/launcher/")
     if launcher not in LAUNCHER_EXTRAS:
@@ -68,8 +70,8 @@ def name_extra(error: MissingConfigException) -> Exception:
     )
 
 
-def from_here(argument: str) -> str:
-    """Return an argument; a relative folder of a sweep as one of this working folder.
+def absolute_sweep_dir(argument: str) -> str:
+    """Return an override; a relative folder of a sweep as one of this working folder.
 
     Workers of a launcher may have another working folder, and Hydra resolves the path there.
     """
@@ -89,14 +91,16 @@ def sweep_folder() -> Path:
     return Path(HydraConfig.get().sweep.dir).resolve()
 
 
-def claim(cfg: DictConfig, resume: bool) -> Path:
+def acquire_run_dir(cfg: DictConfig, resume: bool) -> Path:
     """Return the folder of the running job's run, with the configuration written into it.
 
     In a resumed sweep that is the folder in which a run of this configuration has begun, whatever
     number it had then, or else one that holds nothing.
 
-    Raises:
-        FileExistsError: the folder already holds something, and the sweep is not resumed.
+    Raises
+    ------
+    FileExistsError
+        The folder already holds something, and the sweep is not resumed.
     """
     own = Path(HydraConfig.get().runtime.output_dir)
     wanted = configuration_hash(cfg)
@@ -135,7 +139,7 @@ def check_free(folder: Path) -> None:
 
 def find_run(sweep: Path, wanted: str) -> Path | None:
     """Return the folder of the run whose configuration has the hash, ``None`` if there is none."""
-    for saved in sorted(sweep.rglob(f"{SAVED}/{CONFIG}")):
+    for saved in sorted(sweep.rglob(f"{HYDRA_DIR}/{CONFIG}")):
         with saved.open(encoding="utf-8") as file:
             if file.readline() == f"{HASH_LINE}{wanted}\n":
                 return saved.parents[1]
@@ -162,7 +166,7 @@ def save_config(cfg: DictConfig, own_hash: str, folder: Path) -> None:
     The configuration comes first and at once: with it the folder is this run's.
     """
     hydra_cfg = HydraConfig.get()
-    saved = folder / SAVED
+    saved = folder / HYDRA_DIR
     saved.mkdir(parents=True)
     with atomic_write(saved / CONFIG) as file:
         file.write(f"{HASH_LINE}{own_hash}\n{OmegaConf.to_yaml(cfg, resolve=True)}".encode())
@@ -170,10 +174,10 @@ def save_config(cfg: DictConfig, own_hash: str, folder: Path) -> None:
     OmegaConf.save(OmegaConf.create({"hydra": hydra_cfg}), saved / "hydra.yaml")
 
 
-def release(folder: Path) -> None:
+def release_run_dir(folder: Path) -> None:
     """Remove the folder of a run that could not be built; one that has begun stays."""
     if not (folder / TRACE_FILE).exists():
-        shutil.rmtree(folder / SAVED)
+        shutil.rmtree(folder / HYDRA_DIR)
         remove_empty(folder)
 
 
@@ -198,27 +202,27 @@ class SweepDirCallback(Callback):
         SweepDirCallback.folder = Path(config.hydra.sweep.dir).resolve()
 
 
-def post_failure(mailbox: str, error: Exception) -> None:
-    """Lay down, from whatever process, that the running job has failed."""
+def write_failure(failure_id: str, error: Exception) -> None:
+    """Write, from any process, a failure record of the running job."""
     job = HydraConfig.get().job
     name = "" if isinstance(error, PLAIN_ERRORS) else f"{type(error).__name__}: "
     content = {
         "message": f"job {job.num} ({job.override_dirname}): {name}{error}",
         "traceback": "".join(traceback.format_exception(error)),
     }
-    box = sweep_folder() / FAILED / mailbox
-    box.mkdir(parents=True, exist_ok=True)
-    with atomic_write(box / f"{job.num:06d}.json") as file:
+    folder = sweep_folder() / FAILED / failure_id
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / f"{job.num:06d}.json") as file:
         file.write(json.dumps(content).encode())
 
 
-def collect_failures(sweep: Path, mailbox: str) -> list[dict[str, str]]:
-    """Take up what failed jobs have laid down: message and traceback of each, in order."""
-    box = sweep / FAILED / mailbox
-    letters = sorted(box.glob("*.json"))
-    failures = [json.loads(letter.read_text(encoding="utf-8")) for letter in letters]
-    for letter in letters:
-        letter.unlink()
-    for emptied in (box, box.parent):
+def read_failures(sweep: Path, failure_id: str) -> list[dict[str, str]]:
+    """Read and delete the failure records: message and traceback of each job, in order."""
+    folder = sweep / FAILED / failure_id
+    records = sorted(folder.glob("*.json"))
+    failures = [json.loads(record.read_text(encoding="utf-8")) for record in records]
+    for record in records:
+        record.unlink()
+    for emptied in (folder, folder.parent):
         remove_empty(emptied)
     return failures

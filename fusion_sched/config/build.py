@@ -17,6 +17,7 @@ from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.runtime.distributed import Processes, join_processes
 from fusion_sched.runtime.environment import pick_device, seed_everything, seed_for
 from fusion_sched.training.components import RunComponents, StagePlan, choose_probe_samples
+from fusion_sched.training.epoch import step_scheduler
 from fusion_sched.types import Controller, Dataset, Splits
 
 
@@ -165,10 +166,12 @@ def stage_plan(cfg: DictConfig, name: str) -> StagePlan:
     scheduler = partial(_scheduler, make(cfg, f"{name}.scheduler"))
     epochs = cfg[name].epochs
     key = f"{name}.optimizer"
-    try:  # torch checks the values of both only when they get parameters
+    try:  # torch checks the values of both only in use
         trial = optimizer([nn.Parameter(torch.zeros(1))])
         key = f"{name}.scheduler"
-        scheduler(trial, epochs)
+        schedule = scheduler(trial, epochs)
+        trial.step()
+        step_scheduler(schedule, 0.0)
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise ValueError(f"{key}: {error}") from error
     return StagePlan(epochs, optimizer, scheduler)

@@ -86,7 +86,10 @@ def check_arguments(key: str, target: Callable[..., Any], values: Mapping[str, A
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     function = target.__init__ if inspect.isclass(target) else target
-    hints = typing.get_type_hints(function)
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError:  # hints of names that only a type checker imports: types stay unchecked
+        hints = {}
     for name, value in values.items():
         if name not in parameters:
             raise ValueError(f"unknown key {key}.{name}; known: {sorted(parameters)}")

@@ -1,5 +1,6 @@
 """Plain functions over a model and batches on its device: train an epoch, evaluate, embed."""
 
+import inspect
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched.data.loading import Loader
 from fusion_sched.evaluation.metrics import Evaluation
@@ -89,6 +91,12 @@ def _check_losses(loss: Mapping[str, float]) -> None:
             f"training loss is not finite: {broken}; lower the learning rate "
             "(stage1.optimizer.lr, stage2.optimizer.lr) or look for extreme values in the data"
         )
+
+
+def step_scheduler(scheduler: LRScheduler, loss: float) -> None:
+    """Go on with the learning rate; a scheduler that watches a value gets the training loss."""
+    watched = [loss] if "metrics" in inspect.signature(scheduler.step).parameters else []
+    scheduler.step(*watched)  # type: ignore[arg-type]
 
 
 @torch.no_grad()

@@ -1,7 +1,5 @@
 """A run under way: what a checkpoint holds of it, and what stands around that."""
 
-import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,13 +74,6 @@ class Run:
         """Load weights that `keep_weights` has saved."""
         content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
         self.parts.model.load_state_dict(content["model"])
-
-    def step_scheduler(self, loss: Mapping[str, float]) -> None:
-        """Go on with the learning rate; a scheduler that watches a value gets the summed loss."""
-        if "metrics" in inspect.signature(self.scheduler.step).parameters:
-            self.scheduler.step(sum(loss.values()))  # type: ignore[arg-type]
-        else:
-            self.scheduler.step()
 
 
 def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LRScheduler]:

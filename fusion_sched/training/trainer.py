@@ -22,6 +22,7 @@ from fusion_sched.training.epoch import (
     embed,
     evaluate,
     predict,
+    step_scheduler,
     train_epoch,
     unimodal_backward,
 )
@@ -77,7 +78,7 @@ def run_epochs(run: Run) -> dict[str, Any]:
         log, seconds = train_one(run)
         validation = evaluate(run.parts.model, run.loaders.validation)
         record_epoch(run, log, validation, seconds)
-        run.step_scheduler(log.loss)
+        step_scheduler(run.scheduler, sum(log.loss.values()))
         probe = run.parts.probe
         every = probe.joint_every if run.state.stage.joint else probe.every
         fresh = (run.state.epoch + 1) % every == 0
