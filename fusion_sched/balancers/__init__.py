@@ -17,7 +17,7 @@ BalancerState = dict[str, Any]
 class EvalPasses(NamedTuple):
     """What a balancer may evaluate before an epoch; each call runs the model over the split.
 
-    ``train`` is the training split without augmentation. The test split is not among them.
+    `train` is the training split without augmentation. The test split is not among them.
     """
 
     train: Callable[[], Predictions]
@@ -32,10 +32,12 @@ class Balancer(Protocol):
     ) -> BalancerState:
         """Prepare an epoch of joint training; return what its steps and the next epoch need.
 
-        ``state`` is empty before the first one. The model's weights may be changed here.
+        `state` is empty before the first one. The model's weights may be changed here.
 
-        Raises:
-            ValueError: a network, or a number of modalities, that the method cannot take.
+        Raises
+        ------
+        ValueError
+            A network, or a number of modalities, that the method cannot take.
         """
 
     def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:

@@ -24,11 +24,11 @@ class AGM:
     on the batch, the discrepancy ratio is r_m = exp(mean over the others of s_j - s_m), above 1
     for a modality that is ahead. τ_m is the same of the running means of s over all earlier joint
     steps, which are 0 before the first. What flows back through φ_m is multiplied by
-    κ_m = exp(-``alpha`` (r_m - τ_m)): who is further ahead than usual is slowed down.
+    κ_m = exp(-`alpha` (r_m - τ_m)): who is further ahead than usual is slowed down.
 
     Where we differ: embeddings, not inputs, are set to zero to find the shares, and the running
     mean counts every step (the authors' counter takes the batch size for an epoch's length). Their
-    code also clips gradients, which is left out. They tune ``alpha`` for each dataset.
+    code also clips gradients, which is left out. They tune `alpha` for each dataset.
     """
 
     alpha: float = 1.0
@@ -81,5 +81,5 @@ def discrepancies(losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def slowed(values: Tensor, factor: Tensor) -> Tensor:
-    """Return the values, with ``factor`` times their gradient."""
+    """Return the values, with `factor` times their gradient."""
     return factor * values + ((1 - factor) * values).detach()

@@ -12,7 +12,7 @@ from fusion_sched.types import Outputs
 
 
 def contributions(model: MultimodalNetwork, outputs: Outputs) -> dict[str, Tensor]:
-    """Return each modality's share φ_m of the fused logits, ``(B, classes)``; they sum to them.
+    """Return each modality's share φ_m of the fused logits, `(B, classes)`; they sum to them.
 
     φ_m is the Shapley value of m among all modalities (AGM: Li et al., ICCV 2023) in
     the game whose value v(S) is the fused logits with every embedding outside of S set to zero and
@@ -46,7 +46,7 @@ def _evaluation_mode(model: MultimodalNetwork) -> Iterator[None]:
             part.train(mode)
 
 
-def scores(logits: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
+def class_probabilities(logits: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
     """Return the mean probability that each set of logits gives to the right class."""
     return {
         name: values.softmax(dim=1).gather(1, y[:, None]).mean() for name, values in logits.items()

@@ -21,7 +21,7 @@ class GBlending:
     head k generalises by ΔG_k = L*_k(before) - L*_k(now), L* being the validation loss, and
     overfits by ΔO_k, the change of L*_k - L_k with L the training loss. The weights, which
     sum to 1, are w_k ∝ ΔG_k / ΔO_k²: the least ratio of overfitting to generalisation. They are
-    estimated anew every ``every`` joint epochs, and are equal before the first estimate.
+    estimated anew every `every` joint epochs, and are equal before the first estimate.
 
     A head with ΔG_k <= 0 gets no weight, since a negative one would have its loss rise; if all of
     them are such, the weights stay. A head that generalises without any overfitting has the best
@@ -29,7 +29,7 @@ class GBlending:
 
     Where we differ: the paper looks ahead, training each modality and the joint model for some
     epochs from the present weights, only to estimate; we look back at the run's own last
-    ``every`` epochs, which costs two passes over train and validation and no training.
+    `every` epochs, which costs two passes over train and validation and no training.
     Validation losses thus steer the weights: a run's validation accuracy is no clean estimate
     here, test is untouched.
     """
@@ -55,7 +55,6 @@ class GBlending:
         return {"epoch": epoch, "weights": blend(state, measured), **measured}
 
     def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
-        """Descend the weighted sum."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
@@ -78,9 +77,9 @@ def mean_losses(predictions: Predictions) -> Losses:
 
 
 def blend(before: Mapping[str, Any], now: Mapping[str, Losses]) -> dict[str, float]:
-    """Return the weights from ``train`` and ``validation`` losses at two checkpoints.
+    """Return the weights from `train` and `validation` losses at two checkpoints.
 
-    ``before`` also holds the ``weights`` so far.
+    `before` also holds the `weights` so far.
     """
     old, new = before["validation"], now["validation"]
     gains = {name: old[name] - new[name] for name in old}

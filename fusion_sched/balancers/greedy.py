@@ -19,10 +19,10 @@ class Greedy:
 
     A regular step descends the fused loss and measures the speed of every encoder, the sum of
     |∇_m|² / |θ_m|² over all regular steps so far. If log10 of a modality's speed over the slowest
-    one's is more than ``alpha``, then the next ``window`` steps re-balance: the embedding of each
+    one's is more than `alpha`, then the next `window` steps re-balance: the embedding of each
     such modality is held at its mean over all joint steps, so that the loss can only fall by what
     the others say; its encoder gets no gradient. The first joint epoch with such steps is
-    ``first_epoch``, counted from 0. Any fusion.
+    `first_epoch`, counted from 0. Any fusion.
 
     Where we differ, since the paper's networks fuse in between: there the conditional learning
     speed of m given n compares the weights that bring m into the branch of n with that branch's
@@ -31,7 +31,7 @@ class Greedy:
     given n is that of encoder m over that of encoder n; the paper's difference of the two
     conditional speeds is then twice our logarithm. The authors' threshold is 0.01 on such a
     difference; 0.1 here, as encoders may differ in kind. More than two modalities are each compared
-    with the slowest. ``window`` and the spared first epoch are the authors'.
+    with the slowest. `window` and the spared first epoch are the authors'.
     """
 
     alpha: float = 0.1
@@ -76,7 +76,7 @@ class Greedy:
         return StepOutput.of(logits, losses_of(logits, batch.y))
 
     def ahead(self, speeds: Mapping[str, Tensor]) -> list[str]:
-        """Return who is faster than the slowest by more than ``alpha``."""
+        """Return who is faster than the slowest by more than `alpha`."""
         values = torch.stack(list(speeds.values())).tolist()  # a device sync: the next step waits
         limit = 10**self.alpha * min(values)
         return [name for name, value in zip(speeds, values, strict=True) if value > limit]
@@ -95,7 +95,7 @@ def speed(name: str, encoder: nn.Module) -> Tensor:
 
 
 def follow_means(state: BalancerState, embeddings: Mapping[str, Tensor]) -> None:
-    """Bring each modality's mean embedding ``(size,)`` over all steps up to this one."""
+    """Bring each modality's mean embedding `(size,)` over all steps up to this one."""
     state["steps"] += 1
     now = {name: values.detach().mean(dim=0) for name, values in embeddings.items()}
     before = state["means"] or now
@@ -108,7 +108,7 @@ def with_held(
     held: Collection[str],
     means: Mapping[str, Tensor],
 ) -> Tensor:
-    """Return the fused logits ``(B, classes)`` with the embeddings of ``held`` at their means."""
+    """Return the fused logits `(B, classes)` with the embeddings of `held` at their means."""
     still = {m: means[m].expand_as(outputs.embeddings[m]) for m in held}
     with torch.no_grad():
         unimodal = {**outputs.unimodal, **model.unimodal_logits(still)}

@@ -15,19 +15,19 @@ class MLA:
     """Multimodal learning with alternating unimodal adaptation (Zhang et al., CVPR 2024).
 
     Modality after modality descends its own cross-entropy through a head that all of them share.
-    Lest the head forgets what it has learnt from the others, its gradient G_m ``(classes, size)``
+    Lest the head forgets what it has learnt from the others, its gradient G_m `(classes, size)`
     becomes G_m P, where P is nearly blind to the directions that mean embeddings have had so far:
     it begins as the identity and after modality m, with h the mean of its embeddings over the
     batch, follows the recursive least squares of orthogonal weight modification,
 
-        P ← P - P h hᵀ P / (``alpha`` + hᵀ P h),   then   P ← P / |P|_F.
+        P ← P - P h hᵀ P / (`alpha` + hᵀ P h),   then   P ← P / |P|_F.
 
-    The bias follows its plain gradient. There is no fused loss: fuse by ``fusion=entropy``, the
-    paper's way, or by ``fusion=average``.
+    The bias follows its plain gradient. There is no fused loss: fuse by `fusion=entropy`, the
+    paper's way, or by `fusion=average`.
 
     One head out of a network with a head per modality: all start from the mean of their weights
     and get the same gradients from then on, so they stay equal. This is meant for untrained heads
-    (``controller=joint``); the mean of heads that a unimodal stage has trained fits no encoder
+    (`controller=joint`); the mean of heads that a unimodal stage has trained fits no encoder
     well. Embeddings must be of equal size; any number of modalities.
 
     Where we differ:
@@ -41,7 +41,7 @@ class MLA:
       does so before, which takes a modality's own mean out of its own gradient.
     * The denominator is a number, as in the recursion; in the authors' code it is a matrix, from
       a product the other way round.
-    * Their ``alpha`` falls from 0.1 to 0.01 within each epoch, ours is constant.
+    * Their `alpha` falls from 0.1 to 0.01 within each epoch, ours is constant.
 
     With several processes each has a P of its own share of the data.
     """
@@ -86,14 +86,13 @@ class MLA:
 
 
 def narrowed(projection: Tensor, mean: Tensor, alpha: float) -> Tensor:
-    """Return the projection ``(size, size)``, of norm 1, once it has seen a mean ``(size,)``."""
+    """Return the projection `(size, size)`, of norm 1, once it has seen a mean `(size,)`."""
     projected = projection @ mean
     projection = projection - torch.outer(projected, projected) / (alpha + mean @ projected)
     return projection / projection.square().sum().sqrt()
 
 
 def gradient_of(parameter: nn.Parameter) -> Tensor:
-    """Return the gradient of a parameter that has one."""
     assert parameter.grad is not None, "every modality's loss went through its head"
     return parameter.grad
 

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from fusion_sched.balancers import BalancerState, EvalPasses
-from fusion_sched.balancers.contributions import check_two, ratios, scores
+from fusion_sched.balancers.contributions import check_two, class_probabilities, ratios
+from fusion_sched.models.entropy_weighted import entropies
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import FUSED, Batch, Predictions, StepOutput, losses_of
 
@@ -18,17 +19,17 @@ class PMR:
     """Prototypical modal rebalance (Fan et al., CVPR 2023).
 
     A modality's prototype of a class is the mean of its embeddings of that class over the training
-    split, before each epoch, of which ``momentum`` is kept from the last ones. The softmax of
+    split, before each epoch, of which `momentum` is kept from the last ones. The softmax of
     minus the Euclidean distances to them classifies an embedding: PCE is its cross-entropy, H its
     entropy, and ρ_m the modality's mean probability of the right class over the other's. Descend
 
         L_fused + alpha Σ_m clip(1/ρ_m - 1, 0, 1) PCE_m - entropy_weight Σ_m clip(ρ_m - 1, 0, 1) H_m
 
-    the entropies in the first ``entropy_epochs`` joint epochs alone: the slow modality is drawn to
+    the entropies in the first `entropy_epochs` joint epochs alone: the slow modality is drawn to
     its prototypes and the fast one is kept from settling early.
 
-    ``alpha`` and ``momentum`` are the authors' defaults. The entropy's weight and epochs are ours:
-    their code has no such term, and a constant ``alpha`` in place of the clipped ratio.
+    `alpha` and `momentum` are the authors' defaults. The entropy's weight and epochs are ours:
+    their code has no such term, and a constant `alpha` in place of the clipped ratio.
 
     Where we differ: prototypes come from all training samples without augmentation (the authors
     take the first tenth of the batches); the entropy is a mean over the batch, as PCE is; with more
@@ -73,20 +74,21 @@ class PMR:
         return StepOutput.of(logits, losses)
 
     def rebalance(self, near: Mapping[str, Tensor], y: Tensor, epoch: int) -> Tensor:
-        """Return what is added to the fused loss, from minus the distances ``(B, classes)``."""
+        """Return what is added to the fused loss, from minus the distances `(B, classes)`."""
         with torch.no_grad():
-            ratio = ratios(scores(near, y))
+            ratio = ratios(class_probabilities(near, y))
         attraction = losses_of(near, y)
         added = [self.alpha * (1 / ratio[m] - 1).clamp(0, 1) * attraction[m] for m in near]
         if epoch < self.entropy_epochs:
             added += [
-                -self.entropy_weight * (ratio[m] - 1).clamp(0, 1) * entropy(near[m]) for m in near
+                -self.entropy_weight * (ratio[m] - 1).clamp(0, 1) * entropies(near[m]).mean()
+                for m in near
             ]
         return torch.stack(added).sum()
 
 
 def prototypes(train: Predictions) -> dict[str, Tensor]:
-    """Return each modality's mean embedding of every class, ``(classes, size)``."""
+    """Return each modality's mean embedding of every class, `(classes, size)`."""
     members = one_hot(train.y, train.logits[FUSED].shape[1]).float()
     counts = members.sum(dim=0)
     if not counts.all():
@@ -101,13 +103,7 @@ def prototypes(train: Predictions) -> dict[str, Tensor]:
 def closeness(
     embeddings: Mapping[str, Tensor], prototypes: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return minus the distance of every embedding to every prototype, ``(B, classes)``."""
+    """Return minus the distance of every embedding to every prototype, `(B, classes)`."""
     # Without the matrix product, which loses digits where an embedding is near a prototype.
     mode = "donot_use_mm_for_euclid_dist"
     return {m: -torch.cdist(e, prototypes[m], compute_mode=mode) for m, e in embeddings.items()}
-
-
-def entropy(logits: Tensor) -> Tensor:
-    """Return the mean entropy, in nats, of the softmax of logits ``(B, classes)``."""
-    logs = logits.log_softmax(dim=1)
-    return -(logs.exp() * logs).sum(dim=1).mean()

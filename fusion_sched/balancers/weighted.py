@@ -11,7 +11,7 @@ from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
 @dataclass(frozen=True)
 class Weighted:
-    """Descend ``fused_weight`` times the fused cross-entropy plus ``unimodal_weight`` times each
+    """Descend `fused_weight` times the fused cross-entropy plus `unimodal_weight` times each
     modality's own.
 
     0.6 for each modality is the weight of FastPID's published code; 1 for all of them is known as
@@ -33,11 +33,9 @@ class Weighted:
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
-        """Need nothing."""
         return state
 
     def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
-        """Descend the weighted sum."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
         losses = losses_of(logits, batch.y)

@@ -34,7 +34,6 @@ def list_choices() -> dict[str, dict[str, str]]:
 
 
 def print_replay_help(console: Console) -> None:
-    """Print how to call replay."""
     console.print(REPLAY_USAGE, soft_wrap=True)
 
 

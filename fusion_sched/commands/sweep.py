@@ -82,12 +82,10 @@ def absolute_sweep_dir(argument: str) -> str:
 
 
 def configuration_hash(cfg: DictConfig) -> str:
-    """Return a hash of the whole configuration of a run, seed included."""
     return json_digest(OmegaConf.to_container(cfg, resolve=True))[:16]
 
 
 def sweep_folder() -> Path:
-    """Return the folder of the sweep that the running job belongs to."""
     return Path(HydraConfig.get().sweep.dir).resolve()
 
 
@@ -105,25 +103,25 @@ def acquire_run_dir(cfg: DictConfig, resume: bool) -> Path:
     own = Path(HydraConfig.get().runtime.output_dir)
     wanted = configuration_hash(cfg)
     if not resume:
-        check_free(own)
+        _check_free(own)
         save_config(cfg, wanted, own)
         return own
     if HydraConfig.get().mode != RunMode.MULTIRUN:
-        remove_empty(own)
+        _remove_empty(own)
         raise ValueError(
             "sweep.resume=true is for sweeps (-m); a single run goes on by resume=FOLDER"
         )
     with lock(sweep_folder() / LOCK, blocking=True):
         folder = find_run(sweep_folder(), wanted)
         if folder is None:
-            folder = free_folder(sweep_folder(), own)
+            folder = _free_folder(sweep_folder(), own)
             save_config(cfg, wanted, folder)
         if folder != own:
-            remove_empty(own)
+            _remove_empty(own)
     return folder
 
 
-def check_free(folder: Path) -> None:
+def _check_free(folder: Path) -> None:
     """Raise where the run folder already holds something."""
     held = sorted(p.name for p in folder.iterdir())
     if not held:
@@ -138,7 +136,7 @@ def check_free(folder: Path) -> None:
 
 
 def find_run(sweep: Path, wanted: str) -> Path | None:
-    """Return the folder of the run whose configuration has the hash, ``None`` if there is none."""
+    """Return the folder of the run whose configuration has the hash, `None` if there is none."""
     for saved in sorted(sweep.rglob(f"{HYDRA_DIR}/{CONFIG}")):
         with saved.open(encoding="utf-8") as file:
             if file.readline() == f"{HASH_LINE}{wanted}\n":
@@ -146,7 +144,7 @@ def find_run(sweep: Path, wanted: str) -> Path | None:
     return None
 
 
-def free_folder(sweep: Path, own: Path) -> Path:
+def _free_folder(sweep: Path, own: Path) -> Path:
     """Return the job's own folder, or the first of 0, 1, 2 … in the sweep, that holds nothing."""
     numbered = (sweep / str(number) for number in itertools.count())
     candidates = itertools.chain([own], numbered)
@@ -178,11 +176,10 @@ def release_run_dir(folder: Path) -> None:
     """Remove the folder of a run that could not be built; one that has begun stays."""
     if not (folder / TRACE_FILE).exists():
         shutil.rmtree(folder / HYDRA_DIR)
-        remove_empty(folder)
+        _remove_empty(folder)
 
 
-def remove_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing."""
+def _remove_empty(folder: Path) -> None:
     with suppress(OSError):  # one that holds anything stays
         folder.rmdir()
 
@@ -194,11 +191,9 @@ class SweepDirCallback(Callback):
 
     @classmethod
     def forget(cls) -> None:
-        """Forget an earlier sweep."""
         cls.folder = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Remember the folder."""
         SweepDirCallback.folder = Path(config.hydra.sweep.dir).resolve()
 
 
@@ -224,5 +219,5 @@ def read_failures(sweep: Path, failure_id: str) -> list[dict[str, str]]:
     for record in records:
         record.unlink()
     for emptied in (folder, folder.parent):
-        remove_empty(emptied)
+        _remove_empty(emptied)
     return failures

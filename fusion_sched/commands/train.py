@@ -1,4 +1,4 @@
-"""Behind ``fusion-sched train`` and ``replay``: Hydra composes, these functions run."""
+"""Behind `fusion-sched train` and `replay`: Hydra composes, these functions run."""
 
 import os
 import shlex
@@ -30,7 +30,7 @@ from fusion_sched.runlog.trace import TRACE_FILE, read_trace
 from fusion_sched.runtime.distributed import join_processes
 from fusion_sched.runtime.environment import shown_path
 from fusion_sched.training.components import RunComponents
-from fusion_sched.training.trainer import train as train_components
+from fusion_sched.training.trainer import train
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 PROCESS = uuid.uuid4().hex
@@ -62,8 +62,8 @@ class Job:
                 self.errors.append(error)
 
 
-def train(arguments: list[str]) -> None:
-    """Let Hydra read the overrides and run ``task``, once or as a sweep."""
+def launch(arguments: list[str]) -> None:
+    """Let Hydra read the overrides and run `task`, once or as a sweep."""
     resume, overrides = sweep.split_resume(arguments)
     sys.argv = ["fusion-sched train", *map(sweep.absolute_sweep_dir, overrides)]
     sweep.SweepDirCallback.forget()
@@ -110,7 +110,7 @@ def report_sweep(failure_id: str, stopped: Exception | None, traceback: bool) ->
         raise ValueError("\n".join(messages)) from stopped
 
 
-def plain_console() -> Console:
+def _console() -> Console:
     """Return a console as wide as the terminal, or wide enough for tables where there is none."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
@@ -119,14 +119,14 @@ def plain_console() -> Console:
 def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     """Run one training in the folder that Hydra chose; in a resumed sweep, in the run's own.
 
-    A ``worker`` shares the terminal with others, so it prints plain lines.
+    A `worker` shares the terminal with others, so it prints plain lines.
     """
     job = HydraConfig.get().job
-    console = Console(width=120, force_terminal=False) if worker else plain_console()
+    console = Console(width=120, force_terminal=False) if worker else _console()
     many = HydraConfig.get().mode == RunMode.MULTIRUN
     if many:
         console.rule(f"job {job.num}: {job.override_dirname}", align="left")
-    make_paths_absolute(cfg)
+    _make_paths_absolute(cfg)
     folder = _agreed_run_dir(cfg, resume)
     if many:  # one that leaves nothing behind is missed later
         overrides = sorted(HydraConfig.get().overrides.task)
@@ -146,16 +146,15 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
 def _agreed_run_dir(cfg: DictConfig, resume: bool) -> Path:
     """Return the run's folder; of several processes, the first one's, where all of them train."""
     processes = join_processes(cfg.device == "cpu")
-    folder = Path(
-        processes.agree(str(sweep.acquire_run_dir(cfg, resume)) if processes.first else "")
-    )
+    own = str(sweep.acquire_run_dir(cfg, resume)) if processes.first else ""
+    folder = Path(processes.agree(own))
     mine = Path(HydraConfig.get().runtime.output_dir)
     if not processes.first and mine.resolve() != folder.resolve():
         mine.rmdir()  # Hydra made one for every process, by the clock
     return folder
 
 
-def make_paths_absolute(cfg: DictConfig) -> None:
+def _make_paths_absolute(cfg: DictConfig) -> None:
     """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
@@ -166,7 +165,7 @@ def make_paths_absolute(cfg: DictConfig) -> None:
 def execute(parts: RunComponents, folder: Path, console: Console) -> None:
     """Train, draw, and print the closing table and where everything lies."""
     if not parts.processes.first:
-        train_components(parts, folder, lambda event: None)
+        train(parts, folder, lambda event: None)
         return
     try:
         with Display(console, told(folder)) as display, closing(parts.tracker.open(folder)) as sink:
@@ -175,7 +174,7 @@ def execute(parts: RunComponents, folder: Path, console: Console) -> None:
                 display.show(event)
                 sink.record(event)
 
-            train_components(parts, folder, show)
+            train(parts, folder, show)
     except KeyboardInterrupt:
         console.print(
             f"interrupted; go on by: fusion-sched train resume={shown_path(folder)}",
@@ -204,9 +203,8 @@ class SweepTable(Callback):
     """Prints one table over all runs of a sweep at its end."""
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Compare what the sweep folder holds."""
         folder = Path(config.hydra.sweep.dir)
-        console = plain_console()
+        console = _console()
         text = render(compare([folder]), width=console.width)
         console.rule(f"sweep: {shown_path(folder)}", align="left")
         console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -24,9 +24,12 @@ from fusion_sched.types import Controller, Dataset, Splits
 def build(cfg: DictConfig) -> RunComponents:
     """Make every part of a run; nothing is written and nothing trains yet.
 
-    Raises:
-        ValueError: a value that cannot be used; the message names its key.
-        OSError: data that is not there.
+    Raises
+    ------
+    ValueError
+        A value that cannot be used; the message names its key.
+    OSError
+        Data that is not there.
     """
     check_values(cfg)
     torch.set_num_threads(cfg.threads)
@@ -72,7 +75,6 @@ def build_dataset(cfg: DictConfig) -> Dataset:
 
 
 def build_controller(cfg: DictConfig) -> Controller:
-    """Make the controller alone."""
     return cast(Controller, make(cfg, "controller"))
 
 

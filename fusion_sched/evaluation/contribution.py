@@ -12,9 +12,9 @@ MOST_MODALITIES = 5
 
 @dataclass(frozen=True)
 class Contribution:
-    """Shapley value of each modality, in fused accuracy; they sum to v(all) - ``constant``.
+    """Shapley value of each modality, in fused accuracy; they sum to v(all) - `constant`.
 
-    ``coalitions["a/b"]`` is v({a, b}): the accuracy when only these are not masked; ``constant`` is
+    `coalitions["a/b"]` is v({a, b}): the accuracy when only these are not masked; `constant` is
     v(∅), the accuracy when all are.
     """
 

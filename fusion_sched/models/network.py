@@ -13,9 +13,9 @@ PRECISIONS = ("float32", "bf16")
 class MultimodalNetwork(nn.Module):
     """Encoders by modality name, a linear head on each embedding, and a fusion module.
 
-    ``encoders``: modality → module mapping ``(B, *shape)`` to ``(B, size)``; ``heads`` alike to
-    ``(B, classes)``; ``fusion`` maps the dicts of embeddings and of logits to ``(B, classes)``.
-    ``precision`` is ``"float32"``, or ``"bf16"`` for automatic mixed precision; outputs are
+    `encoders`: modality → module mapping `(B, *shape)` to `(B, size)`; `heads` alike to
+    `(B, classes)`; `fusion` maps the dicts of embeddings and of logits to `(B, classes)`.
+    `precision` is `"float32"`, or `"bf16"` for automatic mixed precision; outputs are
     float32 either way.
     """
 
@@ -88,8 +88,10 @@ def embedding_sizes(
 ) -> dict[str, int]:
     """Return the number of features each encoder gives, by running it on one blank input.
 
-    Raises:
-        ValueError: an encoder that does not return ``(B, size)``.
+    Raises
+    ------
+    ValueError
+        An encoder that does not return `(B, size)`.
     """
     sizes = {}
     for name, encoder in encoders.items():

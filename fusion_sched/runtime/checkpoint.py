@@ -28,9 +28,12 @@ def save(path: Path, content: dict[str, Any]) -> None:
 def load(path: Path, device: torch.device) -> dict[str, Any]:
     """Read a checkpoint; only tensors and plain values, nothing is unpickled.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is truncated or is no checkpoint.
+    Raises
+    ------
+    FileNotFoundError
+        No such file.
+    ValueError
+        The file is truncated or is no checkpoint.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist, expected a checkpoint file")

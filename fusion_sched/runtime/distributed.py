@@ -29,7 +29,7 @@ class Processes:
         return self.rank == 0
 
     def share(self, items: Sequence[Value]) -> list[Value]:
-        """Return this process's share of some items: every ``count``-th."""
+        """Return this process's share of some items: every `count`-th."""
         return list(items[self.rank :: self.count])
 
     def gather(self, value: Value) -> list[Value]:
@@ -90,10 +90,12 @@ SINGLE_PROCESS = Processes()
 
 
 def join_processes(cpu: bool) -> Processes:
-    """Return this process among those that torchrun started, or alone; ``cpu``: not on CUDA.
+    """Return this process among those that torchrun started, or alone; `cpu`: not on CUDA.
 
-    Raises:
-        ImportError: several processes, and accelerate is not installed.
+    Raises
+    ------
+    ImportError
+        Several processes, and accelerate is not installed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return SINGLE_PROCESS

@@ -96,7 +96,7 @@ class RunComponents:
 
 @dataclass
 class Loaders:
-    """One loader per purpose; only ``train`` is shuffled and augmented."""
+    """One loader per purpose; only `train` is shuffled and augmented."""
 
     train: Loader
     plain_train: Loader
@@ -129,8 +129,10 @@ def make_loaders(parts: RunComponents) -> Loaders:
 def choose_probe_samples(splits: Splits, probe: Probe, seed: int) -> tuple[Samples, list[int]]:
     """Return the split that the probe looks at, and which of its samples.
 
-    Raises:
-        ValueError: a held-out slice that leaves too little to train on.
+    Raises
+    ------
+    ValueError
+        A held-out slice that leaves too little to train on.
     """
     if probe.source == "prefix":
         return splits.train, list(range(min(probe.samples, len(splits.train))))
@@ -144,7 +146,7 @@ def choose_probe_samples(splits: Splits, probe: Probe, seed: int) -> tuple[Sampl
 
 
 def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:
-    """Return at most ``count`` sorted positions, each class in its share."""
+    """Return at most `count` sorted positions, each class in its share."""
     if count >= len(labels):
         return list(range(len(labels)))
     rng = np.random.default_rng(seed_for(seed, "probe"))

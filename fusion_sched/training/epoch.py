@@ -22,7 +22,7 @@ LABELS = "y"
 
 @dataclass
 class EpochLog:
-    """Mean training loss and accuracy by modality or ``fused``, and the number of samples."""
+    """Mean training loss and accuracy by modality or `fused`, and the number of samples."""
 
     loss: dict[str, float]
     accuracy: dict[str, float]
@@ -41,12 +41,14 @@ def train_epoch(
     backward: Backward,
     processes: Processes = SINGLE_PROCESS,
 ) -> EpochLog:
-    """Take one optimizer step per batch, along the gradients of ``backward``.
+    """Take one optimizer step per batch, along the gradients of `backward`.
 
     With several processes, along their mean; the log is that of all samples.
 
-    Raises:
-        FloatingPointError: a loss that is NaN or infinite.
+    Raises
+    ------
+    FloatingPointError
+        A loss that is NaN or infinite.
     """
     model.train_only(stage.active, stage.joint)
     loss_sums: dict[str, Tensor] = {}

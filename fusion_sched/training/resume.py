@@ -47,7 +47,7 @@ def save_run(run: Run) -> None:
 
 
 def resume_run(parts: RunComponents, folder: Path, show: EventSink) -> Run | None:
-    """Return the run that ``folder`` holds, as it was after its last whole epoch, or ``None``.
+    """Return the run that `folder` holds, as it was after its last whole epoch, or `None`.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def resume_run(parts: RunComponents, folder: Path, show: EventSink) -> Run | Non
 
 
 def _read_checkpoint(parts: RunComponents, folder: Path, path: Path) -> dict[str, Any] | None:
-    """Return the checkpoint at ``path``, on the CPU, ``None`` where the run has not begun."""
+    """Return the checkpoint at `path`, on the CPU, `None` where the run has not begun."""
     if path.exists():
         content = checkpoint.load(path, torch.device("cpu"))
         _check_same_run(parts, folder)

@@ -40,8 +40,6 @@ class RunState:
 
 @dataclass
 class Run:
-    """A run under way."""
-
     parts: RunComponents
     folder: Path
     state: RunState

@@ -9,7 +9,7 @@ from typing import Any
 
 from fusion_sched.balancers import EvalPasses
 from fusion_sched.controllers import within_stage1
-from fusion_sched.evaluation import examine, mean_embeddings
+from fusion_sched.evaluation import evaluate_robustness, mean_embeddings
 from fusion_sched.evaluation.metrics import Evaluation
 from fusion_sched.probe.assemble import error_quadrants
 from fusion_sched.runlog.trace import diagnosis_fields, stage_fields
@@ -83,7 +83,7 @@ def run_epochs(run: Run) -> dict[str, Any]:
         every = probe.joint_every if run.state.stage.joint else probe.every
         fresh = (run.state.epoch + 1) % every == 0
         if fresh:
-            diagnose(run)
+            run_probe(run)
         if run.state.stage.joint:
             track_best(run, validation)
         else:
@@ -101,7 +101,7 @@ def start_run(parts: RunComponents, folder: Path, show: EventSink) -> Run:
     state = RunState(decision.stage, controller_state, epoch=BEFORE)
     run = Run(parts, folder, state, make_loaders(parts), trace, *make_optimizer(parts, state))
     record_decision(run, decision, None)
-    diagnose(run)
+    run_probe(run)
     if not state.stage.joint:
         step_controller(run, {}, fresh=True)
     state.epoch = 0
@@ -157,7 +157,7 @@ def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float
     )
 
 
-def diagnose(run: Run) -> None:
+def run_probe(run: Run) -> None:
     """Embed the probe's samples, estimate their information, and trace the diagnosis."""
     state, parts, started = run.state, run.parts, time.perf_counter()
     inputs = embed(parts.model, run.loaders.probe)
@@ -230,11 +230,12 @@ def finish(run: Run) -> dict[str, Any]:
     state, parts = run.state, run.parts
     run.restore_weights(str(state.best))
     test = evaluate(parts.model, run.loaders.test)
-    examined = {}
+    robustness = {}
     if parts.robustness:
         means = mean_embeddings(parts.model, run.loaders.plain_train)
         seed = seed_for(parts.seed, "robustness")
-        examined["robustness"] = examine(parts.model, run.loaders.test, means, seed).fields()
+        evaluated = evaluate_robustness(parts.model, run.loaders.test, means, seed)
+        robustness["robustness"] = evaluated.fields()
     accuracy, f1 = test.accuracy(), test.macro_f1()
     scores = [float((predicted == test.y).double().mean()) for predicted in state.test_predictions]
     seconds = {name: round(value, 3) for name, value in state.seconds.items()}
@@ -253,7 +254,7 @@ def finish(run: Run) -> dict[str, Any]:
         "quadrants": error_quadrants(
             {m: test.predictions[m] for m in parts.model.modalities}, test.y
         ),
-        **examined,
+        **robustness,
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
         "peak_memory_bytes": peak_memory_bytes(parts.device),
         "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.balancers.contributions import contributions, ratios, scores
+from fusion_sched.balancers.contributions import class_probabilities, contributions, ratios
 from fusion_sched.balancers.ogm import OGM
 from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Sum
 from fusion_sched.models.network import MultimodalNetwork
@@ -107,9 +107,9 @@ def test_factors_of_two_modalities_by_hand() -> None:
     y = torch.tensor([0, 1])
     shares = {"a": torch.tensor([[0.8, 0.2], [0.6, 0.4]]).log(),
               "b": torch.tensor([[0.3, 0.7], [0.9, 0.1]]).log()}  # fmt: skip
-    assert {m: float(r) for m, r in ratios(scores(shares, y)).items()} == pytest.approx(
-        {"a": 3, "b": 1 / 3}
-    )
+    assert {
+        m: float(r) for m, r in ratios(class_probabilities(shares, y)).items()
+    } == pytest.approx({"a": 3, "b": 1 / 3})
     found = OGM(alpha=0.3).factors(shares, y)
     assert float(found["a"]) == pytest.approx(1 - np.tanh(0.9))
     assert float(found["b"]) == 1

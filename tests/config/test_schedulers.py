@@ -1,4 +1,4 @@
-"""Any of torch's schedulers may be named, and counts the stage's own epochs where it is not told."""
+"""Any scheduler of torch can be named; without a length of its own it gets the stage's."""
 
 from pathlib import Path
 from typing import Any

@@ -22,9 +22,9 @@ Embeddings = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class NoiseCurve:
-    """Fused accuracy by level of noise in one modality; ``kind`` says what a level is.
+    """Fused accuracy by level of noise in one modality; `kind` says what a level is.
 
-    ``"gaussian"``: standard deviations of the modality's values; ``"tokens"``: share replaced.
+    `"gaussian"`: standard deviations of the modality's values; `"tokens"`: share replaced.
     """
 
     kind: str
@@ -35,8 +35,8 @@ class NoiseCurve:
 class Robustness:
     """Fused accuracies by the modality that is missing or noisy, calibration and contributions.
 
-    ``missing_zeros``: its input is zero; ``missing_mean``: its embedding is the training mean.
-    ``contribution`` is ``None`` with more than five modalities.
+    `missing_zeros`: its input is zero; `missing_mean`: its embedding is the training mean.
+    `contribution` is `None` with more than five modalities.
     """
 
     missing_zeros: dict[str, float]
@@ -52,7 +52,7 @@ class Robustness:
 
 @torch.no_grad()
 def mean_embeddings(model: MultimodalNetwork, loader: Loader) -> dict[str, Tensor]:
-    """Return each modality's mean embedding ``(size,)`` over a split, in evaluation mode."""
+    """Return each modality's mean embedding `(size,)` over a split, in evaluation mode."""
     model.eval()
     sums: dict[str, Tensor] = {}
     for batch in loader:
@@ -63,10 +63,12 @@ def mean_embeddings(model: MultimodalNetwork, loader: Loader) -> dict[str, Tenso
 
 
 @torch.no_grad()
-def examine(model: MultimodalNetwork, loader: Loader, means: Embeddings, seed: int) -> Robustness:
+def evaluate_robustness(
+    model: MultimodalNetwork, loader: Loader, means: Embeddings, seed: int
+) -> Robustness:
     """Examine a network on a split, in evaluation mode.
 
-    ``means`` are the ``mean_embeddings`` of the training split; ``seed`` is that of the noise. The
+    `means` are the `mean_embeddings` of the training split; `seed` is that of the noise. The
     split is read twice: noise is measured against the spread of its values.
     """
     model.eval()
@@ -79,17 +81,18 @@ def examine(model: MultimodalNetwork, loader: Loader, means: Embeddings, seed: i
         for name, values in {**model.fuse(plain).by_head(), LABELS: batch.y}.items():
             logits.setdefault(name, []).append(values)
         index.append(batch.index)
-        for question, embeddings in questions(model, batch, plain, means, noises):
-            answers = predicted(model.fuse(embeddings).logits)
+        for question, embeddings in _questions(model, batch, plain, means, noises):
+            answers = _predicted(model.fuse(embeddings).logits)
             right[question] = right.get(question, 0) + (answers == batch.y).sum()
     collected = loader.collect(logits, index)
     y = collected.pop(LABELS)
-    return answered(
-        model.modalities, noises, accuracies(right, loader), calibration_of(collected, y)
-    )
+    # One device sync for all questions.
+    counts = loader.processes.add_up(torch.stack(list(right.values())).double()).tolist()
+    accuracy = {key: count / len(loader.order) for key, count in zip(right, counts, strict=True)}
+    return _robustness(model.modalities, noises, accuracy, calibration_of(collected, y))
 
 
-def questions(
+def _questions(
     model: MultimodalNetwork,
     batch: Batch,
     plain: Embeddings,
@@ -98,10 +101,11 @@ def questions(
 ) -> Iterator[tuple[Hashable, Embeddings]]:
     """Yield what the fused head is asked of a batch, and the embeddings to ask it with.
 
-    ``plain`` are those of the batch itself; where an input changes, its encoder alone runs again.
+    `plain` are those of the batch itself; where an input changes, its encoder alone runs again.
     """
     for present in coalitions_of(model.modalities):
-        yield present, masked(plain, means, present)
+        masked = {m: e if m in present else means[m].to(e).expand_as(e) for m, e in plain.items()}
+        yield present, masked
     for m in model.modalities:
         x = batch.inputs[m]
         yield ("zeros", m), {**plain, **model.encode({m: torch.zeros_like(x)})}
@@ -109,13 +113,12 @@ def questions(
             yield (m, level), {**plain, **model.encode({m: noisy})}
 
 
-def answered(
+def _robustness(
     names: Collection[str],
     noises: Mapping[str, Noise],
     accuracy: Mapping[Hashable, float],
     calibration: Calibration,
 ) -> Robustness:
-    """Sort the accuracies by what was asked."""
     everyone = frozenset(names)
     curves = {
         m: NoiseCurve(noise.kind, {f"{level:g}": accuracy[m, level] for level in noise.levels})
@@ -130,20 +133,6 @@ def answered(
     )
 
 
-def masked(
-    embeddings: Embeddings, means: Embeddings, present: Collection[str]
-) -> dict[str, Tensor]:
-    """Return the embeddings with the mean in place of all that are not ``present``."""
-    return {m: e if m in present else means[m].to(e).expand_as(e) for m, e in embeddings.items()}
-
-
-def predicted(logits: Tensor) -> Tensor:
-    """Return class ids ``(B,)``; -1, which is never right, where a logit is not finite."""
+def _predicted(logits: Tensor) -> Tensor:
+    """Return class ids `(B,)`; -1, which is never right, where a logit is not finite."""
     return logits.argmax(dim=1).where(logits.isfinite().all(dim=1), -1)
-
-
-def accuracies(right: Mapping[Hashable, Tensor], loader: Loader) -> dict[Hashable, float]:
-    """Return the share of right answers by question, of all processes' samples."""
-    # One device sync for all questions.
-    totals = loader.processes.add_up(torch.stack(list(right.values())).double()).tolist()
-    return {key: total / len(loader.order) for key, total in zip(right, totals, strict=True)}
