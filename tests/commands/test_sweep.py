@@ -24,7 +24,7 @@ Command = Callable[..., Answer]
 Key = tuple[int, str]
 
 TINY = ("stage1.epochs=1", "stage2.epochs=1", "probe.resamples=5", "probe.shuffles=2",
-        "probe.samples=200", "encoder=mlp", "tracker=none")  # fmt: skip
+        "probe.samples=200", "encoder=mlp", "tracker=none", "robustness=false")  # fmt: skip
 SIX = ("seed=0,1,2", "controller=pid,joint")
 FOUR = ("seed=0,1", "controller=pid,joint")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
