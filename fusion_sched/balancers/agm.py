@@ -24,7 +24,8 @@ class AGM:
     on the batch, the discrepancy ratio is r_m = exp(mean over the others of s_j - s_m), above 1
     for a modality that is ahead. τ_m is the same of the running means of s over all earlier joint
     steps, which are 0 before the first. What flows back through φ_m is multiplied by
-    κ_m = exp(-`alpha` (r_m - τ_m)): who is further ahead than usual is slowed down.
+    κ_m = exp(-`alpha` (r_m - τ_m)): a modality that is further ahead than
+    usual learns more slowly.
 
     Where we differ: embeddings, not inputs, are set to zero to find the shares, and the running
     mean counts every step (the authors' counter takes the batch size for an epoch's length). Their

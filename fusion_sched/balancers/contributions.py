@@ -22,10 +22,10 @@ def contributions(model: MultimodalNetwork, outputs: Outputs) -> dict[str, Tenso
     PMR make by hand. AGM's code sets inputs to zero, which costs a run of every encoder; here the
     encoders run once and the fusion module 2^k - 1 times.
     """
-    nobody, *others, everybody = coalitions(model.modalities)
-    values = {nobody: torch.zeros_like(outputs.logits), everybody: outputs.logits}
+    empty, *partial, full = coalitions(model.modalities)
+    values = {empty: torch.zeros_like(outputs.logits), full: outputs.logits}
     with _evaluation_mode(model):
-        for present in others:
+        for present in partial:
             kept = {
                 m: e if m in present else torch.zeros_like(e) for m, e in outputs.embeddings.items()
             }
@@ -60,7 +60,7 @@ def ratios(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def check_two(model: MultimodalNetwork, method: str) -> None:
-    """Raise where there is nobody to compare a modality with."""
+    """Raise where there is no other modality to compare with."""
     if len(model.modalities) < 2:
         raise ValueError(
             f"balancer={method} compares modalities and needs two or more, got "

@@ -12,7 +12,7 @@ from fusion_sched.types import FUSED, Batch, StepOutput
 
 @dataclass(frozen=True)
 class Frozen:
-    """Unimodal pre-training, then only the fusion module learns: nobody can be swallowed.
+    """Unimodal pre-training, then only the fusion module learns: no modality can dominate.
 
     A reference row of leak-free comparisons (MCR, NeurIPS 2025, reports 72.4 % on CREMA-D for it).
     """

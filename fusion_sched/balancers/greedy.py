@@ -1,4 +1,4 @@
-"""Balanced multi-modal learning: who learns too fast is held still for some steps."""
+"""Balanced multi-modal learning: a modality that learns too fast is paused for some steps."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Greedy:
     A regular step descends the fused loss and measures the speed of every encoder, the sum of
     |∇_m|² / |θ_m|² over all regular steps so far. If log10 of a modality's speed over the slowest
     one's is more than `alpha`, then the next `window` steps re-balance: the embedding of each
-    such modality is held at its mean over all joint steps, so that the loss can only fall by what
-    the others say; its encoder gets no gradient. The first joint epoch with such steps is
+    such modality is held at its mean over all joint steps, so that the loss can only fall through
+    the others; its encoder gets no gradient. The first joint epoch with such steps is
     `first_epoch`, counted from 0. Any fusion.
 
     Where we differ, since the paper's networks fuse in between: there the conditional learning
@@ -76,7 +76,7 @@ class Greedy:
         return StepOutput.of(logits, losses_of(logits, batch.y))
 
     def ahead(self, speeds: Mapping[str, Tensor]) -> list[str]:
-        """Return who is faster than the slowest by more than `alpha`."""
+        """Return the modalities faster than the slowest by more than `alpha`."""
         values = torch.stack(list(speeds.values())).tolist()  # a device sync: the next step waits
         limit = 10**self.alpha * min(values)
         return [name for name, value in zip(speeds, values, strict=True) if value > limit]
@@ -116,7 +116,7 @@ def with_held(
 
 
 def check_alone() -> None:
-    """Raise in one of several processes, which would hold different modalities and part ways."""
+    """Raise in one of several processes, which would hold different modalities and diverge."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         raise ValueError(
             "balancer=greedy decides by the gradients of one process's samples, and several "

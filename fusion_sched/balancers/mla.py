@@ -15,7 +15,7 @@ class MLA:
     """Multimodal learning with alternating unimodal adaptation (Zhang et al., CVPR 2024).
 
     Modality after modality descends its own cross-entropy through a head that all of them share.
-    Lest the head forgets what it has learnt from the others, its gradient G_m `(classes, size)`
+    To keep what the head has learnt from the others, its gradient G_m `(classes, size)`
     becomes G_m P, where P is nearly blind to the directions that mean embeddings have had so far:
     it begins as the identity and after modality m, with h the mean of its embeddings over the
     batch, follows the recursive least squares of orthogonal weight modification,
@@ -103,7 +103,7 @@ def counterparts(model: MultimodalNetwork) -> list[tuple[nn.Parameter, ...]]:
 
 
 def shared_size(model: MultimodalNetwork) -> int:
-    """Return the size of the embeddings, or say why the heads cannot be one."""
+    """Return the size of the embeddings; raise where the heads cannot be shared."""
     sizes = {m: h.in_features for m, h in model.heads.items() if isinstance(h, nn.Linear)}
     if len(sizes) < len(model.heads) or len(set(sizes.values())) > 1:
         kinds = {m: sizes.get(m, type(head).__name__) for m, head in model.heads.items()}

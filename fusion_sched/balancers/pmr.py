@@ -1,4 +1,4 @@
-"""Prototypical modal rebalance: who lags behind is drawn to its class prototypes."""
+"""Prototypical modal rebalance: the slower modality is drawn to its class prototypes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class PMR:
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
-        """Find the prototypes; refuse a single modality and a class that nobody has."""
+        """Find the prototypes; refuse a single modality and a class without samples."""
         check_two(model, "pmr")
         device = next(model.parameters()).device
         centres = {m: c.to(device) for m, c in prototypes(passes.train()).items()}

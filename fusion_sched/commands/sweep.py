@@ -1,6 +1,6 @@
 """Which folder of a sweep belongs to which configuration, and which of its jobs have failed.
 
-Jobs may run at once, in other processes and on other machines; what they share is the folder.
+Jobs may run at the same time, in other processes and on other machines; they share the folder.
 """
 
 import itertools
@@ -34,7 +34,7 @@ LAUNCHER_EXTRAS = {
 }  # fmt: skip
 """The extra that brings each of the launchers that Hydra does not have itself."""
 PLAIN_ERRORS = (ValueError, OSError, FloatingPointError)
-"""Errors whose message says it all."""
+"""Errors whose message needs no name of the exception."""
 
 
 def split_resume(arguments: list[str]) -> tuple[bool, list[str]]:

@@ -34,7 +34,7 @@ from fusion_sched.training.trainer import train
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 PROCESS = uuid.uuid4().hex
-"""Tells this process from a launcher's workers, on whatever machine."""
+"""Distinguishes this process from a launcher's workers, also on other machines."""
 
 register()
 

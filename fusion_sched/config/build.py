@@ -45,8 +45,8 @@ def build(cfg: DictConfig) -> RunComponents:
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
     splits = build_dataset(cfg).load()
     check_names(splits.shapes)
-    controller.init(list(splits.shapes))  # one that cannot take these modalities says so now
-    choose_probe_samples(splits, probe, cfg.seed)  # and so does a probe that wants too many
+    controller.init(list(splits.shapes))  # raises now where it cannot take these modalities
+    choose_probe_samples(splits, probe, cfg.seed)  # raises now where there are too few
     seed_everything(seed_for(cfg.seed, "weights"))
     return RunComponents(
         splits=splits,

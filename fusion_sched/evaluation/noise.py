@@ -50,9 +50,9 @@ class Gaussian:
 class Replaced:
     """Replaces tokens by those that a random sample of the split has at the same position.
 
-    So every position keeps its distribution, padding and special tokens included; whatever stands
-    above a position, such as a mask, comes along. A level is the share of positions replaced.
-    `pool` holds the split's inputs `(N, *shape)`; positions are the last axis.
+    So every position keeps its distribution, padding and special tokens included; values of other
+    rows at the position, such as a mask, are replaced with it. A level is the share of positions
+    replaced. `pool` holds the split's inputs `(N, *shape)`; positions are the last axis.
     """
 
     pool: Tensor

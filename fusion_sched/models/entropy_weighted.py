@@ -1,4 +1,4 @@
-"""Fusion by certainty: who is less in doubt about a sample counts for more in it."""
+"""Fusion weighted by entropy: a more certain prediction of a sample gets a larger weight."""
 
 from collections.abc import Mapping
 

@@ -9,7 +9,7 @@ from fusion_sched.models.encoders import check_sizes
 
 
 class GRU(nn.Module):
-    """A gated recurrent network over the frames that say something, its states averaged.
+    """A gated recurrent network over the frames that are not padding, its states averaged.
 
     `shape` is `(frames, features)`. Frames of zeros only are padding, wherever they stand:
     they are skipped, so that more of them change nothing. `width` is the number of states.

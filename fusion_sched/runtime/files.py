@@ -30,7 +30,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete what killed writers left; only for who holds the folder's lock."""
+    """Delete the files of killed writers; the caller must hold the lock of the folder."""
     for leftover in folder.glob(".*.tmp"):
         leftover.unlink()
 

@@ -35,7 +35,7 @@ class Probe(Protocol):
     def diagnose(
         self, inputs: ProbeInputs, solver: Solver, state: dict[str, Tensor], /
     ) -> tuple[Diagnosis, dict[str, Tensor]]:
-        """Return what the embeddings say of the label, and the state for the next diagnosis."""
+        """Return the information of embeddings about the label, and the state for the next one."""
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def run_probe(run: Run) -> None:
 
 
 def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None:
-    """Ask the controller, remember or restore weights as it says, and change the stage."""
+    """Step the controller; keep or restore weights as it decides, and change the stage."""
     state, parts = run.state, run.parts
     last = state.unimodal_epochs >= parts.stage1.epochs
     observation = Observation(state.epoch, state.diagnosis, fresh, validation, last)

@@ -19,9 +19,9 @@ from fusion_sched.runtime.files import lock
 from fusion_sched.training.trainer import train
 from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless
 
-OPTIONS = ("stage1.epochs=6", "stage2.epochs=3", "robustness=false", "probe.resamples=10", "probe.shuffles=2",
-           "controller.min_epochs=1", "controller.patience=1", "controller.drop=0.95",
-           "controller.evidence=false", "encoder=small_cnn",
+OPTIONS = ("stage1.epochs=6", "stage2.epochs=3", "probe.resamples=10", "probe.shuffles=2",
+           "robustness=false", "controller.min_epochs=1", "controller.patience=1",
+           "controller.drop=0.95", "controller.evidence=false", "encoder=small_cnn",
            "scheduler@stage2.scheduler=cosine")  # fmt: skip
 
 
