@@ -147,7 +147,7 @@ def waiting(splits: Splits) -> list[str]:
     for batches in (ready, fed, ready, fed):
         torch.cuda.synchronize()
         started = time.perf_counter()
-        train_epoch(model, batches, optimizer, stage, partial(Weighted().backward, memory={}))
+        train_epoch(model, batches, optimizer, stage, partial(Weighted().backward, state={}))
         torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     share = 1 - seconds[2] / seconds[3]

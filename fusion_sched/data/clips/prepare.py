@@ -5,12 +5,9 @@ first, then its record ``chunk-00012.json`` appears; whoever comes next does the
 record. The finished folder appears under its name in one rename.
 """
 
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from json import JSONDecodeError
 from pathlib import Path
@@ -34,6 +31,7 @@ from fusion_sched.data.clips.store import (
     store_name,
 )
 from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError
+from fusion_sched.runtime.files import atomic_write, lock, remove_leftovers
 
 CHUNK = 32
 """Clips per chunk: about a second of decoding."""
@@ -64,13 +62,14 @@ def prepare(
     if is_current(final, meta):
         return Store(final)
     make_folder(folder)
-    with one_at_a_time(final):
+    with lock(final.with_name(final.name + ".lock"), blocking=True):
         if not is_current(final, meta):  # another process may have made it meanwhile
             partial = begin(final, meta)
             if not (partial / INDEX).exists():
                 decode_all(partial, clips, modalities, progress, workers or cpu_count())
                 join_chunks(partial, clips, modalities)
             remove_chunks(partial)
+            remove_leftovers(partial)
             shutil.rmtree(final, ignore_errors=True)  # the stale one
             partial.rename(final)
     return Store(final)
@@ -103,14 +102,6 @@ def make_folder(folder: Path) -> None:
             f"prepared data cannot be written to {folder}: it, or what it lies in, is a file; set "
             "dataset.store to a folder"
         ) from error
-
-
-@contextmanager
-def one_at_a_time(final: Path) -> Iterator[None]:
-    """Wait until no other process makes this store."""
-    with final.with_name(final.name + ".lock").open("w", encoding="utf-8") as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        yield
 
 
 def begin(final: Path, meta: Mapping[str, Any]) -> Path:
@@ -188,14 +179,16 @@ def write_chunk(
                 for picture in (blank if value is None else map(encode_jpeg, value))
             ]
             lengths[name] = [len(picture) for picture in pictures]
-            write_whole(chunk_path(partial, name, start), b"".join(pictures))
+            with atomic_write(chunk_path(partial, name, start)) as file:
+                file.write(b"".join(pictures))
         else:
             rows = np.lib.format.open_memmap(array_path(partial, name), mode="r+")
             for row, value in enumerate(values, start):
                 rows[row] = 0 if value is None else value
             rows.flush()
     record = {"lengths": lengths, "faults": [asdict(fault) for fault in faults]}
-    write_whole(record_path(partial, start), json.dumps(record).encode())
+    with atomic_write(record_path(partial, start)) as file:
+        file.write(json.dumps(record).encode())
     return len(clips)
 
 
@@ -219,16 +212,10 @@ def chunk_path(partial: Path, modality: str, start: int) -> Path:
     return partial / f"chunk-{start:08d}.{modality}.jpeg"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    draft = path.with_name(f"chunk-draft-{os.getpid()}-{path.name}")
-    draft.write_bytes(data)
-    draft.rename(path)
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, sorted, so that equal contents are equal files."""
-    write_whole(path, json.dumps(content, sort_keys=True, indent=1).encode())
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, sort_keys=True, indent=1).encode())
 
 
 def join_chunks(partial: Path, clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> None:
