@@ -302,7 +302,7 @@ def data_sample(
     class. Strength 0 tells nothing, 1 always, 0.8 unless said.
     """
     from fusion_sched.commands import data as data_commands
-    from fusion_sched.data.clips.imitation import SampleSpec
+    from fusion_sched.data.samples.spec import SampleSpec
 
     plan = SampleSpec(clips, seed, data_commands.parse_strength(strength))
     say(data_commands.sample(name, out, plan))

@@ -1,4 +1,4 @@
-"""Behind ``fusion-sched data``: check, prepare, imitate and fetch a dataset on disk."""
+"""Behind `fusion-sched data`: check, prepare, imitate and fetch a dataset on disk."""
 
 import json
 import shlex
@@ -15,17 +15,17 @@ from rich.table import Table
 from fusion_sched.commands.help import list_choices
 from fusion_sched.config.build import build_dataset, check_finite
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.data.clips.fetch import fetch as fetch_files
-from fusion_sched.data.clips.imitation import SampleSpec
+from fusion_sched.data.clips.fetch import fetch_source
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.data.clips.load import check_on_error, prepare_clips
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
 
 EXAMPLES = 3
-"""Messages that the table shows of each kind of fault; of a common harmless kind, one."""
+"""Messages that the table shows of each kind of issue; of a common harmless kind, one."""
 
 
 def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) -> OnDisk:
-    """Return the dataset as ``fusion-sched train dataset=NAME`` would make it; nothing is read.
+    """Return the dataset as `fusion-sched train dataset=NAME` would make it; nothing is read.
 
     Raises:
         ValueError: no such dataset, an override of something else, two roots, a number that is not
@@ -59,15 +59,15 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
 
 
 def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool) -> tuple[Any, int]:
-    """Return what to print, and how many fatal faults there are."""
+    """Return what to print, and how many fatal issues there are."""
     dataset = open_dataset(name, root, overrides)
     report = dataset.check()
-    fatal = sum(fault.fatal for fault in report.faults)
+    fatal = sum(issue.fatal for issue in report.issues)
     if as_json:
         content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}
         return [json.dumps(content, indent=1)], fatal
     said = verdict(report, skips=isinstance(dataset, ClipDataset))
-    return [split_table(dataset, report), *fault_tables(report.faults), said], fatal
+    return [split_table(dataset, report), *issue_tables(report.issues), said], fatal
 
 
 def split_table(dataset: OnDisk, report: Report) -> Table:
@@ -94,19 +94,19 @@ def known_sizes(report: Report) -> dict[str, str]:
     return known
 
 
-def fault_tables(faults: Sequence[Issue]) -> list[Table]:
-    """Return one table of the kinds of fault, fatal ones first; none where there is no fault."""
-    if not faults:
+def issue_tables(issues: Sequence[Issue]) -> list[Table]:
+    """Return one table of the kinds of issue, fatal ones first; none where there is no issue."""
+    if not issues:
         return []
     kinds: dict[tuple[bool, str], list[Issue]] = defaultdict(list)
-    for fault in faults:
-        kinds[not fault.fatal, fault.kind].append(fault)
+    for issue in issues:
+        kinds[not issue.fatal, issue.kind].append(issue)
     table = Table(title="what is wrong or odd", title_justify="left", show_lines=True)
     for column in ("kind", "found", "training", "for example"):
         table.add_column(column, no_wrap=column != "for example")
     for (harmless, kind), found in sorted(kinds.items()):
         examples = 1 if harmless and len(found) > EXAMPLES else EXAMPLES
-        shown = "\n".join(fault.message for fault in found[:examples])
+        shown = "\n".join(issue.message for issue in found[:examples])
         more = f"\n… and {len(found) - examples} more (--json lists all)"
         table.add_row(
             kind, str(len(found)), "goes on" if harmless else "refuses",
@@ -118,9 +118,9 @@ def fault_tables(faults: Sequence[Issue]) -> list[Table]:
 def verdict(report: Report, skips: bool) -> str:
     """Say in a sentence whether it can be trained on, and whether the split is a known one.
 
-    ``skips``: whether the dataset can go on without damaged clips.
+    `skips`: whether the dataset can go on without damaged clips.
     """
-    fatal = sum(fault.fatal for fault in report.faults)
+    fatal = sum(issue.fatal for issue in report.issues)
     split = (
         f"the test clips are those of the known split {report.recognised!r}"
         if report.recognised
@@ -128,7 +128,7 @@ def verdict(report: Report, skips: bool) -> str:
     )
     if fatal:
         skip = " unless dataset.on_error=skip" if skips else ""
-        return f"{fatal} fatal fault(s): training refuses{skip}; {split}"
+        return f"{fatal} fatal issue(s): training refuses{skip}; {split}"
     return f"every clip can be read; {split}"
 
 
@@ -143,10 +143,10 @@ def prepare(
     store, _ = prepare_clips(dataset, listing, workers)
     size = sum(path.stat().st_size for path in store.folder.iterdir())
     lines = [f"{len(listing.clips)} clips, {size / 1e6:,.1f} MB: {store.folder}"]
-    faults = [*(fault for fault in listing.faults if fault.fatal), *store.faults]
-    if faults:
+    issues = [*(issue for issue in listing.issues if issue.fatal), *store.issues]
+    if issues:
         lines.append(
-            f"{len(faults)} fault(s), so training will refuse; see them by `fusion-sched data "
+            f"{len(issues)} issue(s), so training will refuse; see them by `fusion-sched data "
             f"check {name} --root {shlex.quote(dataset.root)}`"
         )
     return lines
@@ -156,7 +156,7 @@ def sample(name: str, out: Path, plan: SampleSpec) -> list[str]:
     """Write an imitation; return what to print.
 
     Raises:
-        FileExistsError: ``out`` holds something.
+        FileExistsError: `out` holds something.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} already exists and is not an empty folder; choose another")
@@ -188,14 +188,14 @@ def training_of(name: str) -> str:
 
 
 def root_override(root: Path) -> str:
-    """Return ``dataset.root=ROOT`` as a shell takes it, quoted for Hydra where that is needed."""
+    """Return `dataset.root=ROOT` as a shell takes it, quoted for Hydra where that is needed."""
     plain = not set(str(root)) & set(" ,=:'\"()[]{}$\\")
     quoted = str(root) if plain else "'" + str(root).replace("'", "\\'") + "'"
     return shlex.quote(f"dataset.root={quoted}")
 
 
 def parse_strength(text: str) -> dict[str, float]:
-    """Read ``audio=0.9,visual=0.5``."""
+    """Read `audio=0.9,visual=0.5`."""
     strength = {}
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
@@ -215,7 +215,7 @@ def parse_strength(text: str) -> dict[str, float]:
 def fetch(name: str, root: Path | None) -> list[str]:
     """Download what may be; return what to print."""
     dataset = open_dataset(name, root)
-    fetched = fetch_files(dataset.source, Path(dataset.root))
+    fetched = fetch_source(dataset.source, Path(dataset.root))
     if not fetched:
         return [f"everything is already in {dataset.root}"]
     return [f"fetched {path}" for path in fetched]

@@ -17,7 +17,7 @@ SPLIT_NAMES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class InMemory:
-    """A split whose modalities are tensors ``(N, *shape)``, float32, and labels ``(N,)``."""
+    """A split whose modalities are tensors `(N, *shape)`, float32, and labels `(N,)`."""
 
     inputs: Mapping[str, Tensor]
     labels: Tensor
@@ -46,7 +46,7 @@ def stratified_split(
 ) -> dict[str, np.ndarray]:
     """Return disjoint sorted indices of train, validation and test, each with every class.
 
-    ``labels`` has shape ``(N,)``; ``validation`` and ``test`` are shares of all samples in (0, 1).
+    `labels` has shape `(N,)`; `validation` and `test` are shares of all samples in (0, 1).
 
     Raises:
         ValueError: shares out of range, or a class with too few samples for three splits.
@@ -93,7 +93,7 @@ def splits_from_arrays(
     classes: Sequence[str],
     facts: Mapping[str, Any] | None = None,
 ) -> Splits:
-    """Cut modality arrays ``(N, *shape)`` and labels ``(N,)`` by the three index arrays.
+    """Cut modality arrays `(N, *shape)` and labels `(N,)` by the three index arrays.
 
     Raises:
         ValueError: values that single precision cannot hold.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fusion_sched.data.cgmnist import CGMNIST, COLOURED, GRAY, SHA256
-from fusion_sched.data.clips.imitation import SampleSpec
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.data.clips.types import OnDisk
 from fusion_sched.data.idx import read_idx, write_idx
 from fusion_sched.data.memory import InMemory
@@ -111,7 +111,7 @@ def test_the_check_counts_and_knows_mnist(sample: Path) -> None:
     assert report.counts["test"] == {str(digit): 4 for digit in range(10)}
     assert report.counts["validation"] == {str(digit): 2 for digit in range(10)}
     assert report.expected == {"train": 60_000, "test": 10_000}
-    assert not report.faults
+    assert not report.issues
     assert {len(value) for value in SHA256.values()} == {64}
 
 
@@ -147,8 +147,8 @@ def test_a_label_out_of_range_is_a_fault(copy: Path) -> None:
     data = CGMNIST(root=str(copy))
     with pytest.raises(ValueError, match=r"1 label.s. above 9, the first is 11 at position 7"):
         data.load()
-    (fault,) = data.check().faults
-    assert (fault.kind, fault.fatal) == ("unknown label", True)
+    (issue,) = data.check().issues
+    assert (issue.kind, issue.fatal) == ("unknown label", True)
 
 
 def test_pictures_and_labels_that_differ_in_number_are_named(copy: Path) -> None:

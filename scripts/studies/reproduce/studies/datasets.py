@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from fusion_sched.commands.data import open_dataset
-from fusion_sched.data.clips.imitation import SampleSpec
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.report.html.document import Code, Table, Text
 from scripts.studies.reproduce.bench import Bench, Notebook
 from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, Verdict, judged
