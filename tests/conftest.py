@@ -13,8 +13,8 @@ from hydra import compose, initialize_config_dir
 from fusion_sched.commands import cli
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.data.cremad import CremaD
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.training.components import RunComponents
 from fusion_sched.training.trainer import train
 

@@ -296,7 +296,7 @@ def data_sample(
         str, typer.Option(help="How well modalities tell the class: audio=0.9,visual=0.5")
     ] = "",
 ) -> None:
-    """Write a small imitation in the exact layout of the dataset, to try everything on.
+    """Write a small generated dataset in the layout of the real one, to try everything on.
 
     Real files of the real formats, with sounds and drawings that tell the
     class. Strength 0 tells nothing, 1 always, 0.8 unless said.

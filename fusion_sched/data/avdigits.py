@@ -100,8 +100,8 @@ class AVDigits:
         ValueError
             A recording whose name or content is not what the dataset's are.
         """
-        clips = _list_recordings(Path(self.root))
-        pictures, picture_labels, written_split = _read_written_digits(Path(self.root))
+        clips = list_recordings(Path(self.root))
+        pictures, picture_labels, written_split = read_written_digits(Path(self.root))
         split = self.split_of(clips)
         labels = clips["digit"].to_numpy()
         rng = np.random.default_rng(self.split_seed)
@@ -127,8 +127,8 @@ class AVDigits:
 
     def check(self) -> Report:
         """Read every recording and picture."""
-        clips = _list_recordings(Path(self.root))
-        _read_written_digits(Path(self.root))
+        clips = list_recordings(Path(self.root))
+        read_written_digits(Path(self.root))
         split = self.split_of(clips)
         counts = {
             name: {str(d): int(((split == name) & (clips["digit"] == d)).sum()) for d in range(10)}
@@ -163,7 +163,7 @@ class AVDigits:
         )
 
 
-def _list_recordings(root: Path) -> pd.DataFrame:
+def list_recordings(root: Path) -> pd.DataFrame:
     """Return path, digit, speaker and number of every recording, sorted by name."""
     folder = root / RECORDINGS
     paths = sorted(folder.glob("*.wav"))
@@ -189,7 +189,7 @@ def _recording_issues(path: Path) -> list[Issue]:
     return [Issue(kind, path.stem, "audio", text, fatal=False) for kind, text in warnings]
 
 
-def _read_written_digits(root: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_written_digits(root: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return pictures `(N, 1, 8, 8)` on a 0-1 scale, their digits and their splits' names."""
     training, test, both = root / TRAINING_PICTURES, root / TEST_PICTURES, root / PICTURES
     if training.is_file() and test.is_file():

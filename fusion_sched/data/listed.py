@@ -12,7 +12,6 @@ from fusion_sched.data.clips.files import carve_validation, read_rows
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source, not_there
 from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
-from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.types import Splits
 
 __all__ = ["ListRow", "ListedDataset"]
@@ -40,8 +39,8 @@ class ListRow(NamedTuple):
 class ListedDataset(ABC):
     """A dataset of clips that lists name, with one or more media files each.
 
-    A subclass is a frozen dataclass with the dataset's knobs. It defines `source`, `entries`,
-    `modalities` and `write_sample`, and `select` where its lists leave something to decide.
+    A subclass is a frozen dataclass with the dataset's knobs. It defines `source`, `entries` and
+    `modalities`, and `select` where its lists leave something to decide.
 
     Parameters
     ----------
@@ -71,11 +70,6 @@ class ListedDataset(ABC):
     @abstractmethod
     def modalities(self, listing: Listing) -> dict[str, Modality]:
         """Return how each modality is read, in the network's order."""
-
-    @staticmethod
-    @abstractmethod
-    def write_sample(out: Path, spec: SampleSpec) -> None:
-        """Write a small generated dataset in the real one's layout into the empty folder `out`."""
 
     def select(
         self, clips: Sequence[Clip], classes: Sequence[str]

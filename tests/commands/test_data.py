@@ -135,7 +135,7 @@ def test_names_that_are_not_datasets_on_disk(command: Command) -> None:
     answer = command("data", "check", "cremadd")
     assert answer.code == 1
     assert "no dataset is called 'cremadd'; known: arrays" in answer.err
-    assert "does not lie on disk" in command("data", "check", "digits_cg").err
+    assert "is not on disk" in command("data", "check", "digits_cg").err
 
 
 def test_what_may_not_be_fetched_is_explained(command: Command) -> None:

@@ -36,7 +36,7 @@ def test_a_size_that_is_no_size_is_refused(size: str) -> None:
 
 
 def test_a_dataset_that_is_generated_says_so_with_a_root_as_well() -> None:
-    with pytest.raises(ValueError, match="does not lie on disk"):
+    with pytest.raises(ValueError, match="is not on disk"):
         open_dataset("synthetic", Path("here"))
 
 

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 import torch
 
-from fusion_sched.data.avdigits import AVDigits, list_recordings, read_pictures
-from fusion_sched.data.clips.audio import padded, log_mel, mel_filters, read_audio
+from fusion_sched.data.avdigits import AVDigits, list_recordings, read_written_digits
+from fusion_sched.data.clips.audio import log_mel, mel_filters, padded, read_audio
 from fusion_sched.data.samples.spec import SampleSpec
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -112,7 +112,7 @@ def test_the_published_files_are_the_same_pictures(tmp_path: Path) -> None:
         (tmp_path / "optdigits" / name).write_text("".join(part))
         known = next(d.sha256 for d in AVDigits.source.downloads if d.path.endswith(name))
         assert hashlib.sha256((tmp_path / "optdigits" / name).read_bytes()).hexdigest() == known
-    for one, other in zip(read_pictures(tmp_path), read_pictures(DATA), strict=True):
+    for one, other in zip(read_written_digits(tmp_path), read_written_digits(DATA), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

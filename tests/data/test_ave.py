@@ -164,12 +164,6 @@ def test_extracted_sound_and_frames_are_read_instead(tmp_path: Path) -> None:
     assert pictures.min() > 250
 
 
-def test_inputs_are_of_the_published_shapes() -> None:
-    data = AVE(root=".")
-    shapes = {name: m.shape for name, m in data.modalities(None).items()}  # type: ignore[arg-type]
-    assert shapes == {"audio": (1, 257, 1004), "visual": (10, 3, 224, 224)}
-
-
 def test_sample_data_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
     data = AVE(root=str(sample), store=str(tmp_path), **SMALL)
     report = data.check()
@@ -206,8 +200,3 @@ def test_sample_data_depends_on_its_seed_only(tmp_path: Path) -> None:
         files.append((tmp_path / f"{name}.mp4").read_bytes())
     assert clips[0] == clips[1] != clips[2]
     assert files[0] == files[1] != files[2]
-
-
-def test_too_few_clips_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"19 clips are too few .* at least 20"):
-        AVE.write_sample(tmp_path, SampleSpec(clips=19))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from fusion_sched.data.cgmnist import CGMNIST, COLOURED, GRAY, SHA256
-from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.data.clips.types import OnDisk
 from fusion_sched.data.idx import read_idx, write_idx
 from fusion_sched.data.memory import InMemory
 from fusion_sched.data.pickles import load_object
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.types import Splits
 
 PUBLISHED = "mnist_10color_jitter_var_0.030.npy"

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.data.kinetics_sounds import CLASSES, KineticsSounds
 
 SMALL = {"rate": 8000, "n_fft": 126, "hop": 800, "frames": 1, "size": 32}
@@ -18,13 +16,6 @@ def write_lists(root: Path, train: Sequence[str] = TRAIN, test: Sequence[str] = 
     for name, rows in (("my_train.txt", train), ("my_test.txt", test)):
         (root / name).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
     return root
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("kinetics_sounds")
-    KineticsSounds.write_sample(out, SampleSpec(clips=26, seed=1))
-    return out
 
 
 def test_both_forms_of_a_row_become_clips(tmp_path: Path) -> None:
@@ -86,13 +77,6 @@ def test_rows_that_are_no_clip_are_fatal_issues(
     assert said in issue.message
 
 
-def test_two_clips_of_a_video_in_two_splits_are_reported(tmp_path: Path) -> None:
-    write_lists(tmp_path, test=[*TEST, "train-00000_55,10,0"])
-    listing = KineticsSounds(root=str(tmp_path)).listing()
-    assert len(listing.clips) == 27
-    assert [issue.kind for issue in shared_groups(listing)] == ["shared video"]
-
-
 def test_absent_and_empty_lists_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"my_train\.txt does not exist(.|\n)*OGM-GE"):
         KineticsSounds(root=str(tmp_path)).listing()
@@ -137,28 +121,3 @@ def test_what_is_not_on_disk_is_left_out_where_that_is_asked_for(tmp_path: Path)
     (issue,) = listing.issues
     assert (issue.kind, issue.fatal) == ("not on disk", False)
     assert "2 of 26 listed clips are not on disk" in issue.message
-
-
-def test_inputs_are_of_the_published_shapes() -> None:
-    data = KineticsSounds(root=".")
-    shapes = {name: m.shape for name, m in data.modalities(None).items()}  # type: ignore[arg-type]
-    assert shapes == {"audio": (1, 257, 1004), "visual": (3, 3, 224, 224)}
-
-
-def test_sample_data_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
-    data = KineticsSounds(root=str(sample), store=str(tmp_path), **SMALL)
-    report = data.check()
-    assert [issue.message for issue in report.issues if issue.fatal] == []
-    shown = {name for names in report.counts.values() for name, n in names.items() if n}
-    assert len(shown) == 2
-    assert all(report.counts[split][name] for split in report.counts for name in shown)
-    splits = data.load()
-    assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [19, 3, 4]
-    assert splits.shapes == {"audio": (1, 64, 100), "visual": (3, 32, 32)}
-    assert splits.classes == CLASSES
-    assert not (sample / ".fusion_sched").exists()
-
-
-def test_too_few_clips_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"25 clips are too few .* at least 26"):
-        KineticsSounds.write_sample(tmp_path, SampleSpec(clips=25))

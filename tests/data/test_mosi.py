@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.data.clips.types import OnDisk
 from fusion_sched.data.memory import InMemory
 from fusion_sched.data.mosi import MOSEI, MOSI
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.types import Splits
 
 Change = Callable[[dict[str, Any]], object]

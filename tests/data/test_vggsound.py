@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fusion_sched.data.clips.check import shared_groups
 from fusion_sched.data.samples.spec import SampleSpec
-from fusion_sched.data.vggsound import SAMPLE_CLASSES, VGGSound
+from fusion_sched.data.vggsound import VGGSound
 
 SMALL = {"rate": 8000, "n_fft": 126, "hop": 800, "frames": 1, "size": 32}
 COWBELL = '"cattle, bovinae cowbell"'
@@ -93,13 +92,6 @@ def test_rows_that_are_no_clip_are_fatal_issues(
     assert said in issue.message
 
 
-def test_two_clips_of_a_video_in_two_splits_are_reported(tmp_path: Path) -> None:
-    write_list(tmp_path, [*TRAIN, *TEST, "train-00000,99,thunder,test"])
-    listing = VGGSound(root=str(tmp_path)).listing()
-    assert len(listing.clips) == 27
-    assert [issue.kind for issue in shared_groups(listing)] == ["shared video"]
-
-
 def test_absent_and_empty_lists_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"vggsound\.csv does not exist(.|\n)*hche11"):
         VGGSound(root=str(tmp_path)).listing()
@@ -146,25 +138,6 @@ def test_clips_need_both_files_to_be_present(tmp_path: Path) -> None:
     assert "2 of 26 listed clips are not on disk" in issue.message
 
 
-def test_inputs_are_of_the_published_shapes() -> None:
-    data = VGGSound(root=".")
-    modalities = data.modalities(None)  # type: ignore[arg-type]
-    shapes = {name: modality.shape for name, modality in modalities.items()}
-    assert shapes == {"audio": (1, 257, 1004), "visual": (3, 3, 224, 224)}
-    assert modalities["visual"].jpeg
-
-
-def test_sample_data_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
-    data = VGGSound(root=str(sample), store=str(tmp_path), **SMALL)
-    report = data.check()
-    assert [issue.message for issue in report.issues if issue.fatal] == []
-    assert all(count for names in report.counts.values() for count in names.values())
-    splits = data.load()
-    assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [19, 3, 4]
-    assert splits.shapes == {"audio": (1, 64, 100), "visual": (3, 32, 32)}
-    assert splits.classes == (SAMPLE_CLASSES[0], SAMPLE_CLASSES[-1])
-
-
 def test_a_missing_clip_is_named_skipped_or_left_out(sample: Path, tmp_path: Path) -> None:
     rows = (sample / "vggsound.csv").read_text(encoding="utf-8").splitlines()
     write_list(tmp_path, [*rows, "abcdefghijk,7,airplane flyby,train"])
@@ -175,9 +148,3 @@ def test_a_missing_clip_is_named_skipped_or_left_out(sample: Path, tmp_path: Pat
     left_out = VGGSound(root=str(tmp_path), listed="present", **SMALL).load()
     for splits in (skipped, left_out):
         assert sum(len(s) for s in (splits.train, splits.validation, splits.test)) == 26
-
-
-def test_sample_data_shows_as_many_classes_as_its_clips_permit() -> None:
-    assert list(SAMPLE_CLASSES) == sorted(set(SAMPLE_CLASSES))
-    with pytest.raises(ValueError, match=r"2 clips are too few .* at least 26"):
-        VGGSound.write_sample(Path(), SampleSpec(clips=2))

@@ -180,7 +180,8 @@ def _check_splits(clips: Sequence[Clip], classes: Sequence[str]) -> None:
     empty = [name for name in SPLIT_NAMES if not counts[name]]
     if empty:
         raise ValueError(
-            f"no usable clip in {', '.join(empty)}; clips by split: {dict(counts)}; correct the lists"
+            f"no usable clip in {', '.join(empty)}; clips by split: {dict(counts)}; "
+            "correct the lists"
         )
     trained = {clip.label for clip in clips if clip.split == "train"}
     tested = {clip.label for clip in clips if clip.split == "test"}

@@ -173,8 +173,14 @@ class OnDisk(Protocol):
 
 
 @runtime_checkable
-class ClipDataset(OnDisk, Protocol):
+class ClipDataset(Protocol):
     """A dataset of one or more files per clip, decoded once into a store."""
+
+    source: ClassVar[Source]
+
+    @property
+    def root(self) -> str:
+        """Folder of the dataset."""
 
     @property
     def store(self) -> str | None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from fusion_sched.data.clips.audio import (
     audio_warnings,
-    padded,
     log_mel,
     log_spectrogram,
+    padded,
     read_audio,
 )
 from fusion_sched.data.clips.files import LFS_HEADER

@@ -63,7 +63,9 @@ def test_another_file_than_the_known_one_is_refused(
     folder, address = served
     (folder / "list.csv").write_text("tampered")
     with pytest.raises(ValueError, match="hash"):
-        fetch_source(source(Download(f"{address}/list.csv", "0" * 64, "list.csv")), tmp_path / "root")
+        fetch_source(
+            source(Download(f"{address}/list.csv", "0" * 64, "list.csv")), tmp_path / "root"
+        )
     assert not list((tmp_path / "root").iterdir())
 
 

@@ -170,7 +170,9 @@ def test_a_store_made_anew_is_read_again(tmp_path: Path) -> None:
 def test_another_setting_is_another_store(tmp_path: Path) -> None:
     clips = make_clips(tmp_path / "raw", 5)
     first = make(tmp_path / "store", clips)
-    other = prepare_store(tmp_path / "store", "numbers", clips, {"numbers": Numbers(scale=2.0)}, quiet, 1)
+    other = prepare_store(
+        tmp_path / "store", "numbers", clips, {"numbers": Numbers(scale=2.0)}, quiet, 1
+    )
     assert other.folder != first.folder
     np.testing.assert_array_equal(other.read("numbers", np.array([1])), [[2, 60, 200]])
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from fusion_sched.analysis.cells import caption, grid_of
-
 from fusion_sched.analysis import compare
+from fusion_sched.analysis.cells import caption, grid_of
 from fusion_sched.report.html.document import Table, Text
 from scripts.studies.reproduce.bench import Bench, Notebook
 from scripts.studies.reproduce.claim import ABSTRACT, Claim, Told, Values, Verdict
