@@ -145,7 +145,6 @@ class AVDigits:
         write_avdigits(out, spec, RATE, RECORDINGS, (TRAINING_PICTURES, TEST_PICTURES))
 
     def split_of(self, clips: pd.DataFrame) -> np.ndarray:
-        """Return the split's name of each recording."""
         if self.preset == "balanced":
             number = clips["number"].to_numpy()
             return np.where(number < 5, "test", np.where(number < 10, "validation", "train"))

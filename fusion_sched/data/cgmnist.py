@@ -200,7 +200,6 @@ def _find(root: Path, name: str) -> Path:
 
 
 def label_issues(digits: Mapping[str, Digits]) -> list[Issue]:
-    """Return what is wrong with the labels."""
     issues = []
     for split, part in digits.items():
         wrong = np.flatnonzero(part.labels >= len(CLASSES))
@@ -214,15 +213,7 @@ def label_issues(digits: Mapping[str, Digits]) -> list[Issue]:
 
 
 def read_colours(path: Path, digits: Mapping[str, Digits]) -> np.ndarray:
-    """Return the published coloured pictures `(N, 3, 28, 28)`, train first, then test.
-
-    Raises
-    ------
-    FileNotFoundError
-        The file is not there.
-    ValueError
-        It holds something else, or its labels are not those of the gray digits.
-    """
+    """Return the published coloured pictures `(N, 3, 28, 28)`, train first, then test."""
     if not path.is_file():
         raise not_there(SOURCE, path)
     content = load_object(path)

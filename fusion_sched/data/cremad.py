@@ -152,13 +152,11 @@ class CremaD(ListedDataset):
     def select(
         self, clips: Sequence[Clip], classes: Sequence[str]
     ) -> tuple[Sequence[Clip], Sequence[Issue]]:
-        """Draw validation where no list names it."""
         if self.split == "ogm" and any(clip.split == "train" for clip in clips):
             clips = carve_validation(clips, self.validation, self.split_seed)
         return clips, check_order(self._list_folder / "stat.csv")
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
-        """Return how sound and pictures are read."""
         audio = Spectrogram(
             name="audio", rate=self.rate, seconds=self.seconds, n_fft=self.n_fft, hop=self.hop,
             size=None if self.audio_size is None else (self.audio_size[0], self.audio_size[1]),
@@ -188,7 +186,6 @@ class CremaD(ListedDataset):
         return {name: entry for name, entry in named if NAME.fullmatch(name)}
 
     def _listed_rows(self) -> list[ListRow]:
-        """Return the rows of the split's lists."""
         rows = []
         for split, name in LISTS[self.split].items():
             path = self._list_folder / name
@@ -208,7 +205,6 @@ class CremaD(ListedDataset):
         return [ListRow((name, emotion_of(name)), split_of[name[:4]], AUDIO) for name in names]
 
     def _entry(self, row: ListRow, media: Mapping[str, Mapping[str, Path]]) -> Entry:
-        """Return the clip that a row names, or what is wrong with the row."""
         name = row.cells[0]
         if len(row.cells) != 2 or not NAME.fullmatch(name):
             return broken_row(row, ",", "CLIP,EMOTION like 1001_DFA_ANG_XX,ANG")
@@ -228,7 +224,6 @@ class CremaD(ListedDataset):
 
 
 def emotion_of(name: str) -> str:
-    """Return the emotion in a clip's name."""
     return name.split("_")[2]
 
 
@@ -247,7 +242,6 @@ def check_order(path: Path) -> list[Issue]:
 
 
 def split_actors(actors: set[str], validation: float, seed: int) -> dict[str, str]:
-    """Return each actor's split."""
     if not 0 < validation < 1:
         raise ValueError(f"validation is {validation}, expected a share of the actors in (0, 1)")
     tested = max(1, round(TEST_ACTORS * len(actors)))

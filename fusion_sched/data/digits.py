@@ -76,7 +76,6 @@ class ColoredGrayDigits:
             )
 
     def load(self) -> Splits:
-        """Return the splits; images and colours are fixed by `split_seed`."""
         images, labels = read_digits()
         index = stratified_split(labels, self.validation, self.test, self.split_seed)
         rng = np.random.default_rng(self.split_seed)
@@ -109,7 +108,6 @@ class NoisyDigits:
             raise ValueError(f"noise is {self.noise}, expected a standard deviation of 0 or more")
 
     def load(self) -> Splits:
-        """Return the splits; noise and colours are fixed by `split_seed`."""
         images, labels = read_digits()
         index = stratified_split(labels, self.validation, self.test, self.split_seed)
         rng = np.random.default_rng(self.split_seed)
@@ -137,7 +135,6 @@ class DigitParts:
             raise ValueError(f"parts is {self.parts}, expected 2 (halves) or 3 (thirds)")
 
     def load(self) -> Splits:
-        """Return the splits."""
         images, labels = read_digits()
         index = stratified_split(labels, self.validation, self.test, self.split_seed)
         names = ("upper", "lower") if self.parts == 2 else ("upper", "middle", "lower")

@@ -88,7 +88,6 @@ class Food101(ListedDataset):
     def select(
         self, clips: Sequence[Clip], classes: Sequence[str]
     ) -> tuple[Sequence[Clip], Sequence[Issue]]:
-        """Draw validation."""
         name = str(Path(self.root) / LISTS["train"])
         return draw_validation(name, clips, self.validation, self.split_seed), []
 
@@ -123,15 +122,7 @@ class Food101(ListedDataset):
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
-    """Return the names of the class folders, in alphabetical order.
-
-    Raises
-    ------
-    FileNotFoundError
-        A folder of pictures is not there.
-    ValueError
-        Test has other classes than train.
-    """
+    """Return the names of the class folders, in alphabetical order."""
     names = {}
     for split in LISTS:
         if not (folder / split).is_dir():

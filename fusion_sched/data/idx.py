@@ -18,10 +18,6 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
 
     The header is two zero bytes, a type, the number of dimensions, and each length as 32 bits,
     most significant byte first.
-
-    Raises:
-        ValueError: another format or number of dimensions, or more or fewer bytes than the header
-            says.
     """
     check_present(path)
     data = read_bytes(path)

@@ -72,7 +72,6 @@ class KineticsSounds(OnlineVideos):
     training_list: ClassVar[str] = LISTS["train"]
 
     def entries(self) -> tuple[Sequence[str], Sequence[Entry]]:
-        """Read the two lists."""
         root = Path(self.root)
         rows = [r for split, name in LISTS.items() for r in list_rows(SOURCE, root / name, split)]
         return CLASSES, [self._entry(row) for row in rows]

@@ -159,11 +159,6 @@ def keep_present(source: Source, clips: Sequence[Clip]) -> tuple[list[Clip], lis
     """Return the clips whose files are all on disk, and one harmless issue that counts the others.
 
     Every folder is read once; files are not opened.
-
-    Raises
-    ------
-    FileNotFoundError
-        Not one clip is there.
     """
     names: dict[str, set[str]] = {}
     present = [
@@ -190,13 +185,7 @@ def _is_present(path: str, names: dict[str, set[str]]) -> bool:
 
 
 def draw_validation(name: str, clips: Sequence[Clip], share: float, seed: int) -> list[Clip]:
-    """Return the clips with a stratified share of the training ones made validation.
-
-    Raises
-    ------
-    ValueError
-        The list `name` has no training clip, or too few of a class.
-    """
+    """Return the clips with a stratified share of the training ones made validation."""
     if not any(clip.split == "train" for clip in clips):
         raise ValueError(f"no row of {name} is a clip to train on; correct the list")
     return carve_validation(clips, share, seed)

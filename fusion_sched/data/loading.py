@@ -90,7 +90,6 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        """Return the number of batches."""
         return len(self.raw)
 
     def __iter__(self) -> Iterator[Batch]:

@@ -23,11 +23,9 @@ class InMemory:
     labels: Tensor
 
     def __len__(self) -> int:
-        """Return the number of samples."""
         return len(self.labels)
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """Return these samples as one batch."""
         index = torch.as_tensor(indices, dtype=torch.int64)
         inputs = {name: values[index] for name, values in self.inputs.items()}
         return Batch(inputs, self.labels[index], index)
@@ -47,9 +45,6 @@ def stratified_split(
     """Return disjoint sorted indices of train, validation and test, each with every class.
 
     `labels` has shape `(N,)`; `validation` and `test` are shares of all samples in (0, 1).
-
-    Raises:
-        ValueError: shares out of range, or a class with too few samples for three splits.
     """
     if seed < 0:
         raise ValueError(f"split_seed is {seed}, expected 0 or more")
@@ -93,11 +88,7 @@ def splits_from_arrays(
     classes: Sequence[str],
     facts: Mapping[str, Any] | None = None,
 ) -> Splits:
-    """Cut modality arrays `(N, *shape)` and labels `(N,)` by the three index arrays.
-
-    Raises:
-        ValueError: values that single precision cannot hold.
-    """
+    """Cut modality arrays `(N, *shape)` and labels `(N,)` by the three index arrays."""
     largest = np.finfo(np.float32).max
     for name, values in inputs.items():
         if np.abs(values).max(initial=0) > largest:

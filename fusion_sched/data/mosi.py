@@ -70,7 +70,6 @@ class MOSI:
         check_choice("binary", self.binary, RULES)
 
     def load(self) -> Splits:
-        """Return the splits; for errors see `load_features`."""
         return load_features(self._file, self.binary, self.standardise)
 
     def check(self) -> Report:

@@ -41,14 +41,7 @@ class SplitFeatures(NamedTuple):
 
 
 def load_features(path: Path, binary: str, standardise: bool) -> Splits:
-    """Return the splits, in memory.
-
-    Raises
-    ------
-    ValueError
-        A damaged file, arrays that do not belong together, NaN or infinity, or a split without one
-        of the two classes.
-    """
+    """Return the splits, in memory."""
     parts = _read_splits(path)
     fatal = [issue.message for issue in find_issues(parts) if issue.fatal]
     if fatal:

@@ -77,23 +77,14 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def load_pickle(path: Path) -> Any:
-    """Return what a pickle of arrays and plain containers holds.
-
-    Raises:
-        ValueError: a pickle that is damaged, or names anything but arrays and plain containers.
-    """
+    """Return what a pickle of arrays and plain containers holds."""
     check_present(path)
     with path.open("rb") as stream:
         return unpickle(stream, path)
 
 
 def load_object(path: Path) -> Any:
-    """Return the one object that an `.npy` file holds as a pickle.
-
-    Raises:
-        ValueError: a file that is no `.npy` of one object, is damaged, or names anything but
-            arrays and plain containers.
-    """
+    """Return the one object that an `.npy` file holds as a pickle."""
     check_present(path)
     with path.open("rb") as stream:
         try:

@@ -124,7 +124,6 @@ class UCF101(ListedDataset):
         return carve_groups(clips, classes, self.validation, self.split_seed), []
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
-        """Return how flow and pictures are read."""
         flow = Flow(
             name="flow", count=self.frames, size=self.size, bound=self.bound, choose=self.choose
         )
@@ -169,13 +168,7 @@ class UCF101(ListedDataset):
 
 
 def numbered_classes(path: Path) -> tuple[str, ...]:
-    """Return the actions in the order of their numbers.
-
-    Raises
-    ------
-    ValueError
-        The rows are not 1 … N with one name each.
-    """
+    """Return the actions in the order of their numbers."""
     rows = [row.cells for row in read_words(path)]
     numbers = [row[0] for row in rows]
     names = tuple(row[-1] for row in rows)
@@ -197,13 +190,7 @@ def read_words(path: Path, split: str = "") -> list[ListRow]:
 def carve_groups(
     clips: Sequence[Clip], classes: Sequence[str], share: float, seed: int
 ) -> list[Clip]:
-    """Return the clips with whole groups of training clips, of each class, made validation.
-
-    Raises
-    ------
-    ValueError
-        The training clips of a class are all of one group.
-    """
+    """Return the clips with whole groups of training clips, of each class, made validation."""
     groups: dict[int, set[str]] = {}
     for clip in clips:
         if clip.split == "train":

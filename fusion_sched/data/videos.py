@@ -68,7 +68,6 @@ class VideoDataset(ListedDataset):
         return {"audio": audio, "visual": Path(self.root) / self.visual_files.format(**fields)}
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
-        """Return the spectrogram and the frames."""
         audio = Spectrogram(
             name="audio", rate=self.rate, seconds=self.seconds, n_fft=self.n_fft, hop=self.hop,
             standardise=self.standardise, centre=False, short="tile",

@@ -117,7 +117,6 @@ def _decode_audio(path: Path, stop: float | None) -> Recording:
 
 
 def _decode_file(path: Path, stop: float | None) -> Recording:
-    """Return the sound of a wav, flac, ogg or mp3 file."""
     try:
         with soundfile.SoundFile(path) as file:
             promised = file.frames
@@ -177,7 +176,6 @@ def check_reach(path: Path, reached: float, promised: float) -> None:
 
 
 def _decode_track(path: Path, stop: float | None) -> Recording:
-    """Return the first sound track of a video file."""
     try:
         import av
     except ImportError as error:

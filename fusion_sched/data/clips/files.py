@@ -31,13 +31,7 @@ def check_present(path: Path) -> None:
 
 
 def read_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
-    """Return the rows of a list, without byte-order mark, line ends, or empty rows.
-
-    Raises
-    ------
-    ValueError
-        The file is not UTF-8 text in rows, or is a git-lfs pointer or empty.
-    """
+    """Return the rows of a list, without byte-order mark, line ends, or empty rows."""
     check_present(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -59,11 +53,6 @@ def carve_validation(clips: Sequence[Clip], share: float, seed: int) -> list[Cli
 
     Clips of one group, where groups are named, are not kept together: use it for splits that share
     groups already.
-
-    Raises
-    ------
-    ValueError
-        A class with too few training clips.
     """
     train = [number for number, clip in enumerate(clips) if clip.split == "train"]
     labels = np.array([clips[number].label for number in train])

@@ -138,7 +138,6 @@ def estimate_flow(pictures: list[np.ndarray], method: str, size: int) -> list[np
 
 
 def _flow_estimator(method: str) -> Any:
-    """Return OpenCV's estimator."""
     if method == "dis":
         return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     try:

@@ -56,11 +56,6 @@ def prepare_store(
     Parameters
     ----------
     workers : processes that decode, all cores by default
-
-    Raises
-    ------
-    OSError
-        `folder` cannot be written to, or has too little room.
     """
     clips = sorted(clips, key=lambda clip: clip.id)
     final = folder / store_name(dataset, clips, modalities)

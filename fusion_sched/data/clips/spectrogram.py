@@ -101,7 +101,6 @@ class Spectrogram:
         return [Issue(kind, clip.id, self.name, message, fatal=False) for kind, message in odd]
 
     def finish(self, values: Tensor) -> Tensor:
-        """Return float32."""
         return values.to(torch.float32)
 
     def augment(self, values: Tensor, views: Views) -> Tensor:

@@ -32,9 +32,6 @@ def build_vocabulary(texts: Iterable[str], size: int) -> tuple[str, ...]:
 
     `size` counts ids: two of them are padding and unknown words, so at most `size - 2` words
     are returned. Pass training texts only.
-
-    Raises:
-        ValueError: a size without room for a word, or texts without any.
     """
     if size <= FIRST_WORD:
         raise ValueError(
@@ -73,11 +70,9 @@ class TextModality:
         return [Issue("no words", clip.id, self.name, message, fatal=False)]
 
     def finish(self, values: Tensor) -> Tensor:
-        """Return the ids as int64."""
         return values.to(torch.int64)
 
     def augment(self, values: Tensor, views: Views) -> Tensor:
-        """Return the ids as they are."""
         return values
 
 
@@ -152,11 +147,7 @@ class PretrainedTokens(TextModality):
 
 
 def load_tokenizer(model: str) -> Any:
-    """Return the tokenizer of a pretrained model, by name or from a local folder.
-
-    Raises:
-        ValueError: no `transformers`, nothing under that name, or no token to pad with.
-    """
+    """Return the tokenizer of a pretrained model, by name or from a local folder."""
     try:
         from transformers import AutoTokenizer
     except ImportError as error:

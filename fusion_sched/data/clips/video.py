@@ -226,7 +226,6 @@ def _retrieve(path: Path, capture: Any) -> np.ndarray:
 
 
 def _open_video(path: Path) -> Any:
-    """Return OpenCV's reader of a video."""
     check_present(path)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():

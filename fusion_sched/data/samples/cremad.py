@@ -15,13 +15,7 @@ LEAST_CLIPS = 72
 
 
 def write_cremad(out: Path, spec: SampleSpec, classes: Sequence[str]) -> None:
-    """Write sounds of 1.5 to 3.5 s, small videos, and the lists of both published splits.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 72 clips.
-    """
+    """Write sounds of 1.5 to 3.5 s, small videos, and the lists of both published splits."""
     if spec.clips < LEAST_CLIPS:
         raise ValueError(
             f"{spec.clips} clips are too few for sample data, expected {LEAST_CLIPS} or more"

@@ -60,13 +60,7 @@ def _draw_small_digit(digit: int, strength: float, rng: np.random.Generator) -> 
 def write_cgmnist(
     out: Path, spec: SampleSpec, files: Mapping[str, tuple[str, str]], colour_file: Path
 ) -> None:
-    """Write drawn digits as MNIST's files (split → pictures, labels) and the published colours.
-
-    Raises
-    ------
-    ValueError
-        Too few clips for two classes.
-    """
+    """Write drawn digits as MNIST's files (split → pictures, labels) and the published colours."""
     rng = np.random.default_rng(spec.seed)
     planned = plan_sample(spec, len(CLASSES), 12, ("train",) * 5 + ("test",))
     content: dict[str, np.ndarray] = {}

@@ -40,9 +40,6 @@ def write_video(
     """Write pictures RGB uint8 `(N, H, W, 3)`, with a mono wave `(samples,)` as sound track.
 
     The container follows the suffix: `.flv`, `.mp4` or `.avi`. Height and width are even.
-
-    Raises:
-        ValueError: another suffix, odd sizes, or a wave without its `rate` in Hz.
     """
     if path.suffix not in CODECS:
         raise ValueError(f"{path.name} ends in {path.suffix!r}, expected one of {sorted(CODECS)}")

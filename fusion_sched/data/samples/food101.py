@@ -17,13 +17,7 @@ WORDS = ("easy", "recipe", "best", "homemade", "quick", "with", "and", "the", "f
 
 
 def write_food101(out: Path, spec: SampleSpec, lists: Mapping[str, Path]) -> None:
-    """Write drawings and titles of up to twelve classes, twelve or more of each, and the lists.
-
-    Raises
-    ------
-    ValueError
-        Too few clips for two classes.
-    """
+    """Write drawings and titles of up to twelve classes, twelve or more of each, and the lists."""
     rows: dict[str, str] = dict.fromkeys(lists, "")
     clips = plan_sample(spec, len(DISHES), 12, ("train",) * 5 + ("test",))
     for number, clip in enumerate(clips):

@@ -30,11 +30,6 @@ def write_features(
     ----------
     features : modality → features per frame
     audio_frames : frames of sound in the unaligned file
-
-    Raises
-    ------
-    ValueError
-        Too few clips for every split to hold both classes.
     """
     least = PER_VIDEO * len(SPLITS)
     if spec.clips < least:

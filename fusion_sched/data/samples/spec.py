@@ -20,7 +20,6 @@ class SampleSpec:
     strength: Mapping[str, float] = field(default_factory=dict)
 
     def strength_of(self, modality: str) -> float:
-        """Return the modality's strength."""
         return self.strength.get(modality, 0.8)
 
 
@@ -55,11 +54,6 @@ def plan_sample(
 
     It shows as many classes as the number of clips permits, spread over the dataset's. The clips
     of each class go to `splits` in turn.
-
-    Raises
-    ------
-    ValueError
-        Fewer clips than two classes need.
     """
     if spec.clips < 2 * per_class:
         raise ValueError(

@@ -22,11 +22,6 @@ def write_ucf101(out: Path, spec: SampleSpec, lists: str) -> None:
 
     Form and colour show the action and so does the motion, in the same clips: flow is computed
     from the videos, so that the strength of `visual` is that of both.
-
-    Raises
-    ------
-    ValueError
-        Too few clips for two actions.
     """
     per_action = 2 * GROUPS
     if spec.clips < 2 * per_action:

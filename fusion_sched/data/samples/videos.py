@@ -20,13 +20,7 @@ TRAIN_AND_TEST = ("train", "train", "train", "train", "test")
 def write_ave(
     out: Path, spec: SampleSpec, classes: Sequence[str], lists: Mapping[str, str]
 ) -> None:
-    """Write videos and the three lists (split → name); ten clips or more of each class shown.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 20 clips.
-    """
+    """Write videos and the three lists (split → name); ten clips or more of each class shown."""
     clips = plan_sample(
         spec, len(classes), per_class=10, splits=("train", "train", "validation", "train", "test")
     )
@@ -43,13 +37,7 @@ def write_ave(
 def write_kinetics_sounds(
     out: Path, spec: SampleSpec, classes: int, lists: Mapping[str, str]
 ) -> None:
-    """Write videos and the two lists (split → name); 13 clips or more of each class shown.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 26 clips.
-    """
+    """Write videos and the two lists (split → name); 13 clips or more of each class shown."""
     paths = {}
     rows: dict[str, str] = dict.fromkeys(lists, "")
     for number, clip in enumerate(plan_sample(spec, classes, 13, TRAIN_AND_TEST)):
@@ -63,13 +51,7 @@ def write_kinetics_sounds(
 
 
 def write_vggsound(out: Path, spec: SampleSpec, classes: Sequence[str], name: str) -> None:
-    """Write videos and the list `name`; 13 clips or more of each of at most `classes`.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 26 clips.
-    """
+    """Write videos and the list `name`; 13 clips or more of each of at most `classes`."""
     clips = plan_sample(spec, len(classes), 13, TRAIN_AND_TEST)
     starts = {clip: SECONDS * number for number, clip in enumerate(clips)}
     write_sample_videos(
