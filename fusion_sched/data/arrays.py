@@ -85,7 +85,6 @@ def check_labels(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
 
 
 def check_inputs(arrays: dict[str, np.ndarray], samples: int, root: str) -> dict[str, np.ndarray]:
-    """Return the modality arrays, each checked for length, kind and finiteness."""
     inputs = {name: values for name, values in arrays.items() if name not in ("y", "split")}
     if not inputs:
         raise ValueError(f"{root} holds no modality, expected at least one array besides y")
@@ -108,11 +107,10 @@ def check_inputs(arrays: dict[str, np.ndarray], samples: int, root: str) -> dict
 
 def index_from_split(split: np.ndarray, labels: np.ndarray, root: str) -> dict[str, np.ndarray]:
     """Return the three index arrays that the file's own `split` names."""
-    known = set(SPLIT_NAMES)
-    found = set(map(str, np.unique(split)))
-    if split.shape != labels.shape or found != known:
+    names = set(map(str, np.unique(split)))
+    if split.shape != labels.shape or names != set(SPLIT_NAMES):
         raise ValueError(
-            f"split in {root} has shape {split.shape} and values {sorted(found)[:6]}, expected "
+            f"split in {root} has shape {split.shape} and values {sorted(names)[:6]}, expected "
             f"{len(labels)} strings that use each of {list(SPLIT_NAMES)}"
         )
     index = {name: np.flatnonzero(split == name) for name in SPLIT_NAMES}

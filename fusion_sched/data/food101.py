@@ -1,4 +1,4 @@
-"""UPMC Food-101: pictures of 101 dishes and the titles of the pages they were found on.
+"""UPMC Food-101: pictures of 101 dishes and the titles of the pages they come from.
 
 Wang et al. 2015, "Recipe recognition with large multimodal food dataset" (ICME Workshops). In the
 layout in which it is passed on: pictures in folders by class, titles in two lists.

@@ -120,8 +120,8 @@ class Loader:
             return mine
         shares = self.processes.gather((mine, torch.cat(list(index))))
         place = {position: number for number, position in enumerate(self.order)}
-        found = torch.cat([positions for _, positions in shares]).tolist()
-        order = torch.tensor([place[position] for position in found]).argsort()
+        positions = torch.cat([of_process for _, of_process in shares]).tolist()
+        order = torch.tensor([place[position] for position in positions]).argsort()
         return {name: torch.cat([share[name] for share, _ in shares])[order] for name in mine}
 
 

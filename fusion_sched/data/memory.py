@@ -64,8 +64,8 @@ def stratified_split(
     train_index, validation_index = train_test_split(
         rest, test_size=validation / (1 - test), stratify=labels[rest], random_state=seed
     )
-    found = dict(zip(SPLIT_NAMES, (train_index, validation_index, test_index), strict=True))
-    return {name: np.sort(index) for name, index in found.items()}
+    parts = (train_index, validation_index, test_index)
+    return {name: np.sort(index) for name, index in zip(SPLIT_NAMES, parts, strict=True)}
 
 
 def check_class_sizes(labels: np.ndarray, validation: float, test: float) -> None:

@@ -100,10 +100,10 @@ def load_object(path: Path) -> Any:
                 f"{path} holds {dtype} of shape {shape}, expected one pickled object; take the "
                 "published file"
             )
-        found = unpickle(stream, path)
-    if not isinstance(found, np.ndarray) or found.shape != ():
-        raise ValueError(f"{path} holds {type(found).__name__} behind its header; fetch it again")
-    return found.item()
+        content = unpickle(stream, path)
+    if not isinstance(content, np.ndarray) or content.shape != ():
+        raise ValueError(f"{path} holds {type(content).__name__} behind its header; fetch it again")
+    return content.item()
 
 
 def unpickle(stream: BinaryIO, path: Path) -> Any:

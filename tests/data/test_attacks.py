@@ -44,7 +44,7 @@ def test_a_store_that_is_a_file_is_refused_with_its_name(tmp_path: Path) -> None
     file = tmp_path / "file"
     file.touch()
     for folder in (file, file / "inside"):
-        with pytest.raises(NotADirectoryError, match="it, or what it lies in, is a file"):
+        with pytest.raises(NotADirectoryError, match="it, or a folder above it, is a file"):
             make_folder(folder)
 
 

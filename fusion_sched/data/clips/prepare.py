@@ -101,8 +101,8 @@ def make_folder(folder: Path) -> None:
         ) from error
     except (FileExistsError, NotADirectoryError) as error:
         raise NotADirectoryError(
-            f"prepared data cannot be written to {folder}: it, or what it lies in, is a file; set "
-            "dataset.store to a folder"
+            f"prepared data cannot be written to {folder}: it, or a folder above it, is a file; "
+            "set dataset.store to a folder"
         ) from error
 
 

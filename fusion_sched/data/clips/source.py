@@ -43,7 +43,7 @@ class Source:
 
 
 def not_there(source: Source, missing: Path | str) -> FileNotFoundError:
-    """Return the error for data that is not under the root: where, what, and how to get it."""
+    """Return the error for missing data: where, what, and how to get it."""
     layout = "\n".join(f"    {line}" for line in source.layout)
     return FileNotFoundError(
         f"{missing} does not exist. {source.title} is expected under dataset.root as\n{layout}\n"

@@ -86,7 +86,7 @@ def read_picture(path: Path) -> np.ndarray:
     check_present(path)
     data = path.read_bytes()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    # Some versions of OpenCV fill the rest of half a JPEG with grey: its end marker tells.
+    # Some versions of OpenCV fill the rest of half a JPEG with grey: its end marker shows that.
     ends = data[:2] != b"\xff\xd8" or data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
     if pixels is None or not ends:
         raise ReadError(
@@ -170,7 +170,7 @@ def _is_mp4(path: Path) -> bool:
 def check_boxes(path: Path) -> None:
     """Raise where an mp4's media data is longer than what is left of the file.
 
-    Its frame count would not tell: it counts those, too, that an edit list hides, as in files cut
+    Its frame count does not show it: it includes those that an edit list hides, as in files cut
     without re-encoding. A box is its length in 4 bytes (1: in the 8 bytes behind its name; 0: to
     the end of the file), its name in 4, and what it holds (ISO/IEC 14496-12, section 4.2).
     """

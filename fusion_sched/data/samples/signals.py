@@ -8,13 +8,13 @@ from fusion_sched.data.samples.spec import shown_class
 SHAPES = ((48, 1.0), (3, 1.0), (4, 1.0), (5, 0.45), (4, 0.35), (8, 0.6))
 """Points and inner radius (share of the outer): circle, triangle, square and three stars."""
 TRAITS = 5
-"""Numbers in [0, 1) that tell the classes apart: see `traits`."""
+"""Numbers in [0, 1) that distinguish the classes: see `_traits`."""
 PITCH_HZ = (90.0, 360.0)
 FORMANTS_HZ = ((300.0, 900.0), (1000.0, 2800.0))
 
 
-def traits(shown: int, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Return `(TRAITS,)` numbers in [0, 1) that tell the class, a little different each time.
+def _traits(shown: int, classes: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `(TRAITS,)` numbers in [0, 1) that distinguish the class, with some variation.
 
     The first orders the classes evenly; together with the others they keep many classes apart
     (additive sequence of Roberts 2018, "The unreasonable effectiveness of quasirandom sequences").
@@ -36,12 +36,12 @@ def pitch_of(trait: float) -> float:
 def voiced_sound(
     label: int, classes: int, strength: float, seconds: float, rate: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return a wave float32 `(seconds * rate,)` in [-1, 1] whose pitch and formants tell a class.
+    """Return a wave float32 `(seconds * rate,)` in [-1, 1] whose pitch and formants show a class.
 
     Harmonics of a gliding pitch with vibrato, weighed by two formants, in syllables, plus noise.
     The class is `label`'s with probability `strength`, otherwise any.
     """
-    trait = traits(shown_class(label, classes, strength, rng), classes, rng)
+    trait = _traits(shown_class(label, classes, strength, rng), classes, rng)
     time = np.arange(round(seconds * rate)) / rate
     vibrato = 0.01 * np.sin(2 * np.pi * (rng.uniform(4, 6) * time + rng.random()))
     glide = rng.uniform(-0.03, 0.03) * (time / seconds - 0.5)
@@ -69,17 +69,17 @@ def moving_drawing(
 ) -> np.ndarray:  # fmt: skip
     """Return pictures RGB uint8 `(frames, height, width, 3)` of one figure that drifts along.
 
-    Its form, colour and direction tell a class: `label`'s with probability `strength`,
+    Its form, colour and direction show a class: `label`'s with probability `strength`,
     otherwise any. It leaves on one side and enters on the opposite one, so that every two frames
     show the same motion, 4 % of the smaller side. Size, place, turn and background say nothing.
     """
     shown = shown_class(label, classes, strength, rng)
-    trait = traits(shown, classes, rng)
-    background = smooth_texture(height, width, rng)
+    trait = _traits(shown, classes, rng)
+    background = _smooth_texture(height, width, rng)
     hsv = np.array([[[180 * trait[0], 230, 250]]]).astype(np.uint8)
     colour = [int(value) for value in cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0]]
     side = min(height, width)
-    outline = figure(shown, rng.uniform(0.24, 0.34) * side, 0.3 * rng.uniform(-1, 1))
+    outline = _outline(shown, rng.uniform(0.24, 0.34) * side, 0.3 * rng.uniform(-1, 1))
     angle = 2 * np.pi * trait[3]
     step = 0.04 * side * np.array([np.cos(angle), np.sin(angle)])
     place = rng.random(2) * (width, height)
@@ -87,19 +87,19 @@ def moving_drawing(
     for number in range(frames):
         noise = rng.integers(-6, 7, background.shape)
         picture = np.clip(background + noise, 0, 255).astype(np.uint8)
-        draw_wrapped(picture, outline + place + number * step, colour)
+        _draw_wrapped(picture, outline + place + number * step, colour)
         pictures[number] = picture
     return pictures
 
 
-def smooth_texture(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+def _smooth_texture(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Return a dim blotchy picture `(height, width, 3)`, int64."""
     coarse = rng.integers(20, 130, (6, 6, 3)).astype(np.uint8)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return smooth.astype(np.int64)
 
 
-def figure(shown: int, radius: float, turn: float) -> np.ndarray:
+def _outline(shown: int, radius: float, turn: float) -> np.ndarray:
     """Return the corners `(points, 2)` of the class's figure around 0; `turn` in radians."""
     points, inner = SHAPES[shown % len(SHAPES)]
     angles = turn - np.pi / 2 + np.pi * np.arange(2 * points) / points
@@ -109,7 +109,7 @@ def figure(shown: int, radius: float, turn: float) -> np.ndarray:
     return np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
 
 
-def draw_wrapped(picture: np.ndarray, corners: np.ndarray, colour: list[int]) -> None:
+def _draw_wrapped(picture: np.ndarray, corners: np.ndarray, colour: list[int]) -> None:
     """Fill a polygon of corners (x, y) in pixels; what leaves one side enters on the opposite."""
     size = np.array([picture.shape[1], picture.shape[0]])
     corners = corners - np.floor(corners.mean(axis=0) / size) * size

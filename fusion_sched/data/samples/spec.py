@@ -10,9 +10,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """How large an imitation is, and how well each modality tells the class.
+    """How large sample data is, and how well each modality shows the class.
 
-    `strength`: modality → 0 (nothing) … 1 (always), 0.8 where it is not named.
+    Parameters
+    ----------
+    clips : number of samples
+    seed : seed that draws them
+    strength : modality → 0 (never) … 1 (always), 0.8 where it is not named
     """
 
     clips: int = 120
@@ -31,7 +35,7 @@ def spread_labels(clips: int, classes: int, rng: np.random.Generator) -> list[in
 def shown_class(label: int, classes: int, strength: float, rng: np.random.Generator) -> int:
     """Return the class that a clip shows: its own with probability `strength`, else any.
 
-    "Any" includes its own, so that `strength=0` says nothing at all about the label.
+    "Any" includes its own, so that `strength=0` says nothing about the label.
     """
     return label if rng.random() < strength else int(rng.integers(classes))
 

@@ -40,10 +40,10 @@ def write_ucf101(out: Path, spec: SampleSpec, lists: str) -> None:
             label, len(actions), spec.strength_of("visual"), FRAMES, 48, 64, rng
         )
         write_video(out / "UCF-101" / names[-1], pictures, FPS)
-    _write_lists(out / lists, sorted(names), actions)
+    _write_splits(out / lists, sorted(names), actions)
 
 
-def _write_lists(folder: Path, names: Sequence[str], actions: Sequence[str]) -> None:
+def _write_splits(folder: Path, names: Sequence[str], actions: Sequence[str]) -> None:
     """Write the classes and the lists of three splits; split N tests on group N."""
     folder.mkdir()
     rows = "".join(f"{number} {name}\n" for number, name in enumerate(actions, start=1))
