@@ -90,7 +90,5 @@ class KineticsSounds(OnlineVideos):
             return unknown_label(row.place, numbers[1], map(str, range(len(CLASSES))))
         video, start = name["video"], int(name["start"])
         end = int(name["end"]) if name["end"] else start + duration
-        files = self.files(
-            video=video, start=start, end=end, split=row.split, label=CLASSES[label]
-        )  # fmt: skip
+        files = self.files(video=video, start=start, end=end, split=row.split, label=CLASSES[label])
         return Clip(f"{video}_{start:06d}", label, row.split, files, group=video)

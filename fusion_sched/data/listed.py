@@ -116,15 +116,14 @@ def mark_repeated(
 ) -> list[Entry]:
     """Return the entries, with `issue(first, clip)` in place of a clip whose key came before."""
     first: dict[Hashable, Clip] = {}
-    marked: list[Entry] = []
-    for entry in entries:
-        known = first.setdefault(key(entry), entry) if isinstance(entry, Clip) else None
-        marked.append(
-            issue(known, entry)
-            if isinstance(entry, Clip) and known is not None and known is not entry
-            else entry
-        )
-    return marked
+
+    def mark(entry: Entry) -> Entry:
+        if isinstance(entry, Issue):
+            return entry
+        known = first.setdefault(key(entry), entry)
+        return entry if known is entry else issue(known, entry)
+
+    return [mark(entry) for entry in entries]
 
 
 def listed_twice(first: Clip, clip: Clip) -> Issue:

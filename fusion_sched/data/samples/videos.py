@@ -71,7 +71,5 @@ def write_sample_videos(paths: Mapping[SampleClip, Path], spec: SampleSpec) -> N
     for clip, path in paths.items():
         rng = np.random.default_rng([spec.seed, 1, int(clip.name[-5:])])
         sound = voiced_sound(clip.shown, classes, audio, SECONDS, RATE_HZ, rng)
-        pictures = moving_drawing(
-            clip.shown, classes, visual, SECONDS * FPS, HEIGHT, WIDTH, rng
-        )  # fmt: skip
+        pictures = moving_drawing(clip.shown, classes, visual, SECONDS * FPS, HEIGHT, WIDTH, rng)
         write_video(path, pictures, FPS, sound, RATE_HZ)
