@@ -67,7 +67,7 @@ def test_a_list_with_a_huge_cell_is_named(tmp_path: Path) -> None:
         read_rows(path)
 
 
-def test_the_table_of_faults_shows_no_markup() -> None:
+def test_the_table_of_issues_shows_no_markup() -> None:
     console = Console(width=80, record=True)
     for table in issue_tables([Issue("broken row", "a", "", "row [1] is odd")]):
         console.print(table, markup=False)

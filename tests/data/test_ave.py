@@ -107,7 +107,7 @@ def test_a_video_with_two_events_is_taken_once_or_twice(tmp_path: Path) -> None:
     assert not twice.issues
 
 
-def test_the_same_row_twice_is_a_fault(tmp_path: Path) -> None:
+def test_the_same_row_twice_is_an_issue(tmp_path: Path) -> None:
     write_lists(tmp_path, [BELL, BELL])
     listing = AVE(root=str(tmp_path), repeated="keep").listing()
     assert [issue.kind for issue in listing.issues] == ["listed twice"]

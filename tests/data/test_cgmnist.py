@@ -140,7 +140,7 @@ def test_trailing_bytes_are_not_ignored(copy: Path) -> None:
         read_idx(copy / "extra", 1)
 
 
-def test_a_label_out_of_range_is_a_fault(copy: Path) -> None:
+def test_a_label_out_of_range_is_an_issue(copy: Path) -> None:
     labels = read_idx(copy / LABELS, 1).copy()
     labels[7] = 11
     write_idx(copy / LABELS, labels)

@@ -109,7 +109,7 @@ def test_ogm_keeps_its_test_clips_and_dr_its_lists(original: Path) -> None:
     assert ids(ogm, "train") | ids(ogm, "validation") == ids(dr, "train") | ids(dr, "validation")
 
 
-def test_what_cannot_become_a_clip_is_a_fault(root: Path) -> None:
+def test_what_cannot_become_a_clip_is_an_issue(root: Path) -> None:
     listed = (root / "train.csv").read_text(encoding="utf-8").split()[0].split(",")[0]
     for row in (
         "1001_DFA_ANG_XX,HAPPY", "1001_DFA_ANG_XX,SAD", "1001_DFA_ANG_XX", "first clip,ANG",
@@ -128,7 +128,7 @@ def test_what_cannot_become_a_clip_is_a_fault(root: Path) -> None:
     assert len(CremaD(str(root)).listing().clips) == 96
 
 
-def test_a_clip_in_both_lists_is_a_fault(root: Path) -> None:
+def test_a_clip_in_both_lists_is_an_issue(root: Path) -> None:
     tested = (root / "test.csv").read_text(encoding="utf-8").split()[0]
     add_row(root, tested)
     (issue,) = CremaD(str(root)).listing().issues
@@ -208,7 +208,7 @@ def test_impossible_settings_are_refused(root: Path) -> None:
         CremaD(str(root), split="actor", validation=0.95).listing()
 
 
-def test_damaged_files_are_faults_of_their_clips(root: Path) -> None:
+def test_damaged_files_are_issues_of_their_clips(root: Path) -> None:
     def path(name: str, folder: str = "AudioWAV", suffix: str = "wav") -> Path:
         return root / folder / f"{name}.{suffix}"
 

@@ -177,7 +177,7 @@ def test_another_setting_is_another_store(tmp_path: Path) -> None:
     np.testing.assert_array_equal(other.read("numbers", np.array([1])), [[2, 60, 200]])
 
 
-def test_damage_becomes_a_fault_and_blank_rows(tmp_path: Path) -> None:
+def test_damage_becomes_an_issue_and_blank_rows(tmp_path: Path) -> None:
     clips = make_clips(tmp_path / "raw", 4)
     clips[1].files["numbers"].write_text("not a number")
     store = make(tmp_path / "store", clips)
