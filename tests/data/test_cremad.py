@@ -204,7 +204,7 @@ def test_impossible_settings_are_refused(root: Path) -> None:
         CremaD(".", split="random")
     with pytest.raises(ValueError, match=r"validation is 1\.5"):
         CremaD(str(root), split="actor", validation=1.5).listing()
-    with pytest.raises(ValueError, match="expected somebody to train on"):
+    with pytest.raises(ValueError, match="expected one or more to train on"):
         CremaD(str(root), split="actor", validation=0.95).listing()
 
 

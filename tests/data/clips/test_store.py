@@ -144,7 +144,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "pictures cut short": lambda f: os.truncate(f / "pictures.jpeg", 100),
     "no index": lambda f: (f / "index.json").unlink(),
     "half an index": lambda f: os.truncate(f / "index.json", 9),
-    "an empty list of issues": lambda f: os.truncate(f / "issues.json", 0),
+    "an empty list of issues": lambda f: os.truncate(f / "faults.json", 0),
     "half the meta data": lambda f: os.truncate(f / "meta.json", 9),
 }
 
