@@ -294,16 +294,16 @@ def data_sample_command(
     clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 120,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     strength: Annotated[
-        str, typer.Option(help="How well modalities tell the class: audio=0.9,visual=0.5")
+        str, typer.Option(help="How well modalities show the class: audio=0.9,visual=0.5")
     ] = "",
 ) -> None:
-    """Write a small imitation in the exact layout of the dataset, to try everything on.
+    """Write a small generated dataset in the layout of the real one, to try everything on.
 
-    Real files of the real formats, with sounds and drawings that tell the
-    class. Strength 0 tells nothing, 1 always, 0.8 unless said.
+    Real files of the real formats, with sounds and drawings that show the
+    class. Strength 0 shows nothing, 1 always, 0.8 unless said.
     """
     from fusion_sched.commands import data as data_commands
-    from fusion_sched.data.clips.imitation import SampleSpec
+    from fusion_sched.data.samples.spec import SampleSpec
 
     spec = SampleSpec(clips, seed, data_commands.parse_strength(strength))
     _print_lines(data_commands.sample(name, out, spec))
