@@ -11,7 +11,7 @@ from fusion_sched.balancers.agm import AGM
 from fusion_sched.balancers.frozen import Frozen
 from fusion_sched.balancers.greedy import Greedy
 from fusion_sched.balancers.mmpareto import MMPareto
-from fusion_sched.balancers.ogm import OGM
+from fusion_sched.balancers.ogm_ge import OGM
 from fusion_sched.balancers.relearning import Relearning
 from fusion_sched.balancers.weighted import Weighted
 from fusion_sched.models.cosine import MMCosine

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion_sched.balancers.contributions import class_probabilities, contributions, ratios
-from fusion_sched.balancers.ogm import OGM
+from fusion_sched.balancers.ogm_ge import OGM
 from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Sum
 from fusion_sched.models.network import MultimodalNetwork
 from tests.balancers.tiny import (
