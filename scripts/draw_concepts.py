@@ -116,7 +116,7 @@ def bias_table() -> str:
 
 
 def schedule_table() -> str:
-    header = ["after epoch", "U easy", "U hard", "synergy", "trains next", "the controller's reason"]
+    header = ["after epoch", "U easy", "U hard", "synergy", "trains next", "reason"]
     rows, before = [], None
     for epoch, (row, decision) in enumerate(zip(SERIES, decisions(), strict=True)):
         words = decision.reason if decision.stage != before else "no change"
