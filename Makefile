@@ -33,10 +33,10 @@ benchmark: $(VENV)/.installed-dev  ## solver, estimates, probe and loading again
 	$(BIN)/python -m benchmarks.loading
 
 compare: $(VENV)/.installed-dev  ## every method on five seeds, one honest table; resumable; docs/comparison.md
-	@PYTHONPATH=. $(BIN)/python scripts/studies/compare_methods.py
+	@$(BIN)/python -m scripts.studies.compare_methods
 
 reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked, in one report; resumable
-	@PYTHONPATH=. $(BIN)/python -m scripts.studies.reproduce
+	@$(BIN)/python -m scripts.studies.reproduce
 
 clean:  ## remove the environment and caches, keep outputs
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

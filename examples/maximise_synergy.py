@@ -10,7 +10,7 @@ soft clusters of the encoders hold little synergy. The PID term, differentiated 
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.pid import Decomposition, InteriorPoint, decompose, soft_joint
+from fusion_sched.pid import Decomposition, FastPID, decompose, soft_joint
 
 
 def sample(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -24,7 +24,7 @@ def sample(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 def atoms(encoders: nn.ModuleList, x: Tensor, y: Tensor) -> Decomposition:
     """The PID of the encoders' soft clusters and the label."""
     first, second = (encoder(x).softmax(-1) for encoder in encoders)
-    return decompose(soft_joint(first, second, y, classes=2), InteriorPoint(tol=1e-4))
+    return decompose(soft_joint(first, second, y, classes=2), FastPID(tol=1e-4))
 
 
 def describe(d: Decomposition) -> str:

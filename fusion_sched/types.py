@@ -54,6 +54,44 @@ class Stage:
         return f"{self.name}({', '.join(self.active)})"
 
 
+class Estimate(NamedTuple):
+    """One number estimated from samples, in the unit of what it belongs to.
+
+    `low` to `high`: 95 % interval; `se`: standard error; `null`: mean under shuffled labels; `p`:
+    p-value. `None` where there is no such number.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    se: float | None = None
+    null: float | None = None
+    p: float | None = None
+
+    def to_json(self) -> dict[str, float]:
+        """The JSON object of the trace: these names, without what is `None`."""
+        return {name: number for name, number in self._asdict().items() if number is not None}
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends; raises `ValueError` for a point estimate."""
+        if self.low is None or self.high is None:
+            raise ValueError(f"{self} has no interval; ask the probe for intervals")
+        return self.low, self.high
+
+    @property
+    def standard_error(self) -> float:
+        """`se`; raises `ValueError` for a point estimate."""
+        if self.se is None:
+            raise ValueError(f"{self} has no standard error; ask the probe for intervals")
+        return self.se
+
+    def excludes_zero(self) -> bool:
+        """Whether the interval leaves out 0."""
+        low, high = self.interval
+        return low > 0 or high < 0
+
+
 class Samples(Protocol):
     """One split of a dataset: what a loader needs, and what a fingerprint needs."""
 
@@ -155,44 +193,6 @@ class ProbeInputs(NamedTuple):
     embeddings: dict[str, Tensor]
     predictions: dict[str, Tensor]
     y: Tensor
-
-
-class Estimate(NamedTuple):
-    """One number estimated from samples, in the unit of what it belongs to.
-
-    `low` to `high`: 95 % interval; `se`: standard error; `null`: mean under shuffled labels; `p`:
-    p-value. `None` where there is no such number.
-    """
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    se: float | None = None
-    null: float | None = None
-    p: float | None = None
-
-    def to_json(self) -> dict[str, float]:
-        """The JSON object of the trace: these names, without what is `None`."""
-        return {name: number for name, number in self._asdict().items() if number is not None}
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Both ends; raises `ValueError` for a point estimate."""
-        if self.low is None or self.high is None:
-            raise ValueError(f"{self} has no interval; ask the probe for intervals")
-        return self.low, self.high
-
-    @property
-    def standard_error(self) -> float:
-        """`se`; raises `ValueError` for a point estimate."""
-        if self.se is None:
-            raise ValueError(f"{self} has no standard error; ask the probe for intervals")
-        return self.se
-
-    def excludes_zero(self) -> bool:
-        """Whether the interval leaves out 0."""
-        low, high = self.interval
-        return low > 0 or high < 0
 
 
 @dataclass(frozen=True)

@@ -198,11 +198,11 @@ def is_sibling(entry: object, path: Path) -> bool:
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Return the settings with dots; the label of a comparison's row is none."""
+    """Return the settings with dots; what only names a comparison's row is none."""
     for name, value in content.items():
         if isinstance(value, dict):
             yield from flat(value, f"{prefix}{name}.")
-        elif f"{prefix}{name}" != "method":
+        elif f"{prefix}{name}" not in ("method", "role"):
             yield f"{prefix}{name}", str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,39 +1,33 @@
 """Four short runs through a launcher, and the same four in one process: are they bit for bit equal?
 
-python scripts/four_runs.py FOLDER hydra/launcher=… [hydra.launcher.KEY=VALUE …]
+python -m scripts.four_runs FOLDER hydra/launcher=… [hydra.launcher.KEY=VALUE …]
 
-FOLDER must not hold earlier runs. The launcher's sweep is then asked to go on, which must find
-nothing left to do. Exit code 1 where anything differs.
+FOLDER must not hold earlier runs. The launcher's sweep is then resumed, which must find nothing
+left to do. Exit code 1 where anything differs.
 """
 
-import hashlib
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import torch
-
 from fusion_sched.runlog import read_trace
-from fusion_sched.runtime import checkpoint
+from scripts.reference_runs import digest_of
 
 RUNS = ("seed=0,1", "controller=pid,joint", "stage1.epochs=1", "stage2.epochs=1",
         "probe.resamples=5", "probe.shuffles=2", "tracker=none")  # fmt: skip
-CLOCK = ("time", "seconds", "samples_per_second", "run", "probe_share", "peak_memory_bytes")
-"""Fields of an event that depend on the clock, the process or the folder's name."""
 
 
 def main() -> None:
     folder, launcher = Path(sys.argv[1]), sys.argv[2:]
     sweep(folder / "plain")
     sweep(folder / "launched", *launcher)
-    plain, launched = fingerprints(folder / "plain"), fingerprints(folder / "launched")
+    plain, launched = digests(folder / "plain"), digests(folder / "launched")
     for name in sorted(plain | launched):
         verdict = "equal" if plain.get(name) == launched.get(name) else "DIFFERENT"
         print(f"{name:24} plain {plain.get(name)}  launched {launched.get(name)}  {verdict}")
     sweep(folder / "launched", *launcher, "sweep.resume=true")
-    again = fingerprints(folder / "launched")
+    again = digests(folder / "launched")
     print("resumed: nothing was left to do" if again == launched else "resumed: DIFFERENT")
     sys.exit(0 if plain == launched == again and len(plain) == 4 else 1)
 
@@ -54,23 +48,14 @@ def sweep(folder: Path, *overrides: str) -> None:
         sys.exit(log.read_text(encoding="utf-8")[-2000:])
 
 
-def fingerprints(folder: Path) -> dict[str, str]:
-    """Return a hash of weights, optimizer and trace of each run, by its controller and seed."""
-    found = {}
+def digests(folder: Path) -> dict[str, str]:
+    """Return one digest of each run, by its controller and seed."""
+    by_run = {}
     for run in (path.parent for path in folder.glob("*/trace.jsonl")):
-        trace = read_trace(run)
-        digest = hashlib.sha256()
-        for event in trace.events:
-            told = {name: value for name, value in event.items() if name not in CLOCK}
-            digest.update(json.dumps(told, sort_keys=True).encode())
-        last = checkpoint.load(run / "checkpoint" / checkpoint.LAST, torch.device("cpu"))
-        best = checkpoint.load(run / "checkpoint" / last["state"]["best"], torch.device("cpu"))
-        for model in (last["model"], best["model"]):
-            for name, values in model.items():
-                digest.update(name.encode() + values.numpy().tobytes())
-        controller = trace.start["config"]["controller"]["_target_"].rsplit(".")[-1]
-        found[f"{controller} seed {trace.start['seed']}"] = digest.hexdigest()[:16]
-    return found
+        start = read_trace(run).start
+        controller = start["config"]["controller"]["_target_"].rsplit(".")[-1]
+        by_run[f"{controller} seed {start['seed']}"] = "-".join(digest_of(run).values())
+    return by_run
 
 
 if __name__ == "__main__":

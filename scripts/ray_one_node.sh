@@ -34,4 +34,5 @@ for _ in $(seq 150); do
 done
 "$(dirname "$python")/ray" --version
 
-"$python" "$here/four_runs.py" "$work" hydra/launcher=ray_cluster
+cd "$here/.."
+"$python" -m scripts.four_runs "$work" hydra/launcher=ray_cluster

@@ -61,7 +61,7 @@ def main() -> None:
         command = ["data", "sample", "cremad", "--out", str(small)]
         subprocess.run(fusion_sched(*command), check=True, stdout=subprocess.DEVNULL)
         with ThreadPoolExecutor(int(os.environ.get("WORKERS", "2"))) as pool:
-            digests = dict(pool.map(lambda name: (name, digest(name, folder)), RUNS))
+            digests = dict(pool.map(lambda name: (name, train_and_digest(name, folder)), RUNS))
     if action == "record":
         file.write_text(json.dumps(digests, indent=1), encoding="utf-8")
         return
@@ -76,8 +76,8 @@ def fusion_sched(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("fusion-sched")), *arguments]
 
 
-def digest(name: str, folder: Path) -> dict[str, str]:
-    """Run one configuration and return the digests of what it left behind."""
+def train_and_digest(name: str, folder: Path) -> dict[str, str]:
+    """Train one configuration and return the digests of its run."""
     run = folder / name.replace(", ", "_").replace(" ", "_")
     overrides = [word for word in SHORT.split() if name not in WITHOUT_DRAWS or "probe" not in word]
     overrides += [*RUNS[name].split(), f"hydra.run.dir={run}"]
@@ -93,6 +93,11 @@ def digest(name: str, folder: Path) -> dict[str, str]:
             )
         if process.wait() != 0:
             sys.exit(f"{name}: {Path(log.name).read_text(encoding='utf-8')[-2000:]}")
+    return digest_of(run)
+
+
+def digest_of(run: Path) -> dict[str, str]:
+    """Return the digests of a run's weights and of each kind of event."""
     events = [json.loads(line) for line in (run / "trace.jsonl").read_text().splitlines()]
     return {"weights": weights(run)} | {
         kind: hashed([canonical(event) for event in events if event["event"] == kind])
@@ -124,11 +129,11 @@ def canonical(event: Mapping[str, Any]) -> Any:
     ends = fields.pop("interval")
     others = {new: fields.pop(old, {}) for old, new in ASPECTS.items()}
     for key in ends:
-        aspects = {new: found.get(key) for new, found in others.items()}
+        aspects = {new: values.get(key) for new, values in others.items()}
         if isinstance(fields[key], dict):
             fields[key] = {
                 name: estimate(value, ends[key][name], {
-                    new: found and found.get(name) for new, found in aspects.items()
+                    new: value and value.get(name) for new, value in aspects.items()
                 }) for name, value in fields[key].items()
             }  # fmt: skip
         else:

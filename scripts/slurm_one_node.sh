@@ -73,4 +73,5 @@ done
 sinfo --version
 sinfo
 
-"$python" "$here/four_runs.py" "$work" hydra/launcher=slurm hydra.launcher.mem_gb=1
+cd "$here/.."
+"$python" -m scripts.four_runs "$work" hydra/launcher=slurm hydra.launcher.mem_gb=1

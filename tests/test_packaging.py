@@ -6,6 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+import fusion_sched
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,10 +23,31 @@ def python(code: str, cwd: Path, path: Path | None = None) -> str:
     return shown.stdout
 
 
-def test_the_solver_loads_neither_hydra_nor_sklearn(tmp_path: Path) -> None:
-    heavy = "{'hydra', 'omegaconf', 'sklearn', 'pandas'}"
-    code = f"import sys, fusion_sched.pid; print(sorted({heavy} & set(sys.modules)))"
-    assert python(code, tmp_path).strip() == "[]"
+def test_the_package_imports_its_api_at_first_use(tmp_path: Path) -> None:
+    """At once nothing heavy, and with `decompose` torch and numpy only."""
+    code = ("import sys, time; started = time.process_time(); import fusion_sched\n"
+            "seconds = time.process_time() - started\n"
+            "assert seconds < 0.1, seconds\n"
+            "assert not {'torch', 'numpy', 'hydra'} & set(sys.modules)\n"
+            "assert set(fusion_sched.__all__) <= set(dir(fusion_sched))\n"
+            "print(fusion_sched.decompose.__module__)\n"
+            "heavy = {'hydra', 'omegaconf', 'sklearn', 'pandas', 'matplotlib'}\n"
+            "assert not heavy & set(sys.modules), heavy & set(sys.modules)")  # fmt: skip
+    assert python(code, tmp_path).strip() == "fusion_sched.pid.decomposition"
+
+
+def test_every_public_name_can_be_had() -> None:
+    assert all(getattr(fusion_sched, name) is not None for name in fusion_sched.__all__)
+    assert fusion_sched.diagnose.__module__ == "fusion_sched.probe"
+    with pytest.raises(AttributeError, match="'fusion_sched' has no attribute 'fit_all'"):
+        fusion_sched.__getattr__("fit_all")
+
+
+def test_the_citation_names_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == fusion_sched.__version__
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert "2509.20840" in citation["references"][0]["identifiers"][0]["value"]
 
 
 def test_a_wheel_finds_its_configs(tmp_path: Path) -> None:
@@ -39,6 +63,7 @@ def test_a_wheel_finds_its_configs(tmp_path: Path) -> None:
         archive.extractall(unpacked)
     assert "fusion_sched/conf/train.yaml" in names
     assert "fusion_sched/analysis/published.yaml" in names
+    assert "fusion_sched/py.typed" in names
     assert not any(n.startswith(("tests/", "outputs/", "conf/")) for n in names)
     code = ("import sys, fusion_sched.commands.cli as c, fusion_sched.config.schema as g\n"
             "print(g.config_dir())\n"

@@ -8,7 +8,7 @@ import numpy as np
 
 from fusion_sched.estimation.entropies import Array
 from fusion_sched.estimation.estimate import atoms_of
-from fusion_sched.pid import Decomposition, InteriorPoint, decompose
+from fusion_sched.pid import Decomposition, FastPID, decompose
 
 QUANTITIES = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
 
@@ -70,7 +70,7 @@ def refined(planted: Planted, clusters: int) -> Planted:
 
 def from_joint(name: str, p: Array) -> Planted:
     """A joint with its exact decomposition."""
-    exact = decompose(p, InteriorPoint(tol=1e-8), normalise=True)
+    exact = decompose(p, FastPID(tol=1e-8), normalise=True)
     truth = {q: float(getattr(exact, q)) for q in QUANTITIES}
     p = p / p.sum()
     return Planted(name, p, truth, _spread(p, exact))

@@ -16,7 +16,9 @@ from benchmarks.machine import processor
 from benchmarks.pid.joints import KINDS, counts, digits_bootstrap, dirichlet
 from benchmarks.pid.measure import Timing, measure, table
 from benchmarks.pid.peers import conic_union_nats
-from fusion_sched.pid import InteriorPoint, Published, Scaling, decompose
+from fusion_sched.pid import FastPID, decompose
+from fusion_sched.pid.fastpid_published import PublishedFastPID
+from fusion_sched.pid.scaling import Scaling
 
 HEADLINE = (20, 20, 6)
 # size: (must, aim) in milliseconds of CPU time at a gap of 1e-6 bits
@@ -47,9 +49,12 @@ def single(quick: bool) -> str:
             timings = [measure(lambda p=p: decompose(p), runs) for p in joints]
             cpu = float(np.median([t.cpu for t in timings]))
             wall = float(np.median([t.wall for t in timings]))
-            found = decompose(joints).solution
+            solution = decompose(joints).solution
             row = ["x".join(map(str, shape)), kind, f"{cpu:.1f}", f"{wall:.1f}"]
-            row += [f"{float(found.iterations.double().mean()):.1f}", f"{found.gap.max():.1e}"]
+            row += [
+                f"{float(solution.iterations.double().mean()):.1f}",
+                f"{solution.gap.max():.1e}",
+            ]
             rows.append([*row, f"{must} / {aim}", verdict(cpu, must, aim)])
     header = ["size", "joint", "CPU ms", "wall ms", "Newton steps", "gap (bits)"]
     return table([*header, "must / aim (ms)", ""], rows)
@@ -58,20 +63,20 @@ def single(quick: bool) -> str:
 def batches(quick: bool) -> str:
     """Many problems at once: milliseconds for each."""
     loose = counts(HEADLINE, 256, seed=3, informative=0.5)
-    fast, loose_scaling = InteriorPoint(tol=1e-3), Scaling(tol=1e-3)
+    fast, loose_scaling = FastPID(tol=1e-3), Scaling(tol=1e-3)
     cases: list[tuple[str, torch.Tensor, object, float, float]] = [
         ("20x20x6, 256 bootstrap resamples of digits", digits_bootstrap(256, 4), None, 10, 4),
         ("20x20x6, 256 Dirichlet(1)", dirichlet(HEADLINE, 256, 5), None, 10, 4),
-        ("20x20x6, tol=1e-3, one, InteriorPoint", loose[:1], fast, 10, 10),
+        ("20x20x6, tol=1e-3, one, FastPID", loose[:1], fast, 10, 10),
         ("20x20x6, tol=1e-3, one, Scaling", loose[:1], loose_scaling, 10, 10),
-        ("20x20x6, tol=1e-3, 256, InteriorPoint", loose, fast, 10, 2),
+        ("20x20x6, tol=1e-3, 256, FastPID", loose, fast, 10, 2),
         ("20x20x6, tol=1e-3, 256, Scaling", loose, loose_scaling, 10, 2),
         ("5x5x5, 1,000 Dirichlet(1)", dirichlet((5, 5, 5), 1000, 6), None, 0.5, 0.1),
         ("2x2x2, 10,000 Dirichlet(1)", dirichlet((2, 2, 2), 10_000, 7), None, 0.3, 0.3),
     ]
     rows = []
     for name, joints, solver, must, aim in cases:
-        solver = solver or InteriorPoint()
+        solver = solver or FastPID()
         t = measure(lambda p=joints, s=solver: decompose(p, s), 3 if quick else 9)
         cpu, wall = t.cpu / len(joints), t.wall / len(joints)
         gap = decompose(joints, solver).solution.gap.max()
@@ -85,15 +90,15 @@ def batches(quick: bool) -> str:
 def peers(quick: bool) -> str:
     """The same joints, one at a time, ours and theirs by turns."""
     callers: dict[str, Callable[[torch.Tensor], float]] = {
-        "ours, gap 1e-6": lambda p: union_nats(p, InteriorPoint()),
+        "ours, gap 1e-6": lambda p: union_nats(p, FastPID()),
         "CVXPY + Clarabel": lambda p: conic_union_nats(p, "CLARABEL"),
         "CVXPY + ECOS": lambda p: conic_union_nats(p, "ECOS"),
-        "FastPID as published": lambda p: union_nats(p, Published()),
+        "FastPID as published": lambda p: union_nats(p, PublishedFastPID()),
     }
     rows = []
     for kind, draw in KINDS.items():
         joints = draw(HEADLINE, 1 if quick else 3)
-        exact = [union_nats(p, InteriorPoint(tol=1e-9)) for p in joints]
+        exact = [union_nats(p, FastPID(tol=1e-9)) for p in joints]
         base = 0.0
         for name, call in callers.items():
             runs = 15 if name.startswith("ours") else 1 if name.startswith("Fast") else 3
@@ -118,7 +123,7 @@ def accuracy(quick: bool) -> str:
     for kind, draw in KINDS.items():
         joints = draw(HEADLINE, 64)
         for solver in (
-            *(InteriorPoint(tol=tol) for tol in (1e-3, 1e-6, 1e-9)),
+            *(FastPID(tol=tol) for tol in (1e-3, 1e-6, 1e-9)),
             Scaling(tol=1e-2),
             Scaling(tol=1e-3),
         ):

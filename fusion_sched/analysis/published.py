@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from fusion_sched.analysis.naming import short_value
+from fusion_sched.analysis.rows import short_value
 
 REGISTRY = "published.yaml"
 SELECTIONS = ("validation", "test", "unknown")
@@ -16,12 +16,12 @@ OWN_LIST = "official"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedResult:
     """What one source reports on one dataset, under one protocol.
 
-    ``values``: method → percent, or percent and deviation. ``dataset`` and ``encoder`` are names
-    of classes here; ``split`` is a value of ``dataset.split``, or what else it was; ``None``
-    stands for what the source does not say. ``remarks`` are further reasons not to compare.
+    `values`: method → percent, or percent and deviation. `dataset` and `encoder` are names of
+    classes here; `split` is a value of `dataset.split`, or what else it was; `None` stands for
+    what the source does not say. `remarks` are further reasons not to compare.
     """
 
     dataset: str
@@ -45,84 +45,79 @@ class Published:
                 f"{self.source}: selection is {self.selection!r}, expected one of {SELECTIONS}"
             )
 
+    @property
+    def citation(self) -> str:
+        """The source, its year and how its numbers were read."""
+        year = "year unknown" if self.year is None else self.year
+        return f"{self.source} ({year}; {self.evidence})"
+
+    @property
+    def shown_values(self) -> dict[str, str]:
+        """Method → percent, with its deviation where there is one."""
+        return {
+            method: " ± ".join(map(str, value)) if isinstance(value, list) else str(value)
+            for method, value in self.values.items()
+        }
+
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedResult:
     """A source, and the reasons why its numbers cannot stand beside a table's, if any."""
 
-    published: Published
+    published: PublishedResult
     reasons: tuple[str, ...]
 
     @property
     def comparable(self) -> bool:
-        """Say whether the numbers may stand beside the table's."""
         return not self.reasons
 
 
-def load_registry() -> list[Published]:
+def load_registry() -> list[PublishedResult]:
     """Return every entry of the registry that travels in the package."""
     text = resources.files(__package__).joinpath(REGISTRY).read_text(encoding="utf-8")
-    return [Published(**entry) for entry in yaml.safe_load(text)]
+    return [PublishedResult(**entry) for entry in yaml.safe_load(text)]
 
 
-def published_for(dataset: str, start: Mapping[str, Any]) -> list[Judged]:
+def published_for(dataset: str, start: Mapping[str, Any]) -> list[JudgedResult]:
     """Return the sources on a dataset, judged against the setting of our runs."""
     return [
-        Judged(entry, tuple(reasons_against(entry, start)))
+        JudgedResult(entry, tuple(reasons_against(entry, start)))
         for entry in load_registry()
         if entry.dataset == dataset
     ]
 
 
-def reasons_against(entry: Published, start: Mapping[str, Any]) -> list[str]:
+def reasons_against(entry: PublishedResult, start: Mapping[str, Any]) -> list[str]:
     """Return why an entry is not comparable with runs that begin with this start event."""
-    found = [reason_of_selection(entry), reason_of_split(entry, start), reason_of_seeds(entry)]
-    found += [reason_of_samples(entry, start), reason_of_encoder(entry, start), *entry.remarks]
-    if not entry.first_hand:
-        found.append(f"{entry.evidence}, not checked in the paper")
-    return [reason for reason in found if reason is not None]
-
-
-def reason_of_selection(entry: Published) -> str | None:
-    """Return what speaks against how its epoch was selected."""
-    reasons = {"test": "epoch selected on test", "unknown": "how the epoch was selected is unknown"}
-    return reasons.get(entry.selection)
-
-
-def reason_of_split(entry: Published, start: Mapping[str, Any]) -> str | None:
-    """Return how its split differs from ours."""
-    ours = str(start["config"]["dataset"].get("split", OWN_LIST))
-    if entry.split is None:
-        return "split not stated"
-    if entry.split != ours:
-        return f"other split ({entry.split}, ours: {ours})"
-    return None
-
-
-def reason_of_samples(entry: Published, start: Mapping[str, Any]) -> str | None:
-    """Return how its denominator differs from ours, where it is known."""
+    split = str(start["config"]["dataset"].get("split", OWN_LIST))
     tested = start["split_sizes"]["test"]
-    if entry.test_samples in (None, tested):
-        return None
-    return f"tested on {entry.test_samples:,} samples, ours on {tested:,}"
+    checks = [
+        (entry.selection == "test", "epoch selected on test"),
+        (entry.selection == "unknown", "how the epoch was selected is unknown"),
+        (entry.split is None, "split not stated"),
+        (entry.split not in (None, split), f"other split ({entry.split}, ours: {split})"),
+        (entry.seeds is None, "number of seeds not stated"),
+        (entry.seeds == 1, "single run"),
+        (
+            entry.test_samples not in (None, tested),
+            f"tested on {entry.test_samples or 0:,} samples, ours on {tested:,}",
+        ),
+    ]
+    reasons = [reason for applies, reason in checks if applies]
+    reasons += [*_reasons_of_encoder(entry, start["config"]["encoder"]), *entry.remarks]
+    if not entry.first_hand:
+        reasons.append(f"{entry.evidence}, not checked in the paper")
+    return reasons
 
 
-def reason_of_seeds(entry: Published) -> str | None:
-    """Return what is wanting in its number of runs."""
-    if entry.seeds is None:
-        return "number of seeds not stated"
-    return "single run" if entry.seeds == 1 else None
-
-
-def reason_of_encoder(entry: Published, start: Mapping[str, Any]) -> str | None:
+def _reasons_of_encoder(entry: PublishedResult, encoder: Mapping[str, Any]) -> list[str]:
     """Return how its encoders, or the weights they start from, differ from ours."""
     if entry.encoder is None:
-        return "encoder not stated"
-    encoder = start["config"]["encoder"]
+        return ["encoder not stated"]
     nodes = [encoder] if "_target_" in encoder else list(encoder.values())
     ours = list(dict.fromkeys(short_value(node["_target_"]) for node in nodes))
-    if entry.encoder not in ours or len(ours) > 1:
-        return f"other encoder ({entry.encoder}, ours: {' and '.join(ours)})"
+    if ours != [entry.encoder]:
+        return [f"other encoder ({entry.encoder}, ours: {' and '.join(ours)})"]
     if entry.initial is None:
-        return "initial weights not stated"
-    return None if entry.initial == "scratch" else f"starts from {entry.initial}"
+        return ["initial weights not stated"]
+    return [] if entry.initial == "scratch" else [f"starts from {entry.initial}"]

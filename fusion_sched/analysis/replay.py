@@ -9,37 +9,40 @@ from fusion_sched.types import Controller, Decision, Diagnosis, Observation
 
 
 @dataclass(frozen=True)
-class Step:
+class StageChange:
     """A change of stage: the epoch after which it comes (-1: before the first), and why."""
 
     epoch: int
     decision: Decision
 
 
-def replay(trace: Trace, controller: Controller) -> list[Step]:
+def replay_trace(trace: Trace, controller: Controller) -> list[StageChange]:
     """Return the decisions over the stored diagnoses, up to the hand-over.
 
-    The diagnoses are those of the run as it was trained: after the first decision that differs
-    from the run's own, they tell what the controller would have said, not what would have come.
+    The diagnoses are those of the run as it was trained. After the first decision that differs
+    from the run's own, they show what the controller would have answered, not what the run would
+    have become.
     """
-    start = trace.start
-    longest = start["config"]["stage1"]["epochs"]
-    diagnoses = {record["epoch"]: diagnosis_from(record) for record in trace.of("probe")}
-    state, decision = controller.init(list(start["modalities"]))
-    steps = [Step(-1, decision)]
-    latest: Diagnosis | None = None
+    modalities = list(trace.start["modalities"])
+    longest = trace.start["config"]["stage1"]["epochs"]
+    diagnoses = {event["epoch"]: diagnosis_from(event) for event in trace.of("probe")}
     validation = {e["epoch"]: e["accuracy"]["validation"] for e in trace.of("epoch")[:longest]}
+    state, decision = controller.init(modalities)
+    changes = [StageChange(-1, decision)]
+    latest: Diagnosis | None = None
     for epoch in sorted({-1, *validation}):
         if decision.stage.joint:
             break
         latest = diagnoses.get(epoch, latest)
         last = epoch + 1 >= longest
-        seen = Observation(epoch, latest, epoch in diagnoses, validation.get(epoch, {}), last)
+        observation = Observation(
+            epoch, latest, epoch in diagnoses, validation.get(epoch, {}), last
+        )
         before = decision.stage
-        state, decision = within_stage1(controller, state, seen, list(start["modalities"]))
+        state, decision = within_stage1(controller, state, observation, modalities)
         if decision.stage != before:
-            steps.append(Step(epoch, decision))
-    return steps
+            changes.append(StageChange(epoch, decision))
+    return changes
 
 
 def recorded_stages(trace: Trace) -> list[tuple[int, dict[str, Any]]]:

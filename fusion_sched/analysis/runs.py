@@ -1,50 +1,124 @@
-"""Where the runs lie: folders, patterns, and what sweeps have started."""
+"""Which runs there are, which of them can be compared, and which jobs of a sweep left none."""
 
 import glob
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from fusion_sched.runlog import TRACE_FILE
+from fusion_sched.runlog import TRACE_FILE, Trace, inside, read_trace
+from fusion_sched.types import FUSED
 
 JOBS_FILE = "jobs.jsonl"
 """In the folder of a sweep: a line per job that was started: number, folder and overrides."""
 WILDCARDS = "*?["
+REQUIRED_FOR_NAME = (("config", "seed"), ("config", "dataset", "_target_"))
+"""What a start event must hold for its run to have a row."""
+REQUIRED_IN_START = (*REQUIRED_FOR_NAME, ("device",), ("protocol",))
+REQUIRED_IN_RESULT = (
+    ("validation", FUSED), ("test", FUSED, "accuracy"), ("optimism_gap",), ("unimodal_epochs",),
+    ("probe_share",), ("seconds", "total"),
+)  # fmt: skip
+"""What a run that has ended must hold besides, to be in a table; in its result, numbers."""
 
 
 def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """Return every run folder among the paths or below them, each once.
+    """Find every run folder among the paths or below them, each once.
 
-    A path that does not exist and holds ``*``, ``?`` or ``[`` is a pattern; ``**`` goes down any
-    number of folders.
+    Parameters
+    ----------
+    paths
+        Run folders, their traces, folders that hold runs, or patterns: a path that does not exist
+        and holds `*`, `?` or `[`, where `**` goes down any number of folders.
 
-    Raises:
-        FileNotFoundError: a path that does not exist or holds no run, or a pattern without one.
+    Raises
+    ------
+    FileNotFoundError
+        A path that does not exist or holds no run, or a pattern without one.
     """
-    found: list[Path] = []
+    runs: list[Path] = []
     for path in paths:
-        runs = [run for folder in expand(path) for run in runs_below(folder)]
-        if not runs:
+        below = [run for folder in _expand(path) for run in _runs_below(folder)]
+        if not below:
             raise FileNotFoundError(
                 f"{path} holds no {TRACE_FILE}, nor does any folder below it; expected folders of "
                 "`fusion-sched train` runs, or a pattern of such folders"
             )
-        found += runs
-    return list(dict.fromkeys(found))
+        runs += below
+    return list(dict.fromkeys(runs))
 
 
-def expand(path: Path) -> list[Path]:
+def _expand(path: Path) -> list[Path]:
     """Return the folders that a pattern matches, or the path itself."""
     if path.exists() or not set(WILDCARDS) & set(str(path)):
         return [path]
     return [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
 
 
-def runs_below(folder: Path) -> list[Path]:
+def _runs_below(folder: Path) -> list[Path]:
     """Return the run folders at or below a folder, sorted; that of a trace for the trace."""
     if folder.name == TRACE_FILE:
         return [folder.resolve().parent]
     return sorted(trace.parent for trace in folder.resolve().rglob(TRACE_FILE))
+
+
+def read_runs(folders: list[Path]) -> tuple[list[Trace], list[str]]:
+    """Return every trace that can be compared, and a sentence for each line and trace that cannot.
+
+    Raises
+    ------
+    ValueError
+        No trace can be compared.
+    """
+    traces, notes = [], []
+    for folder in folders:
+        try:
+            traces.append(read_trace(folder))
+        except ValueError as error:
+            notes.append(f"left out: {error}")
+    complete, incomplete = split_by_completeness(traces)
+    notes += incomplete
+    if not complete:
+        raise ValueError("; ".join(notes))
+    return complete, notes + [problem for trace in complete for problem in trace.problems]
+
+
+def split_by_completeness(traces: Iterable[Trace]) -> tuple[list[Trace], list[str]]:
+    """Return the traces with all required fields, and a sentence for each other one."""
+    complete, notes = [], []
+    for trace in traces:
+        missing = _missing_fields(trace)
+        if missing:
+            notes.append(
+                f"{trace.path.parent} is not in the tables: its trace has no {', '.join(missing)} "
+                "(an older version wrote it; train it again to compare it)"
+            )
+        else:
+            complete.append(trace)
+    return complete, notes
+
+
+def _missing_fields(trace: Trace) -> list[str]:
+    """Return the required fields that a trace lacks, keys joined by dots."""
+    in_start = REQUIRED_FOR_NAME if trace.result is None else REQUIRED_IN_START
+    missing: list[tuple[str, ...]] = [
+        keys for keys in in_start if inside(trace.start, *keys) is None
+    ]
+    if trace.result is not None:
+        tested = inside(trace.result, "test")
+        heads = tested if isinstance(tested, dict) else ()
+        scores = [("test", head, score) for head in heads for score in ("accuracy", "macro_f1")]
+        numbers: list[tuple[str, ...]] = [*REQUIRED_IN_RESULT, *scores]
+        missing += [
+            keys
+            for keys in dict.fromkeys(numbers)
+            if not isinstance(inside(trace.result, *keys), int | float)
+        ]
+    return [".".join(keys) for keys in missing]
+
+
+def has_name_fields(trace: Trace) -> bool:
+    """Say whether a trace holds what the name of its row is made of."""
+    return all(inside(trace.start, *keys) is not None for keys in REQUIRED_FOR_NAME)
 
 
 def failed_jobs(paths: Iterable[Path], runs: Iterable[Path]) -> list[str]:
@@ -52,14 +126,14 @@ def failed_jobs(paths: Iterable[Path], runs: Iterable[Path]) -> list[str]:
 
     Sweeps are found at and below the paths, and in the folders that hold the runs.
     """
-    below = [file for p in paths for f in expand(p) for file in sorted(f.rglob(JOBS_FILE))]
+    below = [file for p in paths for f in _expand(p) for file in sorted(f.rglob(JOBS_FILE))]
     beside = [file for run in runs if (file := run.parent / JOBS_FILE).is_file()]
     files = dict.fromkeys(file.resolve() for file in [*below, *beside])
-    return [told for file in files if (told := failures_of(file)) is not None]
+    return [sentence for file in files if (sentence := _failures_of(file)) is not None]
 
 
-def failures_of(file: Path) -> str | None:
-    """Return the sentence for one sweep, ``None`` where every job left a run.
+def _failures_of(file: Path) -> str | None:
+    """Return the sentence for one sweep, `None` where every job left a run.
 
     A job is known by its configuration, however its overrides were spelt: in a sweep that was
     resumed its last start counts, and a folder belongs to the last job that took it.
@@ -82,7 +156,21 @@ def failures_of(file: Path) -> str | None:
 
 
 def note_job(sweep: Path, job: int, folder: Path, overrides: list[str], configuration: str) -> None:
-    """Append a job that starts, its run's folder and the hash of its configuration, to a list."""
+    """Append a job that starts to the sweep's list of jobs.
+
+    Parameters
+    ----------
+    sweep
+        Folder of the sweep.
+    job
+        Number of the job.
+    folder
+        Folder of its run, below that of the sweep.
+    overrides
+        As on the command line.
+    configuration
+        Hash of its configuration.
+    """
     record = {
         "job": job, "folder": folder.relative_to(sweep).as_posix(), "overrides": overrides,
         "configuration": configuration,

@@ -155,10 +155,10 @@ def quantities(found: Diagnosis) -> Mapping[str, Estimate]:
 
 def cells(estimate: Estimate) -> list[str]:
     """Return a measure's cells."""
-    null = "" if estimate.null is None else f"{estimate.null:.3f}"
+    null = "" if estimate.null is None else f"{estimate.null:z.3f}"
     p_value = "" if estimate.p is None else f"{estimate.p:.2f}"
-    interval = f"{estimate.low:.3f} … {estimate.high:.3f}"
-    return [f"{estimate.value:.3f}", interval, null, p_value]
+    interval = f"{estimate.low:z.3f} … {estimate.high:z.3f}"
+    return [f"{estimate.value:z.3f}", interval, null, p_value]  # z: no minus before 0.000
 
 
 def notes_on(found: Diagnosis) -> list[str]:
@@ -196,5 +196,5 @@ def exact_table(p: np.ndarray, title: str) -> tuple[Table, dict[str, Any]]:
     table.add_column("information (bit)")
     table.add_column("value", justify="right")
     for name in EXACT:
-        table.add_row(name, f"{values[f'{name}_bits']:.6f}")
+        table.add_row(name, f"{values[f'{name}_bits']:z.6f}")
     return table, values

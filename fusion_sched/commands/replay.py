@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fusion_sched.analysis.replay import recorded_stages
-from fusion_sched.analysis.replay import replay as replay_trace
+from fusion_sched.analysis.replay import recorded_stages, replay_trace
 from fusion_sched.config.build import build_controller
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.runlog import read_trace

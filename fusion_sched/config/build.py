@@ -14,6 +14,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from fusion_sched.analysis.rows import role_of
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.runtime.distributed import Processes, join_processes
 from fusion_sched.runtime.environment import pick_device, seed_everything, seed_for
@@ -87,6 +88,8 @@ def check_values(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key)
         if not smallest <= value < 2**31:
             raise ValueError(f"{key} is {value}, expected at least {smallest} and below 2^31")
+    if cfg.role:
+        role_of(cfg)  # raises where there is no such role
 
 
 def check_finite(key: str, value: Any) -> None:

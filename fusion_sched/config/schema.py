@@ -40,6 +40,7 @@ class TrainConfig:
     balancer: Node = field(default_factory=dict)
     tracker: Node = field(default_factory=dict)
     method: str = ""
+    role: str = ""
     stage1: Stage1Config = field(default_factory=Stage1Config)
     stage2: Stage2Config = field(default_factory=Stage2Config)
     equal_budget: bool = True

@@ -53,7 +53,7 @@ def solved(tables: Array, solver: Solver) -> Decomposition:
         raise NotConverged(
             f"{int(missed.sum())} of {missed.numel()} tables: certified gap up to "
             f"{float(gap[missed].max()):.2g} bits with {solver}, expected at most {TOLERABLE}; "
-            "raise its max_iterations, or use solver=interior_point"
+            "raise its max_iterations, or use solver=fastpid"
         )
     return found
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from fusion_sched.pid import InteriorPoint, Scaling, Solver, Status
-from fusion_sched.pid.problem import Duals, Found
+from fusion_sched.pid import FastPID, Solver, Status
+from fusion_sched.pid.problem import Duals, SolverOutput
+from fusion_sched.pid.scaling import Scaling
 
 CHUNK_BYTES = 2**24  # working memory of the interior point
 DRAWN_TOL = 1e-3  # bits
@@ -27,7 +28,7 @@ class ScalingFirst:
     def __post_init__(self) -> None:
         self._first()  # checks both values
 
-    def solve(self, marginals: Duals) -> Found:
+    def solve(self, marginals: Duals) -> SolverOutput:
         """The coupling of least I(Y; X1, X2), certified to `tol` bits."""
         found = self._first().solve(marginals)
         missed = (found.status != Status.SOLVED).nonzero().squeeze(1)
@@ -45,8 +46,8 @@ class ScalingFirst:
     def _first(self) -> Scaling:
         return Scaling(tol=self.tol, max_iterations=self.steps)
 
-    def _second(self) -> InteriorPoint:
-        return InteriorPoint(tol=self.tol)
+    def _second(self) -> FastPID:
+        return FastPID(tol=self.tol)
 
 
 def at_sampling_accuracy(solver: Solver) -> Solver:
@@ -56,12 +57,12 @@ def at_sampling_accuracy(solver: Solver) -> Solver:
     samples' own table is solved to the tolerance that was asked for. Solvers whose tolerance is
     not a certified gap stay as they are, or their own bias would not be measured.
     """
-    if isinstance(solver, InteriorPoint | Scaling | ScalingFirst):
+    if isinstance(solver, FastPID | Scaling | ScalingFirst):
         return replace(solver, tol=max(solver.tol, DRAWN_TOL))
     return solver
 
 
-def _put(found: Found, places: Tensor, other: Found) -> None:
+def _put(found: SolverOutput, places: Tensor, other: SolverOutput) -> None:
     """Write the answers of some problems over the first ones."""
     for name in ("q", "gap", "iterations", "status"):
         getattr(found, name)[places] = getattr(other, name)

@@ -1,34 +1,48 @@
-"""Partial information decomposition (BROJA): certified, batched, differentiable; usable alone."""
+"""Partial information decomposition (BROJA): certified, batched, differentiable; usable alone.
 
-from fusion_sched.pid.decomposition import (
-    Decomposition,
-    NotConverged,
-    UnionInformation,
-    decompose,
-)
-from fusion_sched.pid.information import conditional_mutual_information, entropy, mutual_information
-from fusion_sched.pid.interior_point import InteriorPoint
+By module path: the solvers `scaling.Scaling`, `proxy.Proxy` and
+`fastpid_published.PublishedFastPID`; entropies and mutual informations in `information`; what a
+solver returns in `problem`.
+"""
+
+import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fusion_sched.pid.decomposition import Decomposition, NotConverged, decompose
+from fusion_sched.pid.fastpid import FastPID
 from fusion_sched.pid.joint import joint_from_labels, soft_joint
-from fusion_sched.pid.problem import Solution, Solver, Status
-from fusion_sched.pid.proxy import Proxy
-from fusion_sched.pid.published import Published
-from fusion_sched.pid.scaling import Scaling
+from fusion_sched.pid.problem import Solver, Status
 
 __all__ = [
     "Decomposition",
-    "InteriorPoint",
+    "FastPID",
     "NotConverged",
-    "Proxy",
-    "Published",
-    "Scaling",
-    "Solution",
     "Solver",
     "Status",
-    "UnionInformation",
-    "conditional_mutual_information",
     "decompose",
-    "entropy",
     "joint_from_labels",
-    "mutual_information",
     "soft_joint",
 ]
+
+# Class paths in the configurations of earlier runs; to be removed in version 0.2.
+_FORMER_NAMES = {
+    "InteriorPoint": ("fastpid", "FastPID"),
+    "Proxy": ("proxy", "Proxy"),
+    "Published": ("fastpid_published", "PublishedFastPID"),
+    "Scaling": ("scaling", "Scaling"),
+}
+
+if not TYPE_CHECKING:  # type checkers would accept every name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _FORMER_NAMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, current = _FORMER_NAMES[name]
+        warnings.warn(
+            f"{__name__}.{name} is now {__name__}.{module}.{current} (solver={module}); the former "
+            "name works until version 0.2",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return getattr(import_module(f"{__name__}.{module}"), current)

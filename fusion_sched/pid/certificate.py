@@ -1,4 +1,4 @@
-"""Error bars that hold whatever produced the iterate.
+"""Certificates: bounds on the optimum that hold for any iterate.
 
 For any coupling Q of the marginals and any dual point with L <= 0,
     sum_m <A_m, a_m>  <=  f*  <=  f(Q) = sum Q log(Q / Q(sources)),
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusion_sched.pid.problem import Duals, Found, Status, conditional_value
+from fusion_sched.pid.problem import Duals, SolverOutput, Status, conditional_value
 
 SWEEPS = 3  # Sinkhorn sweeps before rounding; they make the rounded remainder second order
-TINY = 1e-200  # keeps 0/0 at 0 where a marginal is empty
-ROUNDING = 1e-14  # nats: what the sums below may lose in double precision
+TINY = 1e-200  # makes 0/0 equal 0 where a marginal is empty
+ROUNDING = 1e-14  # nats: rounding error of the sums below in double precision
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Certificate:
 
 
 class Results:
-    """Certified solutions, gathered in the order of the whole batch."""
+    """Certified solutions, collected in the order of the whole batch."""
 
     def __init__(self, marginals: Duals) -> None:
         batch, ny = marginals[0].shape[0], marginals[0].shape[2]
@@ -42,21 +42,20 @@ class Results:
         self.status = new(batch, dtype=torch.int8)
 
     def store(
-        self, position: Tensor, found: Certificate, done: Tensor, solved: Tensor, iteration: int
+        self, position: Tensor, part: Certificate, done: Tensor, solved: Tensor, iteration: int
     ) -> None:
-        """Keep the problems that are `done` (B,); `position` (B,) is their place in the whole."""
+        """Write the problems that are `done` (B,) to their `position` (B,) in the whole batch."""
         position = position[done]
-        self.q[position] = found.q[done]
-        for whole, part in zip(self.duals, found.duals, strict=True):
-            whole[position] = part[done]
-        self.gap[position] = found.gap[done]
+        self.q[position] = part.q[done]
+        for all_duals, dual in zip(self.duals, part.duals, strict=True):
+            all_duals[position] = dual[done]
+        self.gap[position] = part.gap[done]
         self.iterations[position] = iteration
         status = torch.where(solved[done], int(Status.SOLVED), int(Status.ITERATION_LIMIT))
         self.status[position] = status.to(torch.int8)
 
-    def found(self) -> Found:
-        """What was stored, as the answer of a solver."""
-        return Found(self.q, self.duals, self.gap, self.iterations, self.status)
+    def output(self) -> SolverOutput:
+        return SolverOutput(self.q, self.duals, self.gap, self.iterations, self.status)
 
 
 def certify(q: Tensor, duals: Duals, marginals: Duals) -> Certificate:
@@ -79,25 +78,25 @@ def dual_value(duals: Duals, marginals: Duals) -> Tensor:
 def round_to_marginals(q: Tensor, marginals: Duals) -> Tensor:
     """A coupling with exactly these marginals, close to `q` (Altschuler, Weed, Rigollet 2017).
 
-    A few sweeps of scaling, then scale down to below every marginal, then spread what is missing
-    as a product over the sources, for each target symbol.
+    A few sweeps of scaling; scale down to at most every marginal; add the missing mass as a product
+    over the sources, for each target symbol.
     """
     for _ in range(SWEEPS):
         for m, marginal in enumerate(marginals):
-            q = q * _beside(marginal / _marginal(q, m).clamp(min=TINY), m, q)
+            q = q * _broadcast(marginal / _marginal(q, m).clamp(min=TINY), m, q)
     for m, marginal in enumerate(marginals):
         down = (marginal / _marginal(q, m).clamp(min=TINY)).clamp(max=1.0)
-        q = q * _beside(down, m, q)
+        q = q * _broadcast(down, m, q)
     missing = [(a - _marginal(q, m)).clamp(min=0.0) for m, a in enumerate(marginals)]
-    spread = _beside(missing[0], 0, q)
+    spread = _broadcast(missing[0], 0, q)
     for m, part in enumerate(missing[1:], start=1):
         share = part / part.sum(1, keepdim=True).clamp(min=TINY)
-        spread = spread * _beside(share, m, q)
+        spread = spread * _broadcast(share, m, q)
     return q + spread
 
 
 def shift_to_feasible(duals: Duals) -> Duals:
-    """Subtract from each dual what L <= 0 is violated by, or add what is to spare."""
+    """Shift the duals so that L <= 0 holds, with equality where possible."""
     slack = log_partition(duals)
     shifted = []
     for m, a in enumerate(duals):
@@ -127,7 +126,7 @@ def _marginal(q: Tensor, source: int) -> Tensor:
     return q.sum(others) if others else q
 
 
-def _beside(x: Tensor, source: int, q: Tensor) -> Tensor:
+def _broadcast(x: Tensor, source: int, q: Tensor) -> Tensor:
     """`x` (B, nm, ny) broadcast against `q` (B, n1, ..., nM, ny)."""
     shape = [q.shape[0], *[1] * (q.dim() - 2), q.shape[-1]]
     shape[source + 1] = x.shape[1]

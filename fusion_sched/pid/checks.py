@@ -1,4 +1,4 @@
-"""What decompose accepts: one clear message for each thing it does not."""
+"""Checks of the input of `decompose`, with one error message for each fault."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-NEGLIGIBLE = 1e-16  # of a joint that sums to one: below what its sums resolve in double precision
+NEGLIGIBLE = 1e-16  # probability; below the resolution of a sum of one in double precision
 
 
 def checked_joint(p: Tensor | ArrayLike, sources: int, normalise: bool) -> Tensor:
@@ -38,30 +38,30 @@ def checked_joint(p: Tensor | ArrayLike, sources: int, normalise: bool) -> Tenso
 
 
 def name_in_batch(index: int, batch: torch.Size) -> str:
-    """How a user writes the problem at this place of the flattened batch: `p` or `p[3, 1]`."""
+    """The problem at this index of the flattened batch as an expression: `p` or `p[3, 1]`."""
     if not batch:
         return "p"
     return f"p[{', '.join(str(int(i)) for i in torch.unravel_index(torch.tensor(index), batch))}]"
 
 
 def _tolerance(dtype: torch.dtype) -> float:
-    """How far from one the sum of a joint may be: rounding in its own precision."""
+    """The rounding error allowed in the sum of a joint of this precision."""
     return max(1e-6, 1e3 * torch.finfo(dtype).eps)
 
 
 def _check_values(flat: Tensor, batch: torch.Size, tolerance: float) -> None:
-    """Every joint of (B, ...) must be finite, non-negative and sum to one within the tolerance."""
+    """Raise unless every joint of (B, ...) is finite, non-negative and sums to one."""
     cells = flat.flatten(1)
     least, total = cells.amin(1), cells.sum(1)
-    good = (least >= 0) & total.isfinite() & (total > 0)
-    good &= (total - 1.0).abs() <= tolerance
-    if bool(good.all()):
+    valid = (least >= 0) & total.isfinite() & (total > 0)
+    valid &= (total - 1.0).abs() <= tolerance
+    if bool(valid.all()):
         return
-    index = int((~good).nonzero()[0])
-    raise ValueError(_complaint(cells[index], flat.shape[1:], name_in_batch(index, batch)))
+    index = int((~valid).nonzero()[0])
+    raise ValueError(_fault_message(cells[index], flat.shape[1:], name_in_batch(index, batch)))
 
 
-def _complaint(cells: Tensor, shape: torch.Size, name: str) -> str:
+def _fault_message(cells: Tensor, shape: torch.Size, name: str) -> str:
     for bad, expected in ((~cells.isfinite(), "finite"), (cells < 0, "non-negative")):
         if bool(bad.any()):
             cell = int(bad.nonzero()[0])

@@ -1,4 +1,4 @@
-"""A batch in chunks: within a stated memory, and the processor's threads across the chunks."""
+"""Batches in chunks: bounded memory, and the chunks in parallel on the processor's threads."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from functools import partial
 
 import torch
 
-from fusion_sched.pid.problem import Duals, Found, Solver
+from fusion_sched.pid.problem import Duals, Solver, SolverOutput
 
-CHUNK_BYTES = {"cpu": 2**24, "cuda": 2**31}  # working memory of one chunk; on CPU it stays in cache
-PROBLEM_BYTES = 2**32  # one problem that needs more is refused
-LARGE_BYTES = 2**25  # a problem whose own matrices are worth several threads
-CELLS_OF_MANY = 100_000  # n1 ... nM ny for three or more sources
+CHUNK_BYTES = {"cpu": 2**24, "cuda": 2**31}  # working memory of one chunk; on CPU it fits the cache
+PROBLEM_BYTES = 2**32  # limit for one problem
+LARGE_BYTES = 2**25  # from here on several threads pay within one problem
+MAX_CELLS = 100_000  # n1 ... nM ny, for three or more sources
 
 
-def solve_in_chunks(solver: Solver, marginals: Duals) -> Found:
-    """Solve as many problems at a time as the stated memory allows.
+def solve_in_chunks(solver: Solver, marginals: Duals) -> SolverOutput:
+    """Solve as many problems at a time as `CHUNK_BYTES` allows.
 
-    On a processor each chunk runs on one thread: the matrices of a problem are too small to share
-    between threads. Several chunks share the threads that torch is allowed (`set_num_threads`).
+    On a CPU each chunk runs on one thread, because the matrices of a problem are too small for
+    several. Chunks run in parallel on at most `torch.get_num_threads()` threads.
     """
-    need = _checked_bytes(solver, marginals)
+    need = _bytes_per_problem(solver, marginals)
     device = marginals[0].device.type
     size = max(1, CHUNK_BYTES.get(device, CHUNK_BYTES["cpu"]) // need)
     chunks = list(zip(*(torch.split(m, size) for m in marginals), strict=True))
     threads = min(torch.get_num_threads(), len(chunks))
     if device != "cpu" or (need > LARGE_BYTES and threads == 1):
-        return Found.concatenate([solver.solve(chunk) for chunk in chunks])
+        return SolverOutput.concatenate([solver.solve(chunk) for chunk in chunks])
     with _one_thread_each():
         if threads == 1:
-            return Found.concatenate([solver.solve(chunk) for chunk in chunks])
+            return SolverOutput.concatenate([solver.solve(chunk) for chunk in chunks])
         with ThreadPoolExecutor(threads) as pool:
             parts = pool.map(partial(_in_worker, solver), chunks)
-            return Found.concatenate(list(parts))
+            return SolverOutput.concatenate(list(parts))
 
 
-def _checked_bytes(solver: Solver, marginals: Duals) -> int:
+def _bytes_per_problem(solver: Solver, marginals: Duals) -> int:
     sizes = (*(m.shape[1] for m in marginals), marginals[0].shape[2])
-    if len(sizes) > 3 and math.prod(sizes) > CELLS_OF_MANY:
+    if len(sizes) > 3 and math.prod(sizes) > MAX_CELLS:
         raise ValueError(
             f"a joint of shape {sizes} has {math.prod(sizes):,} cells; three or more sources are "
-            f"solved up to {CELLS_OF_MANY:,}: merge symbols"
+            f"solved up to {MAX_CELLS:,}: merge symbols"
         )
     need = solver.bytes_per_problem(sizes)
     if need > PROBLEM_BYTES:
@@ -65,8 +65,8 @@ def _one_thread_each() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _in_worker(solver: Solver, chunk: Duals) -> Found:
-    """Solve on a pool's thread: the number of threads and the gradient mode belong to a thread."""
+def _in_worker(solver: Solver, chunk: Duals) -> SolverOutput:
+    """Solve on a thread of the pool: thread count and gradient mode are set per thread."""
     torch.set_num_threads(1)
     with torch.no_grad():
         return solver.solve(chunk)

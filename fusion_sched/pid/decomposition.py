@@ -1,10 +1,9 @@
-"""decompose: the partial information decomposition of a batch of joints, certified."""
+"""`decompose`: the certified partial information decomposition of a batch of joints."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, overload
 
 import torch
 from numpy.typing import ArrayLike
@@ -12,23 +11,34 @@ from torch import Tensor
 
 from fusion_sched.pid.checks import checked_joint, name_in_batch
 from fusion_sched.pid.chunks import solve_in_chunks
+from fusion_sched.pid.fastpid import FastPID
 from fusion_sched.pid.information import (
     BITS,
     linearised,
     log_on_support,
     mutual_information,
 )
-from fusion_sched.pid.interior_point import InteriorPoint
-from fusion_sched.pid.problem import Duals, Found, Solution, Solver, Status, marginals_of
+from fusion_sched.pid.problem import Duals, Solution, Solver, SolverOutput, Status, marginals_of
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The four atoms and the three informations in bits, each a tensor of the batch shape.
+    """The four atoms and the three mutual informations of two sources, in bits.
 
-    With a feasible q (every solver but Published) the truth lies in unique - gap ... unique,
-    redundancy ... redundancy + gap and synergy ... synergy + gap. `mi1`, `mi2` and `joint_mi` are
-    exact, and redundancy + unique1 = mi1, redundancy + unique2 = mi2.
+    redundancy + unique1 = mi1, redundancy + unique2 = mi2, and the four atoms sum to joint_mi. The
+    exact atoms lie in [unique - gap, unique], [redundancy, redundancy + gap] and
+    [synergy, synergy + gap]; with `fastpid_published.PublishedFastPID`, whose q is infeasible, each
+    lies within +-gap. The mutual informations are exact.
+
+    Attributes
+    ----------
+    redundancy, unique1, unique2, synergy : Tensor
+        The atoms, of the batch shape.
+    mi1, mi2, joint_mi : Tensor
+        I(X1;Y), I(X2;Y) and I(X1,X2;Y), of the batch shape.
+    solution : problem.Solution
+        The coupling `q` with its certificate: `duals`, `gap` (bits), `marginal_error`,
+        `iterations`, `status` and `converged`.
     """
 
     redundancy: Tensor
@@ -43,7 +53,7 @@ class Decomposition:
 
 @dataclass(frozen=True)
 class UnionInformation:
-    """What M sources tell of the target without synergy, in bits, each of the batch shape.
+    """The information of M sources about the target without synergy, in bits.
 
     `union` = min_Q I_Q(Y; X1, ..., XM) over the single-source marginals, too high by at most
     `solution.gap`; `synergy` = joint_mi - union. `mi` (..., M) has one entry per source.
@@ -60,72 +70,55 @@ class NotConverged(RuntimeError):
     """A solver ran out of iterations before its certified gap met the tolerance."""
 
 
-@overload
 def decompose(
     p: Tensor | ArrayLike,
-    solver: Solver = ...,
-    *,
-    throw: bool = ...,
-    normalise: bool = ...,
-    sources: Literal[2] = ...,
-) -> Decomposition: ...
-@overload
-def decompose(
-    p: Tensor | ArrayLike,
-    solver: Solver = ...,
-    *,
-    throw: bool = ...,
-    normalise: bool = ...,
-    sources: int,
-) -> Decomposition | UnionInformation: ...
-def decompose(
-    p: Tensor | ArrayLike,
-    solver: Solver = InteriorPoint(),  # noqa: B008 - frozen
+    solver: Solver = FastPID(),  # noqa: B008 - frozen
     *,
     throw: bool = True,
     normalise: bool = False,
-    sources: int = 2,
-) -> Decomposition | UnionInformation:
-    """Partial information decomposition after Bertschinger et al. (2014), with an error bar.
+) -> Decomposition:
+    """Partial information decomposition (BROJA [1]_) with a certified error.
 
-    I* = min over Q of I_Q(Y; X1, X2), where Q has the marginals P(x1, y) and P(x2, y); then
+    With I* = min I_Q(Y; X1, X2) over the Q that have the marginals P(x1, y) and P(x2, y),
     redundancy = I(X1;Y) + I(X2;Y) - I*, unique1 = I* - I(X2;Y), unique2 = I* - I(X1;Y) and
     synergy = I(X1,X2;Y) - I*.
 
     Parameters
     ----------
-    p:
+    p : Tensor or array_like
         Joint distributions (..., n1, n2, ny), floating point; leading axes are a batch. Each is
-        non-negative and sums to one. Any device; the work is done in float64 on that device.
-    solver:
-        An object with the knobs: `InteriorPoint`, `Scaling`, `Proxy` or `Published`.
-    throw:
-        Raise `NotConverged` where the tolerance was missed; otherwise look at `solution.status`.
-    normalise:
+        non-negative and sums to one. Any device; the computation is in float64 on that device.
+    solver : Solver
+        `FastPID`, `scaling.Scaling`, `proxy.Proxy` or `fastpid_published.PublishedFastPID`.
+    throw : bool
+        Raise where a problem did not converge; if False, `solution.status` reports it.
+    normalise : bool
         Accept counts or other masses and divide each joint by its sum.
-    sources:
-        The number M of sources: the last M + 1 axes of `p` are one joint. For M >= 3 the answer is
-        a `UnionInformation`, for at most 100,000 cells a joint.
 
     Returns
     -------
     Decomposition
-        Bits, of the batch shape, differentiable in `p` by the envelope theorem: no unrolling. Only
-        differences of the derivative between cells mean anything (p stays on the simplex). Where a
-        slope is infinite, because P(x1, y), P(x2, y) or, for the joint information, P(x1, x2, y) is
-        zero, it is taken as zero; at kinks (a unique information of 0) it is one subgradient.
+        In bits, of the batch shape, differentiable in `p` by the envelope theorem, without
+        unrolling. Only differences of the derivative between cells are meaningful, since p is on
+        the simplex. Where the derivative is infinite, because P(x1, y), P(x2, y) or, for the joint
+        information, P(x1, x2, y) is zero, it is taken as zero. At a kink (a unique information of
+        0) it is one subgradient. Double backward is not supported.
 
     Raises
     ------
     ValueError, TypeError
-        For a bad `p`, naming its place in the batch.
+        For an invalid `p`; the message names its place in the batch.
     NotConverged
         With the gap reached and what to change.
+
+    References
+    ----------
+    .. [1] Bertschinger, Rauh, Olbrich, Jost and Ay (2014), Quantifying unique information.
 
     Examples
     --------
     >>> import torch
-    >>> p = torch.zeros(2, 2, 2)
+    >>> p = torch.zeros(2, 2, 2)  # an AND gate
     >>> for x1 in (0, 1):
     ...     for x2 in (0, 1):
     ...         p[x1, x2, x1 & x2] = 0.25
@@ -133,40 +126,52 @@ def decompose(
     >>> print(f"{d.redundancy:.4f} {d.unique1:.4f} {d.unique2:.4f} {d.synergy:.4f}")
     0.3113 0.0000 0.0000 0.5000
     """
-    joint = checked_joint(p, sources, normalise)
-    batch = torch.as_tensor(p).shape[: -sources - 1]
-    with torch.no_grad():
-        marginals = marginals_of(joint, sources)
-        found = solve_in_chunks(solver, marginals)
-        if throw:
-            _raise_if_missed(found, solver, batch)
-        solution = _solution(found, marginals)
-    if sources == 2:
-        return _two_source_atoms(joint, solution, batch)
-    return _union(joint, solution, batch)
-
-
-def _two_source_atoms(joint: Tensor, solution: Solution, batch: torch.Size) -> Decomposition:
+    joint, solution, batch = _solve(p, 2, solver, throw, normalise)
     mi1, mi2 = mutual_information(joint.sum(2)), mutual_information(joint.sum(1))
     joint_mi, union = mutual_information(joint.flatten(1, 2)), _union_of(joint, solution)
-    seen1, seen2 = mi1, mi2
-    if float(solution.marginal_error.max()) > 1e-10:  # Published: read every atom off its own q
-        seen1 = mi1 + (mutual_information(solution.q.sum(2)) - mi1).detach()
-        seen2 = mi2 + (mutual_information(solution.q.sum(1)) - mi2).detach()
-    atoms = (seen1 + seen2 - union, union - seen2, union - seen1, joint_mi - union)
+    own_mi1, own_mi2 = mi1, mi2
+    if float(solution.marginal_error.max()) > 1e-10:  # PublishedFastPID: the atoms of its own q
+        own_mi1 = mi1 + (mutual_information(solution.q.sum(2)) - mi1).detach()
+        own_mi2 = mi2 + (mutual_information(solution.q.sum(1)) - mi2).detach()
+    atoms = (own_mi1 + own_mi2 - union, union - own_mi2, union - own_mi1, joint_mi - union)
     redundancy, unique1, unique2, synergy = (x.reshape(batch) for x in atoms)
     mi1, mi2, joint_mi = (x.reshape(batch) for x in (mi1, mi2, joint_mi))
     shaped = _in_batch(solution, batch)
     return Decomposition(redundancy, unique1, unique2, synergy, mi1, mi2, joint_mi, shaped)
 
 
-def _union(joint: Tensor, solution: Solution, batch: torch.Size) -> UnionInformation:
-    sources = joint.dim() - 2
+def decompose_sources(
+    p: Tensor | ArrayLike,
+    sources: int,
+    solver: Solver = FastPID(),  # noqa: B008 - frozen
+    *,
+    throw: bool = True,
+    normalise: bool = False,
+) -> UnionInformation:
+    """`decompose` for M >= 2 `sources`: the last M + 1 axes of `p` are one joint.
+
+    Joints of three or more sources have at most 100,000 cells.
+    """
+    joint, solution, batch = _solve(p, sources, solver, throw, normalise)
     mi = torch.stack([mutual_information(m) for m in marginals_of(joint, sources)], dim=-1)
     joint_mi, union = mutual_information(joint.flatten(1, sources)), _union_of(joint, solution)
     union, joint_mi = union.reshape(batch), joint_mi.reshape(batch)
     mi = mi.reshape((*batch, sources))
     return UnionInformation(union, joint_mi - union, mi, joint_mi, _in_batch(solution, batch))
+
+
+def _solve(
+    p: Tensor | ArrayLike, sources: int, solver: Solver, throw: bool, normalise: bool
+) -> tuple[Tensor, Solution, torch.Size]:
+    """The checked joints (B, n1, ..., nM, ny), their solution, and the batch shape."""
+    joint = checked_joint(p, sources, normalise)
+    batch = torch.as_tensor(p).shape[: -sources - 1]
+    with torch.no_grad():
+        marginals = marginals_of(joint, sources)
+        output = solve_in_chunks(solver, marginals)
+        if throw:
+            _raise_if_not_converged(output, solver, batch)
+        return joint, _solution(output, marginals), batch
 
 
 def _union_of(joint: Tensor, solution: Solution) -> Tensor:
@@ -186,13 +191,13 @@ def _union_of(joint: Tensor, solution: Solution) -> Tensor:
     return linearised(joint, value, slope)
 
 
-def _solution(found: Found, marginals: Duals) -> Solution:
-    own = marginals_of(found.q, len(marginals))
+def _solution(output: SolverOutput, marginals: Duals) -> Solution:
+    own = marginals_of(output.q, len(marginals))
     error = torch.stack(
         [(m - n).abs().sum((1, 2)) for m, n in zip(own, marginals, strict=True)]
     ).amax(0)
-    duals = tuple(d * BITS for d in found.duals)
-    return Solution(found.q, duals, found.gap * BITS, error, found.iterations, found.status)
+    duals = tuple(d * BITS for d in output.duals)
+    return Solution(output.q, duals, output.gap * BITS, error, output.iterations, output.status)
 
 
 def _in_batch(solution: Solution, batch: torch.Size) -> Solution:
@@ -205,14 +210,16 @@ def _in_batch(solution: Solution, batch: torch.Size) -> Solution:
     )
 
 
-def _raise_if_missed(found: Found, solver: Solver, batch: torch.Size) -> None:
-    missed = (found.status == Status.ITERATION_LIMIT).nonzero().squeeze(1)
-    if not len(missed):
+def _raise_if_not_converged(output: SolverOutput, solver: Solver, batch: torch.Size) -> None:
+    unsolved = (output.status == Status.ITERATION_LIMIT).nonzero().squeeze(1)
+    if not len(unsolved):
         return
-    first = int(missed[0])
-    more = f", and {len(missed) - 1} more of {len(found.gap)} problems" if len(missed) > 1 else ""
+    first = int(unsolved[0])
+    more = (
+        f", and {len(unsolved) - 1} more of {len(output.gap)} problems" if len(unsolved) > 1 else ""
+    )
     raise NotConverged(
-        f"{name_in_batch(first, batch)}: certified gap {float(found.gap[first]) * BITS:.2g} bits "
-        f"after {int(found.iterations[first])} iterations of {solver}{more}; raise max_iterations "
-        "or tol, or pass throw=False and look at solution.status and solution.gap"
+        f"{name_in_batch(first, batch)}: certified gap {float(output.gap[first]) * BITS:.2g} bits "
+        f"after {int(output.iterations[first])} iterations of {solver}{more}; raise max_iterations "
+        "or tol, or pass throw=False and check solution.status and solution.gap"
     )

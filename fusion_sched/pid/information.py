@@ -1,4 +1,4 @@
-"""Entropy and mutual information of discrete joints: bits, batched, zeros handled by support."""
+"""Entropy and mutual information of discrete joints: in bits, batched, zeros by support."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BITS = 1.0 / math.log(2.0)  # one nat in bits
 
 
 class _Linearised(torch.autograd.Function):
-    """A number per problem whose derivative is known in closed form (no unrolling of a solver)."""
+    """A value with a given derivative, so that no solver is unrolled."""
 
     @staticmethod
     def forward(ctx: Any, p: Tensor, value: Tensor, slope: Tensor) -> Tensor:
@@ -22,12 +22,12 @@ class _Linearised(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         p, slope = ctx.saved_tensors
-        slope = _FirstOnly.apply(p, slope)  # type: ignore[no-untyped-call]
+        slope = _NoDoubleBackward.apply(p, slope)  # type: ignore[no-untyped-call]
         return grad.reshape(grad.shape + (1,) * (slope.dim() - grad.dim())) * slope, None, None
 
 
-class _FirstOnly(torch.autograd.Function):
-    """A slope that depends on p in a way nobody computed: a second derivative would be wrong."""
+class _NoDoubleBackward(torch.autograd.Function):
+    """The identity; double backward is not supported, and its result would be wrong."""
 
     @staticmethod
     def forward(ctx: Any, p: Tensor, slope: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class _FirstOnly(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         raise NotImplementedError(
-            "second derivatives of informations and atoms are not available; differentiate once"
+            "double backward is not supported for informations and atoms; differentiate once"
         )
 
 
@@ -49,9 +49,8 @@ def linearised(p: Tensor, value: Tensor, slope: Tensor) -> Tensor:
 def entropy(p: Tensor, axes: int = 1) -> Tensor:
     """Shannon entropy in bits over the last `axes` axes; the leading axes are a batch.
 
-    `p` is non-negative and sums to one over those axes. A cell of zero mass adds nothing, and its
-    infinite slope is taken as zero. As everywhere in this package, the derivative is that on the
-    simplex: only its differences between cells mean anything.
+    A cell of zero mass contributes nothing, and its infinite slope is taken as zero. The derivative
+    is that on the simplex: only its differences between cells are meaningful.
     """
     p = torch.as_tensor(p).double()
     with torch.no_grad():
@@ -73,25 +72,13 @@ def mutual_information(p: Tensor) -> Tensor:
     if not p.requires_grad:
         return value
     with torch.no_grad():
-        apart = log_on_support(x).unsqueeze(-1) + log_on_support(y).unsqueeze(-2)
-        pointwise = torch.where(p > 0, log_on_support(p) - apart, 0.0) * BITS
+        log_product = log_on_support(x).unsqueeze(-1) + log_on_support(y).unsqueeze(-2)
+        pointwise = torch.where(p > 0, log_on_support(p) - log_product, 0.0) * BITS
     return linearised(p, value, pointwise)
 
 
-def conditional_mutual_information(p: Tensor, given: int = -2) -> Tensor:
-    """I(X;Y|Z) in bits of a joint `p` (..., a, b, c): between two axes, given the third.
-
-    `given` names the conditioning axis among -3, -2 and -1. With `p` (..., n1, n2, ny) the default
-    is I(X1;Y|X2), and `given=-3` is I(X2;Y|X1).
-    """
-    if given not in (-3, -2, -1):
-        raise ValueError(f"given={given!r}; expected -3, -2 or -1, the axis to condition on")
-    p = torch.as_tensor(p).double().movedim(given, -2)  # (..., x, z, y)
-    return mutual_information(p.flatten(-3, -2)) - mutual_information(p.sum(-3))
-
-
 def log_on_support(x: Tensor) -> Tensor:
-    """log x where x > 0, and 0 elsewhere: for sums that leave empty cells out."""
+    """log x where x > 0, and 0 elsewhere."""
     return torch.where(x > 0, x, 1.0).log()
 
 

@@ -13,26 +13,34 @@ Labels = Tensor | np.ndarray | Sequence[int]
 
 
 def joint_from_labels(*labels: Labels, sizes: Sequence[int] | None = None) -> Tensor:
-    """The empirical joint of integer labels, sources first, target last.
+    """The empirical joint distribution of integer labels, sources first, target last.
 
     Parameters
     ----------
-    labels:
+    *labels : Tensor, array or sequence of int
         Two or more arrays (n,) of non-negative integers: x1, x2, ..., y.
-    sizes:
-        The number of symbols of each array, so that absent symbols keep their place. By default one
+    sizes : sequence of int, optional
+        The number of symbols of each array, which leaves room for absent symbols. By default one
         more than the largest label of each; labels are never renumbered.
 
     Returns
     -------
-    A float64 tensor of shape `sizes` that sums to one.
+    Tensor
+        float64, of shape `sizes`; sums to one.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two arrays, different lengths, negative labels or labels beyond `sizes`.
+    TypeError
+        For labels that are not integers.
 
     Examples
     --------
     >>> joint_from_labels([0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 1]).shape
     torch.Size([2, 2, 2])
     """
-    columns = [_integers(values, position) for position, values in enumerate(labels)]
+    columns = [_label_column(values, position) for position, values in enumerate(labels)]
     if len(columns) < 2:
         raise ValueError(f"got {len(columns)} label array; expected the sources, then the target")
     lengths = [len(column) for column in columns]
@@ -56,22 +64,37 @@ def joint_from_labels(*labels: Labels, sizes: Sequence[int] | None = None) -> Te
 def soft_joint(
     assignments1: Tensor, assignments2: Tensor, labels: Tensor, classes: int | None = None
 ) -> Tensor:
-    """The joint of two soft clusterings and hard labels, differentiable in the assignments.
+    """The joint distribution of two soft clusterings and labels, differentiable.
 
-    p[i, j, y] = mean over the samples with label y of assignments1[:, i] * assignments2[:, j].
+    p[i, j, y] = mean over the samples of assignments1[:, i] assignments2[:, j] labels[:, y], where
+    integer labels count as one-hot rows.
 
     Parameters
     ----------
-    assignments1, assignments2:
+    assignments1, assignments2 : Tensor
         (n, n1) and (n, n2); each row is a distribution over clusters, for example a softmax.
-    labels:
+    labels : Tensor
         (n,) integers, or (n, ny) rows that are distributions over the classes.
-    classes:
-        The number of classes ny where `labels` are integers; default one more than the largest.
+    classes : int, optional
+        The number of classes ny for integer `labels`; by default one more than the largest.
 
     Returns
     -------
-    A float64 tensor (n1, n2, ny) that sums to one.
+    Tensor
+        float64, (n1, n2, ny); sums to one.
+
+    Raises
+    ------
+    ValueError
+        For different numbers of rows, or rows that do not sum to one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> certain, undecided = torch.eye(2), torch.full((2, 2), 0.5)
+    >>> soft_joint(certain, undecided, torch.tensor([0, 1]))[:, :, 0]
+    tensor([[0.2500, 0.2500],
+            [0.0000, 0.0000]], dtype=torch.float64)
     """
     if labels.dim() == 1:
         count = int(labels.max()) + 1 if classes is None else classes
@@ -90,11 +113,13 @@ def soft_joint(
     for name, rows_of in zip(("assignments1", "assignments2", "labels"), factors, strict=True):
         worst = float((rows_of.detach().sum(1) - 1).abs().max())
         if worst > 1e-4:
-            raise ValueError(f"a row of {name} is off one by {worst:.2g}; expected distributions")
+            raise ValueError(
+                f"the sum of a row of {name} is off one by {worst:.2g}; expected distributions"
+            )
     return torch.einsum("ni,nj,ny->ijy", *factors) / len(labels)
 
 
-def _integers(values: Labels | ArrayLike, position: int) -> Tensor:
+def _label_column(values: Labels | ArrayLike, position: int) -> Tensor:
     column = torch.as_tensor(values)
     if column.dim() != 1:
         raise ValueError(f"labels[{position}] has shape {tuple(column.shape)}; expected (n,)")

@@ -1,4 +1,4 @@
-"""Two sources in factored form: what the interior point needs to know of L, without forming Q.
+"""Two sources in factored form: L and its derivatives without forming Q.
 
 With u = exp(a), v = exp(b) and s = u v^T the constraint is L = log s <= 0 and the conditional is
 pi(y | i, j) = u[i, y] v[j, y] / s[i, j], so that its sums are small matrix products.
@@ -32,13 +32,12 @@ class Pairs:
         self.active = (1.0 - self.idle).flatten(1)
 
     def select(self, index: Tensor) -> Pairs:
-        """The problems that go on."""
-        chosen = Pairs.__new__(Pairs)
-        chosen.correctors = self.correctors
-        chosen.marginals = tuple(m[index] for m in self.marginals)
-        chosen.newton = self.newton.select(index)
-        chosen.idle, chosen.active = self.idle[index], self.active[index]
-        return chosen
+        selected = Pairs.__new__(Pairs)
+        selected.correctors = self.correctors
+        selected.marginals = tuple(m[index] for m in self.marginals)
+        selected.newton = self.newton.select(index)
+        selected.idle, selected.active = self.idle[index], self.active[index]
+        return selected
 
     def start(self, steps: int) -> tuple[Duals, Tensor, Tensor]:
         """Dual variables, masses (B, T) and L (B, T) after `steps` first-order steps."""
@@ -50,7 +49,7 @@ class Pairs:
     def at(self, duals: Duals) -> PairPoint:
         """Evaluate L and its derivatives at a dual point."""
         u, v = duals[0].exp(), duals[1].exp()
-        # An idle pair has neither mass nor constraint: it gets L = -1, and rests.
+        # An idle pair has neither mass nor constraint: L = -1 keeps it fixed.
         s = torch.baddbmm(self.idle, u, v.mT, beta=math.exp(-1.0))
         return PairPoint(self, u, v, s, s.log().flatten(1))
 
@@ -66,7 +65,7 @@ class PairPoint:
     level: Tensor
 
     def slope(self, directions: Duals) -> Tensor:
-        """M (da, db): how fast L grows along a direction, (B, T)."""
+        """M (da, db), the derivative of L along a direction, (B, T)."""
         da, db = directions
         total = torch.bmm(self.u * da, self.v.mT).baddbmm_(self.u, (self.v * db).mT)
         return total.div_(self.s).flatten(1)
@@ -91,7 +90,7 @@ class PairPoint:
 
 
 def faster_newton(sizes: tuple[int, ...]) -> type[Schur] | type[Woodbury]:
-    """The faster path for (n1, n2, ny): they cross where ny is about n1, by measurement."""
+    """The faster linear algebra for (n1, n2, ny), by measurement: they cross near ny = n1."""
     n1, n2, ny = max(sizes[:2]), min(sizes[:2]), sizes[2]
     return Woodbury if ny > 1.2 * n1 and n2 * ny >= 120 else Schur
 

@@ -1,4 +1,4 @@
-"""What a solver is given and what it returns: marginals in, a certified coupling out."""
+"""Input and output of a solver: marginals in, a certified coupling out."""
 
 from __future__ import annotations
 
@@ -17,11 +17,21 @@ Duals = tuple[Tensor, ...]
 
 
 class Status(IntEnum):
-    """How a solve ended, one value per problem."""
+    """How a solve ended, one value per problem.
 
-    SOLVED = 0  # the certified gap is within the tolerance
-    ITERATION_LIMIT = 1  # the iterations ran out first; the gap reached is reported
-    UNCONTROLLED = 2  # the method promises no accuracy; the gap is reported all the same
+    Attributes
+    ----------
+    SOLVED
+        The certified gap is within the tolerance.
+    ITERATION_LIMIT
+        The iterations ran out first; the gap reached is reported.
+    UNCONTROLLED
+        The method has no tolerance on the gap; the gap is reported all the same.
+    """
+
+    SOLVED = 0
+    ITERATION_LIMIT = 1
+    UNCONTROLLED = 2
 
 
 @dataclass(frozen=True)
@@ -43,23 +53,20 @@ class Solution:
 
     @property
     def dual1(self) -> Tensor:
-        """The dual variable of the first source, (B, n1, ny)."""
         return self.duals[0]
 
     @property
     def dual2(self) -> Tensor:
-        """The dual variable of the second source, (B, n2, ny)."""
         return self.duals[1]
 
     @property
     def converged(self) -> Tensor:
-        """Whether the certified gap is within the solver's tolerance, (B,) bool."""
         return self.status == Status.SOLVED
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a solver hands back: natural units, one leading batch axis.
+class SolverOutput:
+    """A certified coupling in natural units, with one leading batch axis.
 
     With q feasible, sum q log(q / q(sources)) exceeds the optimum by at most `gap` (nats).
     """
@@ -71,8 +78,7 @@ class Found:
     status: Tensor
 
     @staticmethod
-    def concatenate(parts: list[Found]) -> Found:
-        """The answers to consecutive parts of a batch, as one."""
+    def concatenate(parts: list[SolverOutput]) -> SolverOutput:
         if len(parts) == 1:
             return parts[0]
         duals = tuple(torch.cat(d) for d in zip(*(part.duals for part in parts), strict=True))
@@ -80,12 +86,12 @@ class Found:
             torch.cat([getattr(part, name) for part in parts])
             for name in ("q", "gap", "iterations", "status")
         )
-        return Found(q, duals, gap, iterations, status)
+        return SolverOutput(q, duals, gap, iterations, status)
 
-    def keep_better(self, problem: Tensor, other: Found, spent: int) -> None:
+    def keep_better(self, problem: Tensor, other: SolverOutput, spent: int) -> None:
         """Take `other` for one `problem` (1,) if its gap is smaller; `spent` iterations precede."""
         self.iterations[problem] = other.iterations + spent
-        # Also where this one broke down, but never for one that did.
+        # An output that is not finite is replaced, and never replaces another.
         if bool(other.gap.isfinite()) and not bool(self.gap[problem] <= other.gap):
             for whole, part in zip((self.q, *self.duals), (other.q, *other.duals), strict=True):
                 whole[problem] = part
@@ -93,29 +99,33 @@ class Found:
 
 
 class Solver(Protocol):
-    """Knobs in the object, data in the call."""
+    """Interface of a solver: an object that holds the settings, with these two methods.
 
-    def solve(self, marginals: Duals) -> Found:
-        """Solve min over couplings Q of `marginals[m]` (B, nm, ny) of sum Q log(Q / Q(sources))."""
-        ...
+    Methods
+    -------
+    solve(marginals)
+        Minimise sum Q log(Q / Q(sources)) over the couplings Q of `marginals[m]` (B, nm, ny) and
+        return a `problem.SolverOutput`, in nats.
+    bytes_per_problem(sizes)
+        Working memory for one problem of shape (n1, ..., nM, ny), in bytes.
+    """
 
-    def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
-        """Working memory for one problem of shape (n1, ..., nM, ny)."""
-        ...
+    def solve(self, marginals: Duals) -> SolverOutput: ...
+
+    def bytes_per_problem(self, sizes: tuple[int, ...]) -> int: ...
 
 
-def solve_on_support(marginals: Duals, solve: Callable[[Duals], Found]) -> Found:
-    """Drop the symbols without mass, solve, and put the answer back in the full coordinates.
+def solve_on_support(marginals: Duals, solve: Callable[[Duals], SolverOutput]) -> SolverOutput:
+    """Drop the symbols without mass, solve, and map the output back to the full coordinates.
 
-    Inference mode spares small problems autograd's bookkeeping; the copies at the end are ordinary
-    tensors again, which autograd may keep.
+    Inference mode saves the overhead of autograd; the copies at the end are ordinary tensors.
     """
     with torch.inference_mode():
         reduction = Reduction.of(marginals)
-        found = solve(reduction.reduce(marginals))
-        q, duals = reduction.lift_joint(found.q), reduction.lift_duals(found.duals)
-    gap, iterations, status = (x.clone() for x in (found.gap, found.iterations, found.status))
-    return Found(q.clone(), tuple(d.clone() for d in duals), gap, iterations, status)
+        output = solve(reduction.reduce(marginals))
+        q, duals = reduction.lift_joint(output.q), reduction.lift_duals(output.duals)
+    gap, iterations, status = (x.clone() for x in (output.gap, output.iterations, output.status))
+    return SolverOutput(q.clone(), tuple(d.clone() for d in duals), gap, iterations, status)
 
 
 @dataclass(frozen=True)

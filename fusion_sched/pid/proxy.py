@@ -1,4 +1,4 @@
-"""The closed form in which the sources are independent given the target."""
+"""The closed-form proxy, in which the sources are independent given the target."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid.certificate import certify
-from fusion_sched.pid.problem import Duals, Found, Status
+from fusion_sched.pid.problem import Duals, SolverOutput, Status
 from fusion_sched.pid.scaling import feasible_duals
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """Q(x1, x2, y) = P(x1, y) P(x2, y) / P(y): a coupling of no promised accuracy.
+    """Q(x1, x2, y) = P(x1, y) P(x2, y) / P(y), without refinement.
 
-    It never underestimates unique information and never overestimates redundancy or synergy; the
-    attached gap bounds by how much it is off.
+    Its unique information is never too low, its redundancy and synergy are never too high; the
+    certified gap bounds the error. `FastPID` starts from it.
     """
 
-    def solve(self, marginals: Duals) -> Found:
-        """The closed form for any number of sources, with its certificate."""
+    def solve(self, marginals: Duals) -> SolverOutput:
         q = conditionally_independent(marginals)
         certificate = certify(q, feasible_duals(marginals), marginals)
         count = torch.zeros(len(q), dtype=torch.int64, device=q.device)
         status = torch.full_like(count, int(Status.UNCONTROLLED), dtype=torch.int8)
-        return Found(certificate.q, certificate.duals, certificate.gap, count, status)
+        return SolverOutput(certificate.q, certificate.duals, certificate.gap, count, status)
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
-        """A few copies of the coupling, for the certificate."""
-        return 8 * 8 * math.prod(sizes)
+        return 8 * 8 * math.prod(sizes)  # copies of the coupling, for the certificate
 
 
 def conditionally_independent(marginals: Duals) -> Tensor:

@@ -1,4 +1,4 @@
-"""Over-relaxed alternating scaling in factored form: warm start, and loose tolerances."""
+"""Over-relaxed alternating scaling in factored form."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid.certificate import Results, certify
-from fusion_sched.pid.problem import Duals, Found, solve_on_support
+from fusion_sched.pid.problem import Duals, SolverOutput, solve_on_support
 
 LN2 = math.log(2.0)
 CHECK_EVERY = 50  # steps between two certificates
-TINY = 1e-300  # keeps 0/0 at 0 where a marginal is empty
+TINY = 1e-300  # makes 0/0 equal 0 where a marginal is empty
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Scaling:
 
     Each step rescales a kernel r(x1, x2) to the marginals and multiplies r by the mass it received
     to the power 1.5 (1 is the alternating minimisation of Csiszar and Tusnady; 2 diverges).
-    `tol` is the certified gap in bits, looked at every 50 steps.
+    `tol` is the certified gap in bits, computed every 50 steps.
     """
 
     tol: float = 1e-3
@@ -31,39 +31,38 @@ class Scaling:
     def __post_init__(self) -> None:
         if not 1e-6 <= self.tol < 1:
             raise ValueError(
-                f"tol={self.tol!r} bits; Scaling expects 1e-6 <= tol < 1: use InteriorPoint below"
+                f"tol={self.tol!r} bits; Scaling expects 1e-6 <= tol < 1: use FastPID below"
             )
         if self.max_iterations < 1:
             raise ValueError(f"max_iterations={self.max_iterations!r}; expected at least 1")
 
-    def solve(self, marginals: Duals) -> Found:
-        """The coupling of least I(Y; sources), certified to `tol` bits; two sources."""
+    def solve(self, marginals: Duals) -> SolverOutput:
         if len(marginals) != 2:
-            raise ValueError(f"Scaling solves two sources, got {len(marginals)}; use InteriorPoint")
+            raise ValueError(f"Scaling solves two sources, got {len(marginals)}; use FastPID")
         return solve_on_support(marginals, self._solve)
 
-    def _solve(self, marginals: Duals) -> Found:
+    def _solve(self, marginals: Duals) -> SolverOutput:
         a, b = marginals
         results = Results(marginals)
         position = torch.arange(len(a), device=a.device)
         r, v = a.sum(2).unsqueeze(2) * b.sum(2).unsqueeze(1), torch.ones_like(b)
-        for done in range(CHECK_EVERY, self.max_iterations + CHECK_EVERY, CHECK_EVERY):
+        for steps in range(CHECK_EVERY, self.max_iterations + CHECK_EVERY, CHECK_EVERY):
             u, v, r, s = scale_steps((a, b), r, v, CHECK_EVERY)
             q = r.unsqueeze(-1) * u.unsqueeze(2) * v.unsqueeze(1)
             certificate = certify(q, (u.log(), v.log()), (a, b))
             solved = certificate.gap <= self.tol * LN2
-            finished = solved | (done >= self.max_iterations)
-            results.store(position, certificate, finished, solved, done)
+            failed = certificate.gap.isnan()  # further steps remain NaN
+            finished = solved | failed | (steps >= self.max_iterations)
+            results.store(position, certificate, finished, solved, steps)
             left = (~finished).nonzero().squeeze(1)
             if not len(left):
                 break
             a, b, position = a[left], b[left], position[left]
-            r, v = follow(r, s)[left], v[left]
-        return results.found()
+            r, v = _relaxed_kernel(r, s)[left], v[left]
+        return results.output()
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
-        """A few copies of the coupling, for the certificate."""
-        return 8 * 8 * math.prod(sizes)
+        return 8 * 8 * math.prod(sizes)  # copies of the coupling, for the certificate
 
 
 def scale_steps(
@@ -71,26 +70,27 @@ def scale_steps(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """`steps` factored steps from the kernel `r` (B, n1, n2); returns u, v, their r and s = u v^T.
 
-    The coupling is Q = r u v for each target symbol; it is never formed. s is the mass a pair
-    received relative to r, and tends to one wherever mass stays.
+    The coupling is Q = r u v for each target symbol; it is never formed. With r = P(x1) P(x2) and
+    v = 1 the first step gives the closed-form proxy. s is the mass of a pair relative to r, and
+    tends to one wherever mass remains.
     """
     a, b = marginals
     s = r
     for step in range(steps):
-        r = follow(r, s) if step else r
+        r = _relaxed_kernel(r, s) if step else r
         u = a / torch.bmm(r, v).clamp_(min=TINY)
         v = b / torch.bmm(r.mT, u).clamp_(min=TINY)
         s = torch.bmm(u, v.mT)
     return u, v, r, s
 
 
-def follow(r: Tensor, s: Tensor) -> Tensor:
-    """r s^1.5: move the kernel towards the mass it received, over-relaxed."""
+def _relaxed_kernel(r: Tensor, s: Tensor) -> Tensor:
+    """r s^1.5: the kernel multiplied by the mass it received, over-relaxed."""
     return s.sqrt().mul_(s).mul_(r)
 
 
 def feasible_duals(marginals: Duals, steps: int = 50) -> Duals:
-    """A dual point that bounds any coupling of these marginals well enough to judge it.
+    """A dual point for the certificate of any coupling of these marginals.
 
     Two sources: a few scaling steps. More: a_m = log P(y | x_m) / M, feasible by Hoelder.
     """

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fusion_sched.pid.problem import Duals
 
-FLOOR = 1e-300  # keeps 0/0 at 0 where a class or a symbol is empty
+FLOOR = 1e-300  # makes 0/0 equal 0 where a class or a symbol is empty
 BLOCK = 128  # rows at a time of the Schur complement, of which only the lower triangle is needed
 
 
@@ -53,11 +53,10 @@ class Schur:
         self.empty2 = (marginal2 == 0).double()
 
     def select(self, index: Tensor) -> Schur:
-        """The systems of the problems that go on."""
-        chosen = Schur.__new__(Schur)
-        chosen.gauge = self.gauge[index]
-        chosen.empty1, chosen.empty2 = self.empty1[index], self.empty2[index]
-        return chosen
+        selected = Schur.__new__(Schur)
+        selected.gauge = self.gauge[index]
+        selected.empty1, selected.empty2 = self.empty1[index], self.empty2[index]
+        return selected
 
     def factor(self, u: Tensor, v: Tensor, cs: Tensor, rs: Tensor, jitter: Tensor) -> SchurFactors:
         """Factor K; `cs` = c / s^2 and `rs` = r / s are (B, n1, n2), `jitter` is (B,)."""

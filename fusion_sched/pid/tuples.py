@@ -1,4 +1,4 @@
-"""Three or more sources: the same constraints on every tuple of symbols, with Q formed in full."""
+"""Three or more sources: the constraints on every tuple of symbols, with Q formed in full."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ class Tuples:
         self.active = (1.0 - self.idle).flatten(1)
 
     def select(self, index: Tensor) -> Tuples:
-        """The problems that go on."""
-        chosen = Tuples.__new__(Tuples)
-        chosen.correctors = self.correctors
-        chosen.marginals = tuple(m[index] for m in self.marginals)
-        chosen.idle, chosen.active = self.idle[index], self.active[index]
-        return chosen
+        selected = Tuples.__new__(Tuples)
+        selected.correctors = self.correctors
+        selected.marginals = tuple(m[index] for m in self.marginals)
+        selected.idle, selected.active = self.idle[index], self.active[index]
+        return selected
 
     def start(self, steps: int) -> tuple[Duals, Tensor, Tensor]:
         """Dual variables log P(y | x_m) / M, nearly uniform masses (B, T) and L (B, T).
@@ -61,7 +60,7 @@ class TuplePoint:
     level: Tensor
 
     def slope(self, directions: Duals) -> Tensor:
-        """M d: how fast L grows along a direction, (B, T)."""
+        """M d, the derivative of L along a direction, (B, T)."""
         return (self.pi * sum_of_duals(directions)).sum(-1).flatten(1)
 
     def spread(self, weights: Tensor) -> Duals:

@@ -1,4 +1,4 @@
-"""The same Newton system for many classes: small blocks per class, one system of pairs."""
+"""The Newton system of the two-source dual for many classes, by the Woodbury identity."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class WoodburyFactors:
     matrix: NewtonMatrix
 
     def solve(self, residual: Duals) -> Duals:
-        """(da, db) with K (da, db) = residual, refined once: sparse classes condition N badly."""
+        """(da, db) with K (da, db) = residual, refined once: N is ill-conditioned if sparse."""
         g1, g2 = residual
         da, db = self._solve_once(g1, g2)
         h1, h2 = self.matrix.times(da, db)
@@ -65,15 +65,14 @@ class WoodburyFactors:
 class Woodbury:
     """N holds diag(Q) and the gauge, class by class; the pairs add E E^T of rank n1 n2.
 
-    c = r (1 / t - 1) is taken as zero where it is negative (t > 1, far from the optimum): the small
-    system stays positive definite, and the refinement makes most of the difference good.
+    c = r (1 / t - 1) is set to zero where it is negative (t > 1, far from the optimum), so that the
+    small system stays positive definite; the refinement corrects most of the difference.
     """
 
     def __init__(self, marginal1: Tensor, marginal2: Tensor) -> None:
         self.marginals = (marginal1, marginal2)
 
     def select(self, index: Tensor) -> Woodbury:
-        """The systems of the problems that go on."""
         return Woodbury(*(m[index] for m in self.marginals))
 
     def factor(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from fusion_sched.estimation import Settings
-from fusion_sched.pid import InteriorPoint, Solver
+from fusion_sched.pid import FastPID, Solver
 from fusion_sched.probe.checks import checked_array, checked_labels
 from fusion_sched.probe.kmeans import KMeansProbe
 from fusion_sched.probe.predictions import PredictionsProbe
@@ -37,7 +37,7 @@ def diagnose(
         bias: correction, see ``estimation.Settings``.
         resamples: draws behind the intervals.
         shuffles: label permutations behind the null levels and p-values.
-        solver: solver of the decomposition; ``InteriorPoint()`` by default.
+        solver: solver of the decomposition; ``FastPID()`` by default.
         seed: of k-means and of all draws.
 
     Raises:
@@ -48,7 +48,7 @@ def diagnose(
         >>> rng = np.random.default_rng(0)
         >>> a, b = rng.integers(0, 2, (2, 2000))
         >>> diagnosis = diagnose({"a": a, "b": b}, a ^ b)
-        >>> round(diagnosis.synergy.value, 1), round(diagnosis.unique["a"].value, 1)
+        >>> round(diagnosis.synergy.value, 1), round(diagnosis.unique["a"].high, 1)
         (1.0, 0.0)
     """
     if not modalities:
@@ -63,4 +63,4 @@ def diagnose(
     inputs = ProbeInputs(
         {m: torch.as_tensor(v) for m, v in arrays.items()}, {}, torch.as_tensor(target)
     )
-    return probe.diagnose(inputs, solver or InteriorPoint(), {})[0]
+    return probe.diagnose(inputs, solver or FastPID(), {})[0]

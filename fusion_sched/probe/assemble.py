@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from fusion_sched.estimation import PairEstimate, change
-from fusion_sched.pid import UnionInformation, decompose, joint_from_labels
+from fusion_sched.pid import joint_from_labels
+from fusion_sched.pid.decomposition import decompose_sources
 from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
@@ -234,9 +235,7 @@ def union_information(clusters: Mapping[str, np.ndarray], labels: np.ndarray) ->
     if prod(sizes) > MOST_CELLS:
         return None
     joint = joint_from_labels(*columns, sizes=sizes)
-    decomposition = decompose(joint, sources=len(clusters))
-    assert isinstance(decomposition, UnionInformation), "three or more sources"
-    return float(decomposition.union)
+    return float(decompose_sources(joint, len(clusters)).union)
 
 
 def error_quadrants(predictions: Mapping[str, Tensor], y: Tensor) -> dict[str, float]:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusion_sched.analysis import Comparison, find_runs
-from fusion_sched.analysis.needs import comparable
-from fusion_sched.analysis.runs import failed_jobs
+from fusion_sched.analysis.runs import failed_jobs, split_by_completeness
 from fusion_sched.analysis.tables import compare_traces
 from fusion_sched.report.html.document import check_output, write_page
 from fusion_sched.report.html.many import many_facts, many_lead, many_sections, name_stories
@@ -123,7 +122,7 @@ def write_many(
 
 def compared(choice: Choice, found: Gathered) -> tuple[Comparison | None, list[str]]:
     """Return the tables, ``None`` where no run can be in one, and what is not in them."""
-    fit, unfit = comparable(story.trace for story in found.stories)
+    fit, unfit = split_by_completeness(story.trace for story in found.stories)
     if all(trace.result is None for trace in fit):
         return None, unfit
     made = compare_traces(fit, reference=choice.reference, mix=choice.mix)

@@ -131,8 +131,9 @@ def open_trace(
 def check_same_run(parts: RunComponents, folder: Path) -> None:
     """Raise where the configuration or the data is no longer what the run began with."""
     start = read_trace(folder).start
-    if start["config"] != parts.config:
-        changed = sorted(k for k in parts.config if parts.config[k] != start["config"].get(k))
+    began = {"role": "", **start["config"]}  # a run from before there were roles has none
+    if began != parts.config:
+        changed = sorted(k for k in parts.config if parts.config[k] != began.get(k))
         raise ValueError(
             f"the configuration of {folder} differs from the one its trace began with, in "
             f"{', '.join(changed)}; bring .hydra/config.yaml back or start a new run"

@@ -14,7 +14,7 @@ from tests.conftest import make_config, read_events, run_once
 
 SHORT = (
     "stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe.resamples=5",
-    "probe.shuffles=1",
+    "probe.shuffles=1", "robustness=false", "tracker=none",
 )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def plain_config(*overrides: str) -> dict[str, Any]:
 
 
 class Maker:
-    """Writes runs that differ from one real run where it is told."""
+    """Writes runs that differ from one real run where a test says so."""
 
     def __init__(self, real: list[dict[str, Any]], folder: Path) -> None:
         self.real, self.folder = real, folder

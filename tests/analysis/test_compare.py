@@ -26,14 +26,14 @@ def notes_of(comparison: Comparison) -> str:
 def test_a_real_run_is_measured_as_its_trace_says(real_run: Path, tmp_path: Path) -> None:
     run_once(tmp_path / "other", *SHORT, "controller=joint", "seed=1")
     (table,) = compare([real_run, tmp_path]).tables
-    assert [m.row.name for m in table.rows] == ["PID", "Joint"]
+    assert [m.name for m in table.rows] == ["PID", "Joint"]
     result = read_events(real_run)[-1]
     mine = table.rows[0]
-    assert mine.fused.values == {0: 100 * result["test"]["fused"]["accuracy"]}
-    assert mine.macro_f1.mean == result["test"]["fused"]["macro_f1"]
+    assert mine.fused == {0: 100 * result["test"]["fused"]["accuracy"]}
+    assert mine.macro_f1 == {0: result["test"]["fused"]["macro_f1"]}
     assert set(mine.unimodal) == {"gray", "colored"}
     assert mine.cpu_hours == pytest.approx(result["seconds"]["total"] / 3600)
-    assert (mine.gpu_hours, mine.probe_share.mean) == (0, result["probe_share"])
+    assert (mine.gpu_hours, mine.probe_share) == (0, {0: result["probe_share"]})
     assert table.reference == "Joint", "plain joint training, wherever it stands"
 
 
@@ -42,14 +42,14 @@ def test_seeds_are_tested_in_pairs_and_corrected(make_run: Maker) -> None:
     make_run.row(BETTER, "controller=pid")
     make_run.row({s: v + 0.01 * (s - 2) for s, v in JOINT.items()}, "controller=fixed")
     (table,) = compare([make_run.folder]).tables
-    found = {m.row.name: m for m in table.rows}
+    rows = {row.name: row for row in table.rows}
     oracle = stats.ttest_rel([100 * v for v in BETTER.values()], [100 * v for v in JOINT.values()])
-    assert found["Joint"].difference is None
-    gap = found["PID"].difference
+    assert rows["Joint"].difference is None
+    gap = rows["PID"].difference
     assert gap is not None
-    assert gap.mean == pytest.approx(10.0)
-    assert gap.p == pytest.approx(oracle.pvalue)
-    assert found["PID"].p_holm == pytest.approx(2 * oracle.pvalue), "two rows are tested"
+    assert gap.estimate.value == pytest.approx(10.0)
+    assert gap.estimate.p == pytest.approx(oracle.pvalue)
+    assert rows["PID"].p_holm == pytest.approx(2 * oracle.pvalue), "two rows are tested"
     assert notes_of(compare([make_run.folder])) == ""
 
 
@@ -87,19 +87,19 @@ def test_missing_seeds_and_unended_runs_are_named(make_run: Maker) -> None:
     open_run = make_run(2, None, "controller=pid")
     never = make_run(0, None, "controller=fixed")
     comparison = compare([make_run.folder])
-    told = notes_of(comparison)
-    assert f"{open_run} (row PID), seed 2, has not ended" in told
-    assert f"{never} (row Fixed), seed 0, has not ended" in told
-    assert "row Fixed is left out: none of its 1 runs has ended" in told
-    assert "row PID has no run of seed 3, 4, which other rows have" in told
-    assert {m.row.missing for m in comparison.tables[0].rows} == {(), (2, 3, 4)}
+    notes = notes_of(comparison)
+    assert f"{open_run} (row PID), seed 2, has not ended" in notes
+    assert f"{never} (row Fixed), seed 0, has not ended" in notes
+    assert "row Fixed is left out: none of its 1 runs has ended" in notes
+    assert "row PID has no run of seed 3, 4, which other rows have" in notes
+    assert {m.missing for m in comparison.tables[0].rows} == {(), (2, 3, 4)}
 
 
 def test_a_repeated_seed_counts_once_and_is_named(make_run: Maker) -> None:
     make_run.row({0: 0.70, 1: 0.72})
     make_run(1, 0.74)
     comparison = compare([make_run.folder])
-    assert comparison.tables[0].rows[0].fused.values == pytest.approx({0: 70.0, 1: 73.0})
+    assert comparison.tables[0].rows[0].fused == pytest.approx({0: 70.0, 1: 73.0})
     assert "several runs of seed 1: their mean counts" in notes_of(comparison)
 
 
@@ -109,9 +109,9 @@ def test_unreadable_traces_and_lines_are_named(make_run: Maker) -> None:
         file.write("nonsense\n")
     broken = make_run(1, 0.7)
     (broken / "trace.jsonl").write_text("nonsense")
-    told = notes_of(compare([make_run.folder]))
-    assert f"left out: {broken / 'trace.jsonl'} has no whole start event" in told
-    assert f"{run / 'trace.jsonl'} line" in told
+    notes = notes_of(compare([make_run.folder]))
+    assert f"left out: {broken / 'trace.jsonl'} has no whole start event" in notes
+    assert f"{run / 'trace.jsonl'} line" in notes
     with pytest.raises(ValueError, match="no whole start event"):
         compare([broken])
 
@@ -165,10 +165,10 @@ def test_a_trace_of_an_older_version_is_left_out_and_named(
     del record[keys[-1]]
     lines = "\n".join(map(json.dumps, events))
     (old / "trace.jsonl").write_text(lines, encoding="utf-8")
-    found = compare([old, new])
-    assert [len(m.row.runs) for m in found.tables[0].rows] == [1]
-    told = f"{old} is not in the tables: its trace has no {'.'.join(keys)}"
-    assert sum(note.startswith(told) for note in found.notes) == 1
+    comparison = compare([old, new])
+    assert [len(m.runs) for m in comparison.tables[0].rows] == [1]
+    sentence = f"{old} is not in the tables: its trace has no {'.'.join(keys)}"
+    assert sum(note.startswith(sentence) for note in comparison.notes) == 1
     with pytest.raises(ValueError, match="is not in the tables"):
         compare([old])
 
@@ -204,7 +204,7 @@ def test_a_sweep_notes_its_jobs(command: Callable[..., Answer], tmp_path: Path) 
     assert answer.code == 1
     missed = " ".join(answer.out.split()).split("failed before their first event: ")[1]
     jobs_named = re.findall(r"(\d+) \(([^)]*)\)", missed)
-    assert [(number, set(told.split())) for number, told in jobs_named] == [
+    assert [(number, set(overrides.split())) for number, overrides in jobs_named] == [
         ("0", {"seed=0", "probe.clusters=1"}), ("2", {"seed=1", "probe.clusters=1"}),
     ]  # fmt: skip
     jobs = [json.loads(line) for line in (tmp_path / "sweep" / "jobs.jsonl").open()]
@@ -220,15 +220,15 @@ def test_protocols_share_a_table_only_on_request(make_run: Maker) -> None:
     make_run.row(JOINT, "controller=joint", start=other_protocol(64))
     make_run.row(BETTER, "controller=pid", start=other_protocol(32))
     apart = compare([make_run.folder])
-    assert [[m.row.name for m in t.rows] for t in apart.tables] == [["all runs"], ["all runs"]]
+    assert [[m.name for m in t.rows] for t in apart.tables] == [["all runs"], ["all runs"]]
     assert "2 protocols, in tables of their own" in notes_of(apart)
     mixed = compare([make_run.folder], mix=True)
-    assert {m.row.name for m in mixed.tables[0].rows} == {"Joint", "PID"}
+    assert {m.name for m in mixed.tables[0].rows} == {"Joint", "PID"}
     assert set(mixed.tables[0].protocols) == {"hash64", "hash32"}
     for comparison in (apart, mixed):
-        told = notes_of(comparison)
-        assert "batch_size: 64 (hash64), 32 (hash32)" in told
-        assert "split" not in told, "what they share is not said"
+        notes = notes_of(comparison)
+        assert "batch_size: 64 (hash64), 32 (hash32)" in notes
+        assert "split" not in notes, "what they share is not said"
 
 
 def test_datasets_never_share_a_table(make_run: Maker) -> None:
@@ -253,7 +253,8 @@ def test_a_reference_that_one_table_lacks_serves_the_other(make_run: Maker) -> N
 
 
 NOT_OF_THE_PROTOCOL = [
-    "balancer=uniform", "fusion=sum", "controller=joint", "solver=scaling", "probe=predictions",
+    "balancer=uniform", "fusion=sum", "controller=joint", "role=other",
+    "solver=scaling", "probe=predictions",
     "workers=2", "threads=3", "device=cpu", "precision=bf16", "seed=7", "compile=true",
     "channels_last=true", "tracker=none", "stage1.optimizer.lr=0.5",
     "optimizer@stage2.optimizer=adamw",
@@ -270,9 +271,8 @@ def hash_of(*overrides: str, fingerprint: str = "a") -> str:
 
 def test_the_protocol_is_data_encoders_selection_and_budget() -> None:
     plain = hash_of()
-    assert {override: hash_of(override) == plain for override in NOT_OF_THE_PROTOCOL} == (
-        dict.fromkeys(NOT_OF_THE_PROTOCOL, True)
-    )
+    together = protocol_of(plain_config(*NOT_OF_THE_PROTOCOL), {"test": "a"})
+    assert together == protocol_of(plain_config(), {"test": "a"})
     assert {override: hash_of(override) == plain for override in OF_THE_PROTOCOL} == (
         dict.fromkeys(OF_THE_PROTOCOL, False)
     )

@@ -7,14 +7,14 @@ import pytest
 from hydra.utils import get_object
 
 from fusion_sched.analysis import compare, render
-from fusion_sched.analysis.published import Published, load_registry, reasons_against
+from fusion_sched.analysis.published import PublishedResult, load_registry, reasons_against
 from tests.analysis.conftest import Maker
 from tests.conftest import make_config
 
 DATASETS = {
     "cremad", "ave", "kinetics_sounds", "vggsound", "ucf101", "food101", "mosi", "mosei",
 }  # fmt: skip
-FAIR = Published(
+FAIR = PublishedResult(
     dataset="CremaD", source="somebody", year=2025, evidence="read in the paper",
     selection="validation", split="ogm", seeds=5, encoder="ResNet18", initial="scratch",
     values={"joint": [62.6, 5.8]},
@@ -48,11 +48,11 @@ def test_known_numbers_stand_with_their_sources() -> None:
     registry = load_registry()
 
     def value(dataset: str, source: str, method: str) -> float | list[float]:
-        (found,) = [
+        (number,) = [
             e.values[method] for e in registry
             if e.dataset == dataset and e.source.startswith(source) and method in e.values
         ]  # fmt: skip
-        return found
+        return number
 
     assert value("CremaD", "MCR, Table 1", "ensemble of logits") == [71.7, 2.2]
     assert value("CremaD", "BalanceMM", "MMPareto") == 79.97

@@ -6,51 +6,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fusion_sched.analysis.statistics import difference, holm, spread
+from fusion_sched.analysis.statistics import difference, holm, mean_over_seeds, sample_deviation
+from fusion_sched.types import Estimate
 
 A = {0: 71.0, 1: 74.5, 2: 69.0, 3: 73.0, 4: 75.5}
 B = {0: 70.0, 1: 72.0, 2: 69.5, 3: 70.5, 4: 72.0}
 
 
 def test_interval_of_the_mean_is_students() -> None:
-    found = spread(A)
+    mean = mean_over_seeds(A)
     values = list(A.values())
     low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
-    assert (found.low, found.high) == pytest.approx((low, high))
-    assert (found.mean, found.deviation) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+    assert (mean.low, mean.high) == pytest.approx((low, high))
+    assert (mean.value, mean.se) == pytest.approx((np.mean(values), stats.sem(values)))
+    assert sample_deviation(A) == pytest.approx(np.std(values, ddof=1))
 
 
 def test_one_seed_has_no_deviation() -> None:
-    found = spread({3: 50.0})
-    assert (found.mean, found.deviation, found.low, found.high) == (50.0, None, None, None)
+    assert mean_over_seeds({3: 50.0}) == Estimate(50.0)
+    assert sample_deviation({3: 50.0}) is None
 
 
 def test_pairs_by_seed_whatever_their_order() -> None:
-    found = difference(A, dict(reversed(B.items())))
+    gap = difference(A, dict(reversed(B.items())))
     oracle = stats.ttest_rel(list(A.values()), list(B.values()))
     interval = oracle.confidence_interval(0.95)
-    assert found.p == pytest.approx(oracle.pvalue)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
-    assert found.mean == pytest.approx(1.8)
-    assert (found.test, found.seeds, found.remark) == ("paired t", (0, 1, 2, 3, 4), None)
+    assert gap.estimate.p == pytest.approx(oracle.pvalue)
+    assert (gap.estimate.low, gap.estimate.high) == pytest.approx((interval.low, interval.high))
+    assert gap.estimate.value == pytest.approx(1.8)
+    assert (gap.test, gap.seeds, gap.remark) == ("paired t", (0, 1, 2, 3, 4), None)
 
 
 def test_a_seed_without_partner_is_named() -> None:
-    found = difference(A, {**{s: B[s] for s in (0, 1, 2)}, 9: 60.0})
+    gap = difference(A, {**{s: B[s] for s in (0, 1, 2)}, 9: 60.0})
     oracle = stats.ttest_rel([A[s] for s in (0, 1, 2)], [B[s] for s in (0, 1, 2)])
-    assert found.p == pytest.approx(oracle.pvalue)
-    assert found.remark is not None
-    assert "3, 4, 9" in found.remark
+    assert gap.estimate.p == pytest.approx(oracle.pvalue)
+    assert gap.remark is not None
+    assert "3, 4, 9" in gap.remark
 
 
 def test_seeds_that_do_not_pair_take_welchs_test() -> None:
     other = {seed + 10: value for seed, value in B.items()}
-    found = difference(A, other)
+    gap = difference(A, other)
     oracle = stats.ttest_ind(list(A.values()), list(B.values()), equal_var=False)
-    assert found.p == pytest.approx(oracle.pvalue)
-    assert (found.test, found.seeds) == ("Welch t", ())
-    assert found.remark is not None
-    assert "do not pair" in found.remark
+    assert gap.estimate.p == pytest.approx(oracle.pvalue)
+    assert (gap.test, gap.seeds) == ("Welch t", ())
+    assert gap.remark is not None
+    assert "do not pair" in gap.remark
 
 
 @pytest.mark.parametrize(
@@ -64,11 +66,13 @@ def test_seeds_that_do_not_pair_take_welchs_test() -> None:
     ],
 )
 def test_no_p_value_is_invented(row: dict, other: dict, words: str) -> None:
-    found = difference(row, other)
-    assert (found.p, found.low, found.test) == (None, None, None)
-    assert found.mean == pytest.approx(np.mean(list(row.values())) - np.mean(list(other.values())))
-    assert found.remark is not None
-    assert words in found.remark
+    gap = difference(row, other)
+    assert (gap.estimate.p, gap.estimate.low, gap.test) == (None, None, None)
+    assert gap.estimate.value == pytest.approx(
+        np.mean(list(row.values())) - np.mean(list(other.values()))
+    )
+    assert gap.remark is not None
+    assert words in gap.remark
 
 
 def test_holm_by_hand() -> None:

@@ -1,36 +1,13 @@
-"""Who is what by its configuration, and whether the schedule helps, in words."""
+"""Whether the schedule helps, in words."""
 
-import pytest
 from scipy import stats
 
 from fusion_sched.analysis import compare
-from fusion_sched.analysis.roles import Role, role_of
 from tests.analysis.conftest import Maker
-from tests.conftest import make_config
 
 JOINT = {0: 0.60, 1: 0.63, 2: 0.58, 3: 0.61, 4: 0.59}
 BETTER = {0: 0.70, 1: 0.71, 2: 0.69, 3: 0.73, 4: 0.68}
 ENSEMBLE = ("balancer=unimodal", "fusion=average", "controller=joint")
-
-
-@pytest.mark.parametrize(
-    ("overrides", "role"),
-    [
-        (["controller=joint"], Role.JOINT),
-        (["controller=joint", "balancer=fused_only"], Role.JOINT),
-        (["controller=fixed"], Role.FIXED),
-        (["controller=fixed", "balancer=frozen"], Role.FROZEN),
-        (list(ENSEMBLE), Role.ENSEMBLE),
-        (["controller=fixed", "balancer=unimodal", "fusion=average"], Role.ENSEMBLE),
-        (["controller=joint", "balancer=unimodal"], Role.OTHER),
-        (["controller=joint", "balancer=frozen"], Role.OTHER),
-        (["controller=random"], Role.OTHER),
-        (["controller=pid"], Role.SCHEDULE),
-        (["controller=mi", "balancer=uniform"], Role.SCHEDULE),
-    ],
-)
-def test_rows_are_recognised_by_their_configuration(overrides: list[str], role: Role) -> None:
-    assert role_of(make_config(*overrides)) is role
 
 
 def test_a_verdict_beats_and_cannot_tell(make_run: Maker) -> None:

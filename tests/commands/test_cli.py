@@ -27,7 +27,7 @@ def test_help_imports_neither_torch_nor_hydra() -> None:
 def test_train_help_lists_every_choice(command: Command) -> None:
     shown = command("train", "--help")
     assert shown.code == 0
-    for word in ("digits_cg", "pid_published", "interior_point", "resume=", "-m seed"):
+    for word in ("digits_cg", "pid_published", "fastpid_published", "resume=", "-m seed"):
         assert word in shown.out
 
 
@@ -62,6 +62,7 @@ FAILURES = [
     (["probe.source=test"], ["source is 'test'", "validation"]),
     (["batch_size=0"], ["batch_size is 0"]),
     (["threads=0"], ["threads is 0"]),
+    (["role=jont"], ["role is 'jont'", "'joint'"]),
     (["stage2.epochs=0"], ["stage2.epochs is 0"]),
     (["balancer.unimodal_weight=-1"], ["unimodal_weight", "expected 0 or more"]),
     (["stage1.optimizer.lr=-1"], ["stage1.optimizer", "learning rate"]),

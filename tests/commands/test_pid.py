@@ -33,6 +33,16 @@ def test_a_table_with_intervals(command: Command, gate: Path) -> None:
         assert word in shown.out
 
 
+def test_no_information_is_printed_as_minus_zero(command: Command, tmp_path: Path) -> None:
+    """Of a parity each input alone says nothing; the estimate is -0.0003 bit."""
+    a, b = np.random.default_rng(0).integers(0, 2, (2, 2000))
+    np.savez(tmp_path / "parity.npz", a=a, b=b, y=a ^ b)
+    shown = command("pid", "parity.npz")
+    assert shown.code == 0, shown.err
+    assert "0.000" in shown.out
+    assert "-0.000" not in shown.out
+
+
 def test_json_has_the_keys_of_a_probe_event_and_csv_gives_the_same(
     command: Command, gate: Path
 ) -> None:

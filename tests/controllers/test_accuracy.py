@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_sched.analysis.replay import recorded_stages, replay
+from fusion_sched.analysis.replay import recorded_stages, replay_trace
 from fusion_sched.controllers.accuracy import Accuracy
 from fusion_sched.runlog import read_trace, stage_fields
 from fusion_sched.types import Decision, Observation
@@ -109,7 +109,7 @@ def test_a_run_resumes_and_replays(tmp_path: Path) -> None:
     options += [f"controller.{name}={value}" for name, value in knobs.items()]
     train_whole_and_resumed(tmp_path, *options)
     trace = read_trace(tmp_path / "whole")
-    again = replay(trace, Accuracy(threshold=0.02, patience=1, min_epochs=2))
+    again = replay_trace(trace, Accuracy(threshold=0.02, patience=1, min_epochs=2))
     stages = [(step.epoch, stage_fields(step.decision.stage)) for step in again]
     assert stages == recorded_stages(trace)
     assert len(stages) > 2

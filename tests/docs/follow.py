@@ -71,7 +71,7 @@ def shortening(words: list[str]) -> list[str]:
         extra.append("tracker=none")
     if "+experiment=cremad_smoke" in words:
         extra += SMALL["cremad"][1]
-    if "solver=published" in words:
+    if "solver=fastpid_published" in words:
         extra += ["solver.max_iterations=20", "probe.resamples=2"]
     return extra
 

@@ -21,7 +21,6 @@ from tests.docs.follow import (
     installs,
     launches,
     names_command,
-    parses,
     runs_code,
     runs_file,
     runs_tests,
@@ -48,7 +47,6 @@ class Rule:
 
 RULES = (
     Rule("the name of a command", rf"fusion-sched (?:{NAMES}|data(?: \w+)?)", names_command),
-    Rule("a study of minutes", r"fusion-sched theory.*", parses),
     Rule("a download", r"fusion-sched data fetch .*", fetches, "tests/data/clips/test_fetch.py"),
     Rule("an imitation", r"fusion-sched data sample .*", samples),
     Rule("an experiment on files", rf"fusion-sched train .*\+experiment=(?:{ON_FILES})\b.*",
@@ -60,7 +58,7 @@ RULES = (
     Rule("a look at what there is", rf"{IN_PATH}fusion-sched (?:{NAMES}|data \w+) .*", as_it_is),
     Rule("several processes", r"torchrun .*", launches, "tests/runtime/test_distributed.py"),
     Rule("a target of make", r"(?:[A-Z]+=\S+ )*make .*", has_target),
-    Rule("a benchmark", r"python -m benchmarks\.\w+.*", shows_help),
+    Rule("a benchmark or a study", r"python -m (?:benchmarks|scripts\.studies)\.\w+.*", shows_help),
     Rule("a test of the page", r"python -m pytest .*", runs_tests),
     Rule("a program of the page", r"python \w+\.py", runs_file),
     Rule("a program in a line", r"python -c .*", runs_code),

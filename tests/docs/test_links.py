@@ -7,7 +7,8 @@ import pytest
 
 from tests.docs.documents import PAGES, ROOT, links_of
 
-EVERY_PAGE = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("benchmarks/**/*.md")})
+EVERY_PAGE = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("benchmarks/**/*.md"),
+                      *ROOT.glob("scripts/**/*.md")})  # fmt: skip
 
 
 @pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda page: page.relative_to(ROOT).as_posix())

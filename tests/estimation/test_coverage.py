@@ -5,7 +5,7 @@ import pytest
 
 from fusion_sched.estimation import PairEstimate, Settings, change, estimate, estimate_pairs
 from fusion_sched.estimation.tables import drawn_tables
-from fusion_sched.pid import InteriorPoint, decompose
+from fusion_sched.pid import FastPID, decompose
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 TRIALS = 60
@@ -28,7 +28,7 @@ def draw(p: np.ndarray, samples: int, rng: np.random.Generator) -> tuple[np.ndar
 
 
 def truth_of(p: np.ndarray) -> dict[str, float]:
-    exact = decompose(p, InteriorPoint(tol=1e-8))
+    exact = decompose(p, FastPID(tol=1e-8))
     return {name: float(getattr(exact, name)) for name in ATOMS}
 
 

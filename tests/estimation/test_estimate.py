@@ -8,7 +8,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from fusion_sched.estimation import BIASES, PairEstimate, Settings, estimate, estimate_pairs
-from fusion_sched.pid import InteriorPoint
+from fusion_sched.pid import FastPID
 
 QUICK = Settings(resamples=20, shuffles=5)
 INFORMATION = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
@@ -127,7 +127,7 @@ def test_tensors_and_lists_and_another_solver_are_welcome() -> None:
     base = numbers(estimate(x1, x2, y, QUICK))
     mixed = estimate(torch.from_numpy(x1), x2.tolist(), y.astype(np.uint8), QUICK)
     np.testing.assert_array_equal(numbers(mixed), base)
-    exact = numbers(estimate(x1, x2, y, QUICK, InteriorPoint(tol=1e-6)))
+    exact = numbers(estimate(x1, x2, y, QUICK, FastPID(tol=1e-6)))
     np.testing.assert_allclose(exact[:, 0], base[:, 0], atol=2e-3)
 
 

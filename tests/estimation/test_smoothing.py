@@ -5,7 +5,7 @@ from fusion_sched.estimation.entropies import plug_in
 from fusion_sched.estimation.informations import informations, solved, union_of
 from fusion_sched.estimation.smoothing import smoothed
 from fusion_sched.estimation.tables import drawn_tables
-from fusion_sched.pid import Scaling
+from fusion_sched.pid.scaling import Scaling
 
 
 def sources(noise1: float, noise2: float, clusters: int = 4, classes: int = 4) -> np.ndarray:

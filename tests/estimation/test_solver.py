@@ -7,7 +7,8 @@ import torch
 
 from fusion_sched.estimation import ScalingFirst, estimate
 from fusion_sched.estimation.informations import solved, union_of
-from fusion_sched.pid import InteriorPoint, Scaling, decompose
+from fusion_sched.pid import FastPID, decompose
+from fusion_sched.pid.scaling import Scaling
 
 PID_TESTS = Path(__file__).parents[1] / "pid"
 
@@ -25,7 +26,7 @@ def test_what_scaling_misses_the_interior_point_solves() -> None:
     p = tables()
     first = decompose(p, Scaling(tol=1e-3, max_iterations=50), throw=False)
     assert 0 < int(first.solution.converged.sum()) < len(p)
-    found, exact = solved(p, ScalingFirst(steps=50)), solved(p, InteriorPoint(tol=1e-8))
+    found, exact = solved(p, ScalingFirst(steps=50)), solved(p, FastPID(tol=1e-8))
     assert bool(found.solution.converged.all())
     assert float(found.solution.gap.max()) <= 1e-3
     excess = union_of(found) - union_of(exact)
@@ -49,10 +50,10 @@ def test_cells_of_no_weight_do_not_hold_up_the_solver(name: str) -> None:
         np.array(m) for m in json.loads((PID_TESTS / name).read_text(encoding="utf-8"))
     )
     joint = first[:, None] * second[None] / first.sum(0)
-    found = solved(joint[None], InteriorPoint(tol=1e-6))
+    found = solved(joint[None], FastPID(tol=1e-6))
     assert bool(found.solution.converged.all())
     assert int(found.solution.iterations.max()) < 30
-    loose = decompose(torch.from_numpy(joint)[None], InteriorPoint(tol=1e-3), throw=False)
+    loose = decompose(torch.from_numpy(joint)[None], FastPID(tol=1e-3), throw=False)
     difference = float(union_of(found)[0] - union_of(loose)[0])
     assert abs(difference) <= float(loose.solution.gap.max()) + 1e-5
 

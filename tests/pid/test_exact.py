@@ -9,21 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_sched.pid import (
-    Decomposition,
-    InteriorPoint,
-    Scaling,
-    Status,
-    decompose,
-    mutual_information,
-)
+from fusion_sched.pid import Decomposition, FastPID, Status, decompose
+from fusion_sched.pid.information import mutual_information
+from fusion_sched.pid.scaling import Scaling
 from tests.pid.problems import GATES, check_certificate, counts, dirichlet
 
-TIGHT = InteriorPoint(tol=1e-9)
+TIGHT = FastPID(tol=1e-9)
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 
 
-def atoms(p: torch.Tensor, solver: InteriorPoint = TIGHT) -> np.ndarray:
+def atoms(p: torch.Tensor, solver: FastPID = TIGHT) -> np.ndarray:
     d = decompose(p, solver)
     return np.stack([getattr(d, name).numpy() for name in ATOMS], axis=-1)
 
@@ -32,10 +27,10 @@ def verify(p: torch.Tensor, d: Decomposition) -> None:
     """The certificate of one joint, and the atoms that follow from it."""
     s = d.solution
     gap = float(s.gap)
-    found = check_certificate(p.numpy(), s.q.numpy(), [x.numpy() for x in s.duals], gap)
-    assert float(d.unique1 + d.mi2) == pytest.approx(found, abs=1e-12)
-    assert float(d.unique2 + d.mi1) == pytest.approx(found, abs=1e-12)
-    assert float(d.joint_mi - d.synergy) == pytest.approx(found, abs=1e-12)
+    information = check_certificate(p.numpy(), s.q.numpy(), [x.numpy() for x in s.duals], gap)
+    assert float(d.unique1 + d.mi2) == pytest.approx(information, abs=1e-12)
+    assert float(d.unique2 + d.mi1) == pytest.approx(information, abs=1e-12)
+    assert float(d.joint_mi - d.synergy) == pytest.approx(information, abs=1e-12)
     assert float(d.redundancy + d.unique1) == pytest.approx(float(d.mi1), abs=1e-12)
     assert float(s.marginal_error) <= 1e-12
     assert min(float(getattr(d, name)) for name in ATOMS) >= -gap - 1e-12
@@ -44,8 +39,8 @@ def verify(p: torch.Tensor, d: Decomposition) -> None:
 @pytest.mark.parametrize("name", GATES)
 def test_gates(name: str) -> None:
     p, *expected = GATES[name]
-    d = decompose(p, InteriorPoint(tol=1e-10))
-    np.testing.assert_allclose(atoms(p, InteriorPoint(tol=1e-10)), expected, atol=1e-9)
+    d = decompose(p, FastPID(tol=1e-10))
+    np.testing.assert_allclose(atoms(p, FastPID(tol=1e-10)), expected, atol=1e-9)
     verify(p, d)
 
 
@@ -54,7 +49,7 @@ def test_gates_within_the_default_gap(name: str) -> None:
     p, *expected = GATES[name]
     d = decompose(p)
     assert float(d.solution.gap) <= 1e-6
-    np.testing.assert_allclose(atoms(p, InteriorPoint()), expected, atol=float(d.solution.gap))
+    np.testing.assert_allclose(atoms(p, FastPID()), expected, atol=float(d.solution.gap))
 
 
 @pytest.mark.parametrize("path", [(7, 6, 3), (4, 5, 40)], ids=["schur", "woodbury"])
@@ -98,7 +93,7 @@ def test_certificates_by_size(shape: tuple[int, int, int], kind: str, tol: float
         "sparse": lambda: dirichlet(*shape, seed=5, alpha=0.05),
         "counts": lambda: counts(*shape, seed=6),
     }[kind]()
-    d = decompose(p / p.sum(), InteriorPoint(tol=tol))
+    d = decompose(p / p.sum(), FastPID(tol=tol))
     assert float(d.solution.gap) <= tol
     verify(p / p.sum(), d)
 
@@ -182,20 +177,20 @@ def test_a_table_of_late_training_that_jams_the_newton_steps(tol: float) -> None
     """Drawn from a probe of a run on spoken digits: classes nearly pure, masses down to 1e-16."""
     path = Path(__file__).with_name("faint_cells.json")
     marginals = [torch.tensor(m, dtype=torch.float64)[None] for m in json.loads(path.read_text())]
-    found = InteriorPoint(tol=tol).solve(tuple(marginals))
-    assert found.status.tolist() == [Status.SOLVED]
-    assert float(found.gap) <= tol
+    output = FastPID(tol=tol).solve(tuple(marginals))
+    assert output.status.tolist() == [Status.SOLVED]
+    assert float(output.gap) <= tol
     for axis, marginal in zip((2, 1), marginals, strict=True):
-        assert float((found.q.sum(axis) - marginal).abs().max()) < 1e-12
+        assert float((output.q.sum(axis) - marginal).abs().max()) < 1e-12
 
 
 def test_what_breaks_down_never_replaces_what_did_not() -> None:
     """A second table of that run: there, scaling ends in NaN, and the Newton steps at 0.0055."""
     path = Path(__file__).with_name("fainter_cells.json")
     marginals = [torch.tensor(m, dtype=torch.float64)[None] for m in json.loads(path.read_text())]
-    found = InteriorPoint(tol=1e-3).solve(tuple(marginals))
-    assert 0 < float(found.gap) < 0.01
-    assert bool(found.q.isfinite().all())
+    output = FastPID(tol=1e-3).solve(tuple(marginals))
+    assert 0 < float(output.gap) < 0.01
+    assert bool(output.q.isfinite().all())
 
 
 def test_nearly_pure_joints_with_faint_cells_converge() -> None:
@@ -211,6 +206,6 @@ def test_nearly_pure_joints_with_faint_cells_converge() -> None:
         faint = 10 ** (-16 * torch.rand(10, 10, 10, generator=generator).double() ** bend)
         present = torch.rand(10, 10, 10, generator=generator) < 0.4
         joints.append(joint + 0.05 * faint * present)
-    found = decompose(torch.stack(joints), normalise=True)  # raises where one does not converge
-    assert float(found.solution.gap.max()) <= 1e-6
-    assert float(found.solution.marginal_error.max()) < 1e-12
+    d = decompose(torch.stack(joints), normalise=True)  # raises where one does not converge
+    assert float(d.solution.gap.max()) <= 1e-6
+    assert float(d.solution.marginal_error.max()) < 1e-12

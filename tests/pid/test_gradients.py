@@ -1,35 +1,35 @@
 """Gradients by the envelope theorem: against finite differences, at zeros and at kinks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from fusion_sched.pid import (
-    InteriorPoint,
-    conditional_mutual_information,
-    decompose,
-    entropy,
-    mutual_information,
-    soft_joint,
-)
+from fusion_sched.pid import FastPID, decompose, soft_joint
+from fusion_sched.pid.decomposition import decompose_sources
+from fusion_sched.pid.information import entropy, mutual_information
 from tests.pid.problems import GATES, dirichlet
 
-TIGHT = InteriorPoint(tol=1e-10)
+TIGHT = FastPID(tol=1e-10)
 NAMES = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
 
 
-def through_softmax(function: Callable[[Tensor], Tensor], *shape: int) -> Callable[..., Tensor]:
+def through_softmax(function: Callable[[Tensor], Any], *shape: int) -> Callable[..., Any]:
     """The same function of logits, which keep every cell positive and the sum at one."""
     return lambda logits: function(logits.softmax(-1).reshape(logits.shape[:-1] + shape))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_gradcheck_of_a_batch(name: str) -> None:
+def values(p: Tensor) -> tuple[Tensor, ...]:
+    d = decompose(p, TIGHT)
+    return tuple(getattr(d, name) for name in NAMES)
+
+
+def test_gradcheck_of_a_batch() -> None:
+    """All atoms and informations, from the same solves."""
     logits = dirichlet(3, 2, 3, batch=(2,)).log().flatten(1).requires_grad_()
-    value = through_softmax(lambda p: getattr(decompose(p, TIGHT), name), 3, 2, 3)
-    assert torch.autograd.gradcheck(value, (logits,), atol=1e-5)
+    assert torch.autograd.gradcheck(through_softmax(values, 3, 2, 3), (logits,), atol=1e-5)
 
 
 def test_gradcheck_in_p_itself() -> None:
@@ -42,7 +42,7 @@ def test_gradcheck_in_p_itself() -> None:
 
 def test_gradcheck_of_three_sources() -> None:
     logits = dirichlet(2, 3, 2, 2, seed=2).log().flatten().requires_grad_()
-    value = through_softmax(lambda p: decompose(p, TIGHT, sources=3).union, 2, 3, 2, 2)
+    value = through_softmax(lambda p: decompose_sources(p, 3, TIGHT).union, 2, 3, 2, 2)
     assert torch.autograd.gradcheck(value, (logits,), atol=1e-5)
 
 
@@ -51,7 +51,6 @@ def test_gradcheck_of_informations() -> None:
     for function in (
         lambda p: entropy(p, axes=3),
         lambda p: mutual_information(p.sum(1)),
-        lambda p: conditional_mutual_information(p, given=-3),
     ):
         assert torch.autograd.gradcheck(through_softmax(function, 3, 2, 2), (logits,))
 
@@ -112,8 +111,8 @@ def test_single_precision_leaves_get_single_precision_slopes() -> None:
 
 def test_soft_joint_carries_gradients_to_the_assignments() -> None:
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, 12, 3, dtype=torch.float64, generator=generator, requires_grad=True)
-    labels = torch.randint(2, (12,), generator=generator)
+    logits = torch.randn(2, 6, 3, dtype=torch.float64, generator=generator, requires_grad=True)
+    labels = torch.randint(2, (6,), generator=generator)
 
     def synergy(x: Tensor) -> Tensor:
         first, second = x.softmax(-1)

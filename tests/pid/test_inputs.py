@@ -5,7 +5,10 @@ import math
 import pytest
 import torch
 
-from fusion_sched.pid import InteriorPoint, Published, Scaling, decompose
+from fusion_sched.pid import FastPID, decompose
+from fusion_sched.pid.decomposition import decompose_sources
+from fusion_sched.pid.fastpid_published import PublishedFastPID
+from fusion_sched.pid.scaling import Scaling
 from tests.pid.problems import dirichlet
 
 
@@ -55,12 +58,12 @@ def test_sums_within_rounding_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("solver", "knobs", "message"),
     [
-        (InteriorPoint, {"tol": 0.0}, r"tol=0.0 bits; expected 1e-10 <= tol < 1"),
-        (InteriorPoint, {"tol": 1.0}, r"tol=1.0 bits"),
-        (InteriorPoint, {"max_iterations": 0}, r"max_iterations=0; expected at least 1"),
-        (Scaling, {"tol": 1e-9}, r"tol=1e-09 bits; .*use InteriorPoint"),
+        (FastPID, {"tol": 0.0}, r"tol=0.0 bits; expected 1e-10 <= tol < 1"),
+        (FastPID, {"tol": 1.0}, r"tol=1.0 bits"),
+        (FastPID, {"max_iterations": 0}, r"max_iterations=0; expected at least 1"),
+        (Scaling, {"tol": 1e-9}, r"tol=1e-09 bits; .*use FastPID"),
         (Scaling, {"max_iterations": 0}, r"max_iterations=0; expected at least 1"),
-        (Published, {"learning_rate": 0.0}, r"learning_rate=0.0; expected a positive number"),
+        (PublishedFastPID, {"learning_rate": 0.0}, r"learning_rate=0.0; expected a positive"),
     ],
 )
 def test_solvers_check_their_values(solver: type, knobs: dict, message: str) -> None:
@@ -70,6 +73,6 @@ def test_solvers_check_their_values(solver: type, knobs: dict, message: str) -> 
 
 def test_sources() -> None:
     with pytest.raises(ValueError, match="sources=1; expected 2 or more"):
-        decompose(dirichlet(2, 2, 2), sources=1)
+        decompose_sources(dirichlet(2, 2, 2), 1)
     with pytest.raises(ValueError, match=r"expected \(..., n1, n2, n3, ny\) for sources=3"):
-        decompose(dirichlet(2, 2, 2), sources=3)
+        decompose_sources(dirichlet(2, 2, 2), 3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fusion_sched.pid import InteriorPoint, decompose
+from fusion_sched.pid import FastPID, decompose
 from tests.pid.problems import GATES, counts, dirichlet
 
 pytestmark = pytest.mark.oracle
@@ -47,7 +47,7 @@ def conic_union(p: torch.Tensor, solver: str) -> float:
 @pytest.mark.filterwarnings("ignore")
 def test_cvxpy(name: str, solver: str) -> None:
     p = PROBLEMS[name]
-    d = decompose(p, InteriorPoint(tol=1e-9))
+    d = decompose(p, FastPID(tol=1e-9))
     assert float(d.mi1 + d.unique2) == pytest.approx(conic_union(p, solver), abs=3e-6)
 
 
@@ -61,7 +61,7 @@ def test_dit(name: str) -> None:
     cells = [tuple(int(k) for k in cell) for cell in (p > 0).nonzero()]
     outcomes = ["".join(map(str, cell)) for cell in cells]
     dist = dit.Distribution(outcomes, [float(p[cell]) for cell in cells])
-    found, _ = method.broja_solve_bivariate(dist, ((0,), (1,)), (2,), method="cone")
-    d = decompose(p, InteriorPoint(tol=1e-9))
-    assert float(d.unique1) == pytest.approx(found[(0,)], abs=3e-6)
-    assert float(d.unique2) == pytest.approx(found[(1,)], abs=3e-6)
+    unique, _ = method.broja_solve_bivariate(dist, ((0,), (1,)), (2,), method="cone")
+    d = decompose(p, FastPID(tol=1e-9))
+    assert float(d.unique1) == pytest.approx(unique[(0,)], abs=3e-6)
+    assert float(d.unique2) == pytest.approx(unique[(1,)], abs=3e-6)

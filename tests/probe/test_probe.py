@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from fusion_sched.pid import InteriorPoint
+from fusion_sched.pid import FastPID
 from fusion_sched.probe import KMeansProbe, PredictionsProbe, PublishedProbe, diagnose
 from fusion_sched.probe.assemble import error_quadrants
 from fusion_sched.probe.kmeans import cluster_all, pick_clusters, warm_kmeans
 from fusion_sched.runlog import diagnosis_fields, diagnosis_from
 from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
 
-SOLVER = InteriorPoint(tol=1e-4)
+SOLVER = FastPID(tol=1e-4)
 FEW: dict[str, Any] = {"resamples": 20, "shuffles": 5}
 
 

@@ -1,4 +1,4 @@
-"""make reproduce-paper: parts are kept, places are read, and the report says what was found."""
+"""make reproduce-paper: measurements are kept, places are read, the report holds the verdicts."""
 
 from pathlib import Path
 
@@ -6,34 +6,40 @@ import pytest
 
 from scripts.studies import theory
 from scripts.studies.reproduce import __main__ as reproduce
-from scripts.studies.reproduce.bench import Bench, Notebook, read_paths
 from scripts.studies.reproduce.claim import Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings, read_paths
 from scripts.studies.reproduce.studies import CLAIMS, correlation, datasets, ecs, gradient, solver
-from scripts.studies.reproduce.training import mean_and_interval, train_all
 from tests.scripts.theory.tiny import TINY
 
 
-def test_a_part_is_measured_once(tmp_path: Path) -> None:
-    path = tmp_path / "study.json"
-    first = Notebook.open(path)
-    assert first.part("a", lambda: {"bits": 0.5}) == {"bits": 0.5}
-    again = Notebook.open(path)
-    assert again.part("a", lambda: pytest.fail("measured twice")) == {"bits": 0.5}
+def halves(count: int) -> list[float]:
+    return [0.5] * count
+
+
+def not_a_number() -> float:
+    return float("nan")
+
+
+def test_a_value_is_measured_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = Measurements(tmp_path, "study")
+    first.measure("a", halves, 2)
+    again = Measurements(tmp_path, "study")
+    again.measure("a", halves, 2)
+    assert capsys.readouterr().out.count("halves(2)") == 1
+    assert again.parts == first.parts
+    again.measure("a", halves, 3)
+    assert again.values == {"a": [0.5, 0.5, 0.5]}
     assert again.parts["a"]["machine"]
     assert again.seconds >= 0
 
 
-def test_a_number_that_is_none_is_not_kept(tmp_path: Path) -> None:
-    book = Notebook.open(tmp_path / "study.json")
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        book.part("a", lambda: float("nan"))
-    assert Notebook.open(tmp_path / "study.json").parts == {}
-
-
-def test_a_damaged_notebook_is_named(tmp_path: Path) -> None:
-    (tmp_path / "study.json").write_text('{"parts": {"a"', encoding="utf-8")
-    with pytest.raises(ValueError, match=r"study\.json is not what this command writes"):
-        Notebook.open(tmp_path / "study.json")
+def test_not_a_number_is_not_kept(tmp_path: Path) -> None:
+    numbers = Measurements(tmp_path, "study")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            numbers.measure("a", not_a_number)
+    assert numbers.parts == {}
 
 
 def test_places_are_sorted_into_here_and_not(
@@ -83,78 +89,51 @@ def test_claims_that_share_a_notebook_share_its_measurement() -> None:
 
 
 def test_without_data_the_verdict_is_the_command(tmp_path: Path) -> None:
-    bench = Bench("quick", tmp_path, {}, {"cremad": Path("data/cremad")})
-    told = datasets.CLAIM.tell(bench, {"cremad | imitation": {"clips": 8, "accuracy": 50.0}})
-    assert told.verdict is Verdict.NEEDS
-    assert "+experiment=cremad dataset.root=data/cremad" in told.sentence
+    settings = Settings("quick", tmp_path, {}, {"cremad": Path("data/cremad")})
+    finding = datasets.CLAIM.conclude(settings, {"cremad | imitation": 50.0})
+    assert finding.verdict is Verdict.NEEDS
+    assert "+experiment=cremad dataset.root=data/cremad" in finding.sentence
 
 
 def test_the_solver_study_measures_a_gate(tmp_path: Path) -> None:
     pytest.importorskip("cvxpy")
-    xor = solver.problems(quick=True)["gate XOR"]
     for name in solver.SOLVERS:
-        found = solver.measured(xor, name, 1)
-        assert found["error_bits"] < 1e-3, name
-        assert found["cpu_ms"] > 0
+        measurement = solver.measured("gate XOR", name, 1)
+        assert measurement["error_bits"] < 1e-3, name
+        assert measurement["cpu_ms"] > 0
 
 
 def test_rank_correlation_of_a_monotone_relation_is_one() -> None:
-    x = [0.1, 0.4, 0.2, 0.9, 0.7, 0.5]
-    rho, low, high = correlation.spearman(x, [v**3 for v in x])
-    assert (rho, low, high) == pytest.approx((1, 1, 1))
+    points = [{"synergy": x, "accuracy": x**3} for x in (0.1, 0.4, 0.2, 0.9, 0.7, 0.5)]
+    assert correlation.spearman(points, "synergy") == pytest.approx((1, 1, 1))
+    with pytest.raises(ValueError, match="all runs have the same epochs or the same accuracy"):
+        correlation.spearman([{**p, "epochs": 3} for p in points], "epochs")
 
 
-def test_one_value_has_no_interval() -> None:
-    with pytest.raises(ValueError, match="at least 2"):
-        mean_and_interval([3.0])
-    mean, low, high = mean_and_interval([1.0, 3.0])
-    assert low < mean < high
-
-
-def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path) -> None:
-    saved = tmp_path / "run" / ".hydra" / "overrides.yaml"
-    saved.parent.mkdir(parents=True)
-    saved.write_text("- seed=1\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="was trained with seed=1, now expected seed=2; remove"):
-        train_all({tmp_path / "run": ["seed=2"]})
-
-
-def test_what_is_read_off_a_training_keeps_its_date_while_it_is_the_same(tmp_path: Path) -> None:
-    book = Notebook.open(tmp_path / "study.json")
-    book.read("a", lambda: (1, 2))
-    book.parts["a"]["date"] = "2000-01-01"
-    book.read("a", lambda: (1, 2))
-    assert book.parts["a"]["date"] == "2000-01-01"
-    book.read("a", lambda: (1, 3))
-    assert book.values() == {"a": [1, 3]}
-    assert book.parts["a"]["date"] != "2000-01-01"
-
-
-def test_the_theory_is_told_and_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_theory_is_measured_once_and_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(theory.PROFILES, "quick", TINY)
-    bench = Bench("quick", tmp_path, {}, {})
-    book = Notebook.open(bench.file("ecs"))
-    ecs.run(bench, book)
-    kept = bench.file("ecs").read_bytes()
-    ecs.run(bench, Notebook.open(bench.file("ecs")))
-    assert bench.file("ecs").read_bytes() == kept
+    settings = Settings("quick", tmp_path, {}, {})
+    numbers = Measurements(tmp_path, "ecs")
+    for _ in range(2):
+        ecs.run(settings, numbers)
+    assert capsys.readouterr().out.count("RateStudy") == len(TINY.rates.names())
     for claim in (ecs.WINNER, ecs.RATES, ecs.PROXY):
-        told = claim.tell(bench, book.values())
-        assert told.verdict in (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED)
-        assert len(told.blocks) >= 3
+        finding = claim.conclude(settings, numbers.values)
+        assert finding.verdict in (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED)
+        assert len(finding.blocks) >= 3
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_correlation_of_two_signs_is_not_reproduced(sign: int, tmp_path: Path) -> None:
-    bench = Bench("quick", tmp_path, {}, {})
+    settings = Settings("quick", tmp_path, {}, {})
     values = {}
     for data, side in zip(correlation.DATASETS, (1, sign), strict=True):
-        runs = [(e, s) for e in correlation.EPOCHS for s in bench.seeds(3, 20)]
+        runs = [(e, s) for e in correlation.EPOCHS for s in settings.seeds(3, 20)]
         for number, (epochs, seed) in enumerate(runs):
             measures = dict.fromkeys(correlation.MEASURES, 0.01 * side * number)
             values[f"{data} | {epochs} | {seed}"] = {**measures, "accuracy": float(number)}
-    told = correlation.CLAIM.tell(bench, values)
+    finding = correlation.CLAIM.conclude(settings, values)
     expected = Verdict.REPRODUCED if sign > 0 else Verdict.NOT_REPRODUCED
-    assert told.verdict is expected
+    assert finding.verdict is expected

@@ -154,6 +154,16 @@ def test_changed_data_stops_the_resume(tmp_path: Path) -> None:
         train(make_parts(*OPTIONS, "seed=9"), folder, lambda event: None)
 
 
+def test_a_run_from_before_there_were_roles_resumes(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    interrupted_after(folder, 9)
+    first, *others = (folder / "trace.jsonl").read_text().splitlines(keepends=True)
+    start = json.loads(first)
+    del start["config"]["role"]
+    (folder / "trace.jsonl").write_text("".join([json.dumps(start) + "\n", *others]))
+    assert interrupted_after(folder, 10**6)
+
+
 def test_a_lost_or_foreign_checkpoint_stops_the_resume(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     interrupted_after(folder, 9)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fusion_sched.analysis.cells import caption, grid_of, plus_minus
-from fusion_sched.analysis.naming import name_rows
-from fusion_sched.analysis.needs import comparable, nameable
-from fusion_sched.analysis.tables import Comparison, ResultTable, share_out
+from fusion_sched.analysis.grid import caption, grid_of, plus_minus
+from fusion_sched.analysis.rows import name_rows
+from fusion_sched.analysis.runs import has_name_fields, split_by_completeness
+from fusion_sched.analysis.tables import Comparison, ResultTable, group_by_protocol
 from fusion_sched.report.html.charts.across import curves, dots
 from fusion_sched.report.html.document import (
     Block,
@@ -39,18 +39,18 @@ class Named:
 def name_stories(stories: Sequence[Story], mix: bool) -> list[Named]:
     """Return each run with the name that its row has in the tables; of none, with its method."""
     by_path = {story.trace.path: story for story in stories}
-    fit, _ = comparable(story.trace for story in stories)
+    fit, _ = split_by_completeness(story.trace for story in stories)
     named = [
         Named(name, by_path.pop(trace.path))
-        for sheet in share_out(fit, mix)
-        for trace, name in zip(sheet, name_rows(sheet), strict=True)
+        for group in group_by_protocol(fit, mix)
+        for trace, name in zip(group, name_rows(group), strict=True)
     ]
     return named + [Named(f"{s.method}, not in the tables", s) for s in by_path.values()]
 
 
 def row_names(stories: Sequence[Story]) -> list[str]:
     """Return the name of each run's row where all share a table; of a single row, its method."""
-    traces = [story.trace for story in stories if nameable(story.trace)]
+    traces = [story.trace for story in stories if has_name_fields(story.trace)]
     found = name_rows(traces)
     if len(set(found)) == 1:
         return [story.method for story in stories]
@@ -88,9 +88,9 @@ def many_lead(named: Sequence[Named], comparison: Comparison | None) -> str:
 def best_words(table: ResultTable) -> str:
     """Return the row that is best on test."""
     best, count = table.rows[0], len(table.rows)
-    seeds = len(best.row.seeds)
+    seeds = len(best.seeds)
     return (
-        f"Best of {count} row{'s' * (count > 1)} on test: {best.row.name}, "
+        f"Best of {count} row{'s' * (count > 1)} on test: {best.name}, "
         f"{plus_minus(best.fused)}\u00a0% over {seeds} seed{'s' * (seeds > 1)}."
     )
 
@@ -101,7 +101,7 @@ def many_sections(
     """Return the sections of the page, and notes about what is not on it."""
     tables = comparison.tables if comparison is not None else ()
     sections = [table_section(table, place) for place, table in enumerate(tables)]
-    order = [m.row.name for table in tables for m in table.rows]
+    order = [row.name for table in tables for row in table.rows]
     drawn, left_out = curves([(one.row, one.story) for one in named], order)
     notes = [f"rows without a curve in the chart of all runs: {', '.join(left_out)}"] * bool(
         left_out

@@ -1,4 +1,4 @@
-"""How curves and bars of the report look: never told apart by colour alone."""
+"""How curves and bars of the report look: they differ by more than colour."""
 
 from typing import Any
 
@@ -6,18 +6,13 @@ from fusion_sched.report.html.charts.style import COLOURS, DASHES, MARKERS
 from fusion_sched.report.html.charts.style import figure as panel
 
 
-def look(number: int, size: int = 7, **line: Any) -> dict[str, Any]:
+def line_style(number: int, size: int = 7) -> dict[str, Any]:
     """Return line and marker of the curve of this number."""
     colour = COLOURS[number % len(COLOURS)]
     return {
-        "line": {"color": colour, "dash": DASHES[number % len(DASHES)], "width": 2, **line},
+        "line": {"color": colour, "dash": DASHES[number % len(DASHES)], "width": 2},
         "marker": {"color": colour, "symbol": MARKERS[number % len(MARKERS)], "size": size},
     }
-
-
-def bar(number: int) -> dict[str, Any]:
-    """Return the marker of the bars of this number."""
-    return {"marker": {"color": COLOURS[number % len(COLOURS)]}}
 
 
 def figure(
@@ -27,10 +22,10 @@ def figure(
     pixels: int = 380,
     **layout: Any,
 ) -> dict[str, Any]:
-    """Return a figure; an axis is its name, or a plotly axis with ``title`` as plain text."""
+    """Return a figure; an axis is its name, or a plotly axis with `title` as plain text."""
     axes = []
-    for one in (x, y):
-        axis = {"title": one} if isinstance(one, str) else dict(one)
+    for description in (x, y):
+        axis = {"title": description} if isinstance(description, str) else dict(description)
         text = axis.pop("title")
         axes.append({"title": {"text": text, "standoff": 12}, "automargin": True, **axis})
     return panel(data, pixels, *axes, **layout)

@@ -1,4 +1,4 @@
-"""A claim of the paper: what it says, who says so, how it is checked, and what came out."""
+"""A claim of the paper: what it says, who says so, how it is checked, and the verdict."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,25 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from fusion_sched.report.html.document import Chart, Table, Text
-from scripts.studies.reproduce.bench import Bench, Notebook
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
 
 Values = dict[str, Any]
 
 
 class Verdict(StrEnum):
-    """What became of a claim; ``BEYOND`` where the paper claims nothing."""
+    """The verdict on a claim; `BEYOND` where the paper claims nothing."""
 
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
     NEEDS = "needs data or GPU"
     BEYOND = "beyond the paper"
 
+    @classmethod
+    def of(cls, holds: bool) -> "Verdict":
+        """Return the verdict on a claim that could be checked."""
+        return cls.REPRODUCED if holds else cls.NOT_REPRODUCED
+
 
 @dataclass(frozen=True)
-class Told:
-    """What a study found: verdict, one sentence with the numbers, and what shows it.
+class Finding:
+    """A verdict, one sentence with its numbers, and the tables and charts that show it.
 
-    ``files``: where the numbers come from, besides the study's own file.
+    `files`: where the numbers come from, besides the study's own file.
     """
 
     verdict: Verdict
@@ -38,8 +44,8 @@ class Told:
 class Claim:
     """One numbered section of the report.
 
-    ``holds_if`` says what the numbers must show for the verdict to be that it is reproduced.
-    ``measure`` fills the notebook part by part; ``tell`` reads its values and measures nothing.
+    `holds_if` says what the numbers must show for the verdict "reproduced". `measure` fills the
+    numbers of the study; `conclude` reads their values and measures nothing.
     """
 
     name: str
@@ -48,14 +54,9 @@ class Claim:
     source: str
     ran: str
     holds_if: str
-    measure: Callable[[Bench, Notebook], None]
-    tell: Callable[[Bench, Values], Told]
+    measure: Callable[[Settings, Measurements], None]
+    conclude: Callable[[Settings, Values], Finding]
 
 
 ABSTRACT = "arXiv 2509.20840, abstract"
 SUMMARIES = "machine-made summaries of arXiv 2509.20840; its body was not available"
-
-
-def judged(holds: bool) -> Verdict:
-    """Return the verdict on a claim that could be checked."""
-    return Verdict.REPRODUCED if holds else Verdict.NOT_REPRODUCED

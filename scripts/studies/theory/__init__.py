@@ -1,10 +1,10 @@
-"""Studies of the tractable model of modality competition: what its theory says, and what is seen.
+"""Studies of the tractable model of modality competition: its claims and their numerical tests.
 
-    result = run(PROFILES["quick"], pick_device("auto"), done=None, on_part=save)
+    result = run(PROFILES["quick"], pick_device("auto"), Memory("outputs/theory/parts"))
     for claim, about in tables(result).items(): ...
     for claim, (verdict, sentence) in verdicts(result).items(): ...
 
-Model, definitions and what of them is reconstructed: ``docs/theory.md``.
+Model, definitions and what of them is reconstructed: `docs/theory.md`.
 """
 
 from scripts.studies.theory.profiles import PROFILES, Profile
@@ -16,7 +16,7 @@ from scripts.studies.theory.series import (
     rate_series,
     winner_series,
 )
-from scripts.studies.theory.study import progress, run
+from scripts.studies.theory.study import run
 from scripts.studies.theory.tables import Table, tables
 from scripts.studies.theory.verdicts import Verdict, verdicts
 
@@ -28,7 +28,6 @@ __all__ = [
     "Series",
     "Table",
     "Verdict",
-    "progress",
     "proxy_series",
     "rate_series",
     "run",

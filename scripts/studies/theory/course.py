@@ -24,7 +24,7 @@ NEURONS_TOGETHER, NEURONS_TOGETHER_ON_CPU = 2**18, 2**11
 
 
 class Errors(NamedTuple):
-    """Wrong answers among ``samples`` fresh samples: ``fused`` ``(B,)``, ``alone`` ``(B, 2)``."""
+    """Wrong answers among `samples` fresh samples: `fused` `(B,)`, `alone` `(B, 2)`."""
 
     fused: Tensor
     alone: Tensor
@@ -34,8 +34,8 @@ class Errors(NamedTuple):
 class Course:
     """Worlds in training by full-batch gradient descent, each from its own seed.
 
-    ``decided_step`` ``(B, K)``: the joint step at which a class was decided, -1 before;
-    ``decided_strength`` ``(B, 2, K)``: Γ at that moment, 0 before. Worlds do not touch each other:
+    `decided_step` `(B, K)`: the joint step at which a class was decided, -1 before;
+    `decided_strength` `(B, 2, K)`: Γ at that moment, 0 before. Worlds do not touch each other:
     a world alone takes the same course.
     """
 
@@ -62,12 +62,12 @@ class Course:
 
     @property
     def learned(self) -> Tensor:
-        """Γ ``(B, 2, K)`` as it is."""
+        """Γ `(B, 2, K)` as it is."""
         return learned_strength(self.weights, self.network.classes)
 
     @property
     def strength(self) -> Tensor:
-        """ECS ``(B, 2, K)`` as it is."""
+        """ECS `(B, 2, K)` as it is."""
         return competitive_strength(self.learned, self.signal, self.network.power)
 
     def advance(self, steps: int, joint: bool) -> None:
@@ -88,7 +88,7 @@ class Course:
             self.decided_strength = torch.where(fresh[:, None], self.learned, self.decided_strength)
 
     def errors(self, count: int) -> Errors:
-        """Return the wrong answers among at least ``count`` fresh samples of each world.
+        """Return the wrong answers among at least `count` fresh samples of each world.
 
         They are the same for every course of the same setting and seed.
         """
@@ -108,14 +108,14 @@ class Course:
 
 
 def initial_weights(setting: Setting, seed: int) -> Tensor:
-    """Draw w ~ N(0, σ_0² I) ``(2, d, K·m)``."""
+    """Draw w ~ N(0, σ_0² I) `(2, d, K·m)`."""
     shape = (MODALITIES, setting.dimensions, setting.classes * setting.neurons)
     drawn = torch.randn(shape, generator=generator_for(setting, seed, "weights"))
     return setting.initial_scale * drawn
 
 
 def both_learned(learned: Tensor) -> Tensor:
-    """Return whether min_r Γ > 0.3 max_r Γ ``(B, K)`` of Γ ``(B, 2, K)``."""
+    """Return whether min_r Γ > 0.3 max_r Γ `(B, K)` of Γ `(B, 2, K)`."""
     return learned.amin(1) > LEARNED * learned.amax(1)
 
 

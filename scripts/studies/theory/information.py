@@ -17,11 +17,11 @@ ESTIMATORS = ("response", "decision", "decoded")
 
 @dataclass(frozen=True)
 class Information:
-    """Bits by modality ``total`` ``(B, 2)`` and by class ``(B, 2, K)``, for each estimator.
+    """Bits by modality `total` `(B, 2)` and by class `(B, 2, K)`, for each estimator.
 
-    ``response``: I(score of class j; [y = j]), the score in 64 bins; total is the mean over j.
-    ``decision``: I(ŷ; y) of the answer ŷ, the class with the largest score; by class,
-    I([ŷ = j]; [y = j]). ``decoded``: the same of another answer, the class whose mean vector of
+    `response`: I(score of class j; [y = j]), the score in 64 bins; total is the mean over j.
+    `decision`: I(ŷ; y) of the answer ŷ, the class with the largest score; by class,
+    I([ŷ = j]; [y = j]). `decoded`: the same of another answer, the class whose mean vector of
     scores is nearest: what the scores hold, whether or not the largest one tells.
     """
 
@@ -30,7 +30,7 @@ class Information:
 
 
 def information_of(scores: Tensor, y: Tensor) -> Information:
-    """Return the information in scores ``(B, 2, N, K)`` about classes ``(B, N)``.
+    """Return the information in scores `(B, 2, N, K)` about classes `(B, N)`.
 
     The first half of the samples places bins and class means, the second half is counted.
     """
@@ -55,7 +55,7 @@ def information_of(scores: Tensor, y: Tensor) -> Information:
 
 
 def corrected_information(counts: Tensor) -> Tensor:
-    """Return I(X;Y) in bits of counts ``(..., nx, ny)``, by Miller and Madow's correction.
+    """Return I(X;Y) in bits of counts `(..., nx, ny)`, by Miller and Madow's correction.
 
     Each of the three entropies gets (occupied cells - 1) / 2n nats.
     """
@@ -74,7 +74,7 @@ def corrected_information(counts: Tensor) -> Tensor:
 
 
 def answer_table(answer: Tensor, y: Tensor, classes: int) -> Tensor:
-    """Return counts ``(B, 2, answer, class)`` of answers ``(B, 2, N)`` to classes ``(B, N)``."""
+    """Return counts `(B, 2, answer, class)` of answers `(B, 2, N)` to classes `(B, N)`."""
     cells = answer * classes + y[:, None]
     counts = torch.zeros(*answer.shape[:2], classes**2, device=answer.device)
     counts.scatter_add_(2, cells, torch.ones_like(cells, dtype=counts.dtype))
@@ -82,7 +82,7 @@ def answer_table(answer: Tensor, y: Tensor, classes: int) -> Tensor:
 
 
 def one_against_rest(counts: Tensor) -> Tensor:
-    """Return, for each class, the 2 by 2 counts of [answer = j] and [y = j] ``(..., K, 2, 2)``."""
+    """Return, for each class, the 2 by 2 counts of [answer = j] and [y = j] `(..., K, 2, 2)`."""
     hit = counts.diagonal(dim1=-2, dim2=-1)
     answered, present = counts.sum(-1), counts.sum(-2)
     rest = counts.sum((-2, -1))[..., None] - answered - present + hit
@@ -91,21 +91,21 @@ def one_against_rest(counts: Tensor) -> Tensor:
 
 
 def response_information(first: Tensor, second: Tensor, y: Tensor) -> Tensor:
-    """Return I(score of class j; [y = j]) ``(B, 2, K)``; the edges of bins come from ``first``."""
+    """Return I(score of class j; [y = j]) `(B, 2, K)`; the edges of bins come from `first`."""
     ordered = first.transpose(-1, -2).sort(-1).values
     places = torch.arange(1, BINS, device=y.device) * ordered.shape[-1] // BINS
     values = second.transpose(-1, -2).contiguous()
-    found = torch.searchsorted(ordered[..., places].contiguous(), values, right=True)
+    bins = torch.searchsorted(ordered[..., places].contiguous(), values, right=True)
     classes = torch.arange(second.shape[-1], device=y.device)
     is_own = (y[:, None, None] == classes[:, None]).long()
-    cells = found * 2 + is_own
+    cells = bins * 2 + is_own
     counts = torch.zeros(*cells.shape[:-1], 2 * BINS, device=y.device)
     counts.scatter_add_(-1, cells, torch.ones_like(cells, dtype=counts.dtype))
     return corrected_information(counts.view(*cells.shape[:-1], BINS, 2))
 
 
 def nearest_mean(first: Tensor, y: Tensor, second: Tensor) -> Tensor:
-    """Return, for each sample of ``second``, the class whose mean in ``first`` is nearest.
+    """Return, for each sample of `second`, the class whose mean in `first` is nearest.
 
     Every score counts in its own standard deviation, so that scale plays no part.
     """

@@ -1,6 +1,6 @@
 """Two-layer networks of smoothed ReLUs, one for each modality, fused by summation.
 
-Weights of B worlds are ``(B, 2, d, K·m)``: column j·m + l is the l-th of m neurons of class j.
+Weights of B worlds are `(B, 2, d, K·m)`: column j·m + l is the l-th of m neurons of class j.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def value_and_slope(
 
 
 class Gradient(NamedTuple):
-    """Gradient of the mean loss, and Σ over a class's samples of 1 - p_y, ``(B, nets, K)``.
+    """Gradient of the mean loss, and Σ over a class's samples of 1 - p_y, `(B, nets, K)`.
 
     Trained jointly there is one net, the fused one; otherwise two.
     """
@@ -52,13 +52,13 @@ class Network:
     threshold: float
 
     def responses(self, x: Tensor, weights: Tensor) -> Tensor:
-        """Return each modality's class scores ``(B, 2, n, K)``; the fused ones are their sum."""
+        """Return each modality's class scores `(B, 2, n, K)`; the fused ones are their sum."""
         return torch.cat([scores for _, scores, _ in self._blocks(x, weights)], dim=2)
 
     def gradient(self, x: Tensor, y: Tensor, weights: Tensor, joint: bool) -> Gradient:
         """Return the gradient of cross-entropy, mean over the samples.
 
-        ``joint``: of the fused scores; otherwise the sum of both modalities' own losses, in which
+        `joint`: of the fused scores; otherwise the sum of both modalities' own losses, in which
         neither modality feels the other.
         """
         total = torch.zeros_like(weights)

@@ -33,10 +33,10 @@ DIMENSIONS_PER_CLASS = 1.25
 class Setting:
     """One world and the networks that learn in it.
 
-    ``insufficient``: μ_r, the probability that a sample is insufficient in modality r;
-    ``strongest``: C_r, sufficient samples have strengths uniform in [1, C_r]; ``initial_scale``:
-    σ_0; ``neurons``: m per class and modality; ``rate_per_class``: the learning rate is this times
-    K, because a class has 1/K of the samples; ``power`` and ``threshold``: q and β of the smoothed
+    `insufficient`: μ_r, the probability that a sample is insufficient in modality r;
+    `strongest`: C_r, sufficient samples have strengths uniform in [1, C_r]; `initial_scale`:
+    σ_0; `neurons`: m per class and modality; `rate_per_class`: the learning rate is this times
+    K, because a class has 1/K of the samples; `power` and `threshold`: q and β of the smoothed
     ReLU.
     """
 
@@ -87,8 +87,8 @@ class Setting:
 class Samples(NamedTuple):
     """Samples of B worlds.
 
-    ``x``: inputs ``(B, 2, n, d)``; ``z``: strengths of the features ``(B, 2, n, K)``; ``y``: class
-    ids ``(B, n)``; ``insufficient``: whether they are ``(B, 2, n)``.
+    `x`: inputs `(B, 2, n, d)`; `z`: strengths of the features `(B, 2, n, K)`; `y`: class
+    ids `(B, n)`; `insufficient`: whether they are `(B, 2, n)`.
     """
 
     x: Tensor
@@ -102,7 +102,7 @@ class Samples(NamedTuple):
 
 
 def draw(setting: Setting, count: int, generator: Generator) -> Samples:
-    """Draw ``count`` samples of one world, with a batch axis of 1, on the CPU.
+    """Draw `count` samples of one world, with a batch axis of 1, on the CPU.
 
     X^r = M^r z^r + ξ^r with M^r the first K axes. That is no loss of generality: noise and initial
     weights have the same distribution after any rotation, and gradient descent turns with them.
@@ -126,7 +126,7 @@ def draw(setting: Setting, count: int, generator: Generator) -> Samples:
 
 
 def draw_all(settings: Sequence[Setting], generators: Sequence[Generator], count: int) -> Samples:
-    """Draw ``count`` samples of each world, each from its own generator."""
+    """Draw `count` samples of each world, each from its own generator."""
     each = [draw(s, count, g) for s, g in zip(settings, generators, strict=True)]
     return Samples(*(torch.cat(parts) for parts in zip(*each, strict=True)))
 

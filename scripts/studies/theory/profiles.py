@@ -1,4 +1,4 @@
-"""How much of each study is done: ``quick`` in minutes on one core, ``full`` in about an hour."""
+"""How much of each study is done: `quick` in minutes on one core, `full` in about an hour."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from scripts.studies.theory.winner import Case, WinnerStudy
 
 @dataclass(frozen=True)
 class Profile:
-    """The knobs of the three studies."""
+    """The settings of the three studies."""
 
     name: str
     winner: WinnerStudy
@@ -51,8 +51,8 @@ def ladders(
 ) -> tuple[Ladder, ...]:
     """Return the ladders of the second study; each after the first changes one thing of it.
 
-    Those compare two shares only, and stop at ``most_classes``, the one with long training at
-    ``long_classes``: time.
+    Those compare two shares only, and stop at `most_classes`, the one with long training at
+    `long_classes`: time.
     """
     first = Ladder(
         "unequal strengths",

@@ -30,7 +30,7 @@ RATE_PER_CLASS = (0.2, 0.4)
 class Worlds:
     """A distribution of settings: C_r uniform, σ_0 and the learning rate log-uniform.
 
-    ``insufficient``: each μ_r is uniform between these two.
+    `insufficient`: each μ_r is uniform between these two.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Worlds:
 
 @dataclass(frozen=True)
 class ProxyStudy:
-    """The knobs. ``checkpoints``: steps at which both quantities are taken, the first one 0."""
+    """The settings. `checkpoints`: steps at which both quantities are taken, the first one 0."""
 
     worlds: tuple[Worlds, ...]
     classes: int
@@ -119,9 +119,9 @@ class ProxyStudy:
         return rows
 
     def _predictions(self, course: Course, values: dict[str, Tensor], b: int) -> dict[str, Any]:
-        """Return Γ of run ``b`` when its classes were decided, and what predicts it, by class.
+        """Return Γ of run `b` when its classes were decided, and what predicts it, by class.
 
-        ``start``: at step 0; ``halfway``: at the last checkpoint before half of the deciding step.
+        `start`: at step 0; `halfway`: at the last checkpoint before half of the deciding step.
         """
         decided = course.decided_step[b]
         steps = torch.tensor(self.checkpoints, device=decided.device)

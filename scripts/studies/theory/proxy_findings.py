@@ -1,12 +1,12 @@
 """What the runs of the third study say of mutual information and ECS."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata, spearmanr
+from scipy.stats import kendalltau, spearmanr
 
 from scripts.studies.theory.course import LEARNED
 from scripts.studies.theory.information import ESTIMATORS
@@ -15,6 +15,7 @@ from scripts.studies.theory.statistics import (
     Interval,
     between,
     mean_interval,
+    rank_correlation,
     resampled,
     wilson,
 )
@@ -30,8 +31,8 @@ largest value in the run."""
 class Within:
     """Rank correlation of MI and ECS over the checkpoints of a run and modality.
 
-    ``spearman`` and ``kendall``: means over runs, both modalities averaged; ``saturated``: Spearman
-    from the checkpoint on at which MI is saturated, where three or more are left; ``growth``: the
+    `spearman` and `kendall`: means over runs, both modalities averaged; `saturated`: Spearman
+    from the checkpoint on at which MI is saturated, where three or more are left; `growth`: the
     factor by which ECS grows from there to the end, median over runs and modalities.
     """
 
@@ -45,8 +46,8 @@ class Within:
 class Across:
     """Rank correlations over runs at one checkpoint.
 
-    ``difference``: of MI₁ - MI₂ with ln(ECS₁/ECS₂), which of two modalities is ahead and how far;
-    ``level``: of MI with ECS, runs and modalities pooled. ``bits``: median MI.
+    `difference`: of MI₁ - MI₂ with ln(ECS₁/ECS₂), which of two modalities has more, and by
+    how much; `level`: of MI with ECS, runs and modalities pooled. `bits`: median MI.
     """
 
     step: int
@@ -59,7 +60,7 @@ class Across:
 class Prediction:
     """Share of contested classes whose winner is the modality with more of something.
 
-    ``behind``: share of ECS less this share, runs drawn anew; ``runs``: share of runs whose
+    `behind`: share of ECS less this share, runs drawn anew; `runs`: share of runs whose
     modality with more won classes is the one with more of it in mean over classes, at the start.
     """
 
@@ -70,8 +71,8 @@ class Prediction:
 
 @dataclass(frozen=True)
 class WorldFindings:
-    """``within`` and ``across``: by stage, then estimator; ``predictions``: by moment, then
-    predictor; ``contested``: classes that were contested when decided.
+    """`within` and `across`: by stage, then estimator; `predictions`: by moment, then
+    predictor; `contested`: classes that were contested when decided.
     """
 
     within: dict[str, dict[str, Within]]
@@ -85,10 +86,6 @@ class ProxyFindings:
     """By distribution of worlds."""
 
     worlds: dict[str, WorldFindings]
-
-    def fields(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
 
 
 def world_findings(unimodal: dict[str, Any], joint: dict[str, Any]) -> WorldFindings:
@@ -144,36 +141,20 @@ def after_saturation(ecs: Floats, bits: Floats) -> float:
 def across(part: dict[str, Any], estimator: str) -> tuple[Across, ...]:
     """Return correlations over runs at the first, the middle and the last checkpoint."""
     steps = part["checkpoints"]
-    found = []
+    correlations = []
     for place in (0, len(steps) // 2, len(steps) - 1):
         ecs = np.array([row["ecs"][place] for row in part["runs"]])
         bits = np.array([row[estimator][place] for row in part["runs"]])
-        ahead = np.log(ecs[:, 0] / ecs[:, 1])[:, None]
-        found.append(
+        log_ratio = np.log(ecs[:, 0] / ecs[:, 1])[:, None]
+        correlations.append(
             Across(
                 step=steps[place],
-                difference=rank_correlation(ahead, (bits[:, 0] - bits[:, 1])[:, None]),
+                difference=rank_correlation(log_ratio, (bits[:, 0] - bits[:, 1])[:, None]),
                 level=rank_correlation(ecs, bits),
                 bits=float(np.median(bits)),
             )
         )
-    return tuple(found)
-
-
-def rank_correlation(x: Floats, y: Floats) -> Interval:
-    """Return Spearman's correlation of ``(runs, values)``, all values pooled, runs drawn anew."""
-    drawn = resampled(len(x), seed=0)
-    everything = np.arange(len(x))[None]
-
-    def spearman(which: NDArray[np.int64]) -> Floats:
-        a, b = (rankdata(values[which].reshape(len(which), -1), axis=1) for values in (x, y))
-        a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
-        scale = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-        with np.errstate(invalid="ignore"):  # no correlation where all values are the same
-            result: Floats = (a * b).sum(1) / scale
-        return result
-
-    return between(float(spearman(everything)[0]), spearman(drawn))
+    return tuple(correlations)
 
 
 def contested_of(row: dict[str, Any]) -> NDArray[np.bool_]:
@@ -184,7 +165,7 @@ def contested_of(row: dict[str, Any]) -> NDArray[np.bool_]:
 
 
 def prediction(runs: list[dict[str, Any]], moment: str, predictor: str) -> Prediction:
-    """Return how often the modality with more of ``predictor`` wins."""
+    """Return how often the modality with more of `predictor` wins."""
     right, counts = right_by_run(runs, moment, predictor)
     best, _ = right_by_run(runs, moment, "ecs")
     drawn = resampled(len(runs), seed=0)

@@ -1,7 +1,7 @@
 """Exponents of error ~ K^-a, by condition, and their differences, with bootstraps over seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,9 @@ Parts = Sequence[dict[str, Any]]
 class Rung:
     """One K: fused error, and the one that follows from which classes have both modalities learned.
 
-    ``mixture`` = b μ₁μ₂ + (1 - b) μ with b = ``both_learned``: a sample of a class with both is
+    `mixture` = b μ₁μ₂ + (1 - b) μ with b = `both_learned`: a sample of a class with both is
     wrong if insufficient twice, of another class if insufficient in the modality that is left.
-    ``ratio``: median ECS ratio when joint training starts, mean over seeds.
+    `ratio`: median ECS ratio when joint training starts, mean over seeds.
     """
 
     classes: int
@@ -46,9 +46,9 @@ class Rung:
 class Condition:
     """One share of unimodal steps: its rungs and the exponents fitted to them.
 
-    ``exponent`` and ``scale``: Poisson likelihood; ``line``: straight line through the logarithms;
-    ``large``: Poisson likelihood on K ≥ 16, without a value where those are fewer than two.
-    ``gain``: its exponent less that of joint training from scratch, ``None`` for the latter.
+    `exponent` and `scale`: Poisson likelihood; `line`: straight line through the logarithms;
+    `large`: Poisson likelihood on K ≥ 16, without a value where those are fewer than two.
+    `gain`: its exponent less that of joint training from scratch, `None` for the latter.
     """
 
     share: float
@@ -72,10 +72,6 @@ class RateFindings:
     """By ladder."""
 
     ladders: dict[str, Regime]
-
-    def fields(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def counts(part: dict[str, Any]) -> Floats:
 
 
 def regime_of(by_share: Mapping[float, Parts], from_scratch: float) -> Regime:
-    """Return the conditions of one ladder; ``by_share`` has the parts of each in ascending K."""
+    """Return the conditions of one ladder; `by_share` has the parts of each in ascending K."""
     fits = {share: Fits.of(parts) for share, parts in by_share.items()}
     return Regime(
         tuple(

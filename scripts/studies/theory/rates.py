@@ -22,7 +22,7 @@ FROM_SCRATCH = 0.0
 class Ladder:
     """Numbers of classes to climb, all else alike: μ_r = 1/K and n in proportion to K.
 
-    ``shares``: of the steps, how many are unimodal, before the joint ones; 0 is joint training
+    `shares`: of the steps, how many are unimodal, before the joint ones; 0 is joint training
     from scratch, 1 has no joint stage.
     """
 
@@ -53,7 +53,7 @@ class Ladder:
 
 @dataclass(frozen=True)
 class RateStudy:
-    """The knobs: the first ladder is the one judged, at its ``judged_share``; others are checks."""
+    """The settings: the first ladder is the one judged, at its `judged_share`; others check it."""
 
     ladders: tuple[Ladder, ...]
     judged_share: float
@@ -118,8 +118,8 @@ def seed_rows(
 ) -> list[dict[str, Any]]:
     """Return, by seed, wrong answers and shares of classes.
 
-    ``lost``: share of classes in which this modality is not learned although the other is;
-    ``ratio``: median over classes of larger over smaller ECS when joint training starts.
+    `lost`: share of classes in which this modality is not learned although the other is;
+    `ratio`: median over classes of larger over smaller ECS when joint training starts.
     """
     errors = course.errors(test_samples)
     learned = course.learned

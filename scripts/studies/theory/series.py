@@ -1,13 +1,13 @@
-"""What was found, as points and lines for plots."""
+"""Findings as points and lines for plots."""
 
 from typing import Any, NamedTuple
 
 from scripts.studies.theory.proxy import STAGES, part_name
-from scripts.studies.theory.tables import bin_names, condition_name, summary_of
+from scripts.studies.theory.tables import bin_names, condition_name
 
 
 class Point(NamedTuple):
-    """A point; ``low`` and ``high``: the 95 % interval of ``y``, or ``y`` where it has none."""
+    """A point; `low` and `high`: the 95 % interval of `y`, or `y` where it has none."""
 
     x: float
     y: float
@@ -34,16 +34,16 @@ class Series(NamedTuple):
 def winner_series(result: dict[str, Any]) -> list[Series]:
     """Return, by view, the share of right predictions (y) by bin of the ratio, all cases pooled.
 
-    ``x`` is the bin's number from 0; ``label`` names the bin, such as ``1.2–1.5``, and says of how
+    `x` is the bin's number from 0; `label` names the bin, such as `1.2–1.5`, and says of how
     many classes. Bins without classes have no point.
     """
-    views = summary_of(result)["winner"]["pooled"]
+    views = result["summary"]["winner"]["pooled"]
     return [
         Series(
             name,
             [
-                Point(i, found["value"], found["low"], found["high"], f"{bin_name}: {count}")
-                for i, (bin_name, found, count) in enumerate(
+                Point(i, share["value"], share["low"], share["high"], f"{bin_name}: {count}")
+                for i, (bin_name, share, count) in enumerate(
                     zip(bin_names(), view["bins"], view["counts"], strict=True)
                 )
                 if count
@@ -59,10 +59,10 @@ def rate_series(
     """Return, by condition, fused test error (y) against K (x), both > 0 for logarithmic axes; then
     the fitted lines and the reference lines μ = 1/K and μ₁μ₂ = 1/K².
 
-    ``ladder``: its name; without one, the first, which is the one judged. A point without a wrong
+    `ladder`: its name; without one, the first, which is the one judged. A point without a wrong
     answer is drawn at half a wrong answer, which its label says.
     """
-    ladders = summary_of(result)["rates"]["ladders"]
+    ladders = result["summary"]["rates"]["ladders"]
     conditions = ladders[ladder or next(iter(ladders))]["conditions"]
     points = [
         Series(condition_name(c["share"]), [rung_point(rung) for rung in c["rungs"]])
@@ -101,12 +101,12 @@ def proxy_series(
 ) -> list[Series]:
     """Return mutual information in bits (y) against class-mean ECS (x), by stage of training.
 
-    Every checkpoint of every run and modality is a point. ``worlds``: the name of a distribution of
+    Every checkpoint of every run and modality is a point. `worlds`: the name of a distribution of
     settings; without one, the first.
     """
-    found = worlds or next(iter(summary_of(result)["proxy"]["worlds"]))
+    world = worlds or next(iter(result["summary"]["proxy"]["worlds"]))
     parts = result["parts"]["proxy"]
-    return [Series(stage, points_of(parts[part_name(found, stage)], estimator)) for stage in STAGES]
+    return [Series(stage, points_of(parts[part_name(world, stage)], estimator)) for stage in STAGES]
 
 
 def points_of(part: dict[str, Any], estimator: str) -> list[Point]:

@@ -1,7 +1,7 @@
 """Effective competitive strength (ECS), exact because features and their strengths are known.
 
 The definition is reconstructed: arXiv 2509.20840 names its ingredients, and Huang et al. (2022)
-compare this product between modalities. ``docs/theory.md`` gives the reasons.
+compare this product between modalities. `docs/theory.md` gives the reasons.
 """
 
 import torch
@@ -9,16 +9,16 @@ from torch import Tensor
 
 
 def learned_strength(weights: Tensor, classes: int) -> Tensor:
-    """Return Γ_{j,r} = max_l [⟨w_{j,l,r}, M_j^r⟩]₊ ``(B, 2, K)`` of weights ``(B, 2, d, K·m)``."""
+    """Return Γ_{j,r} = max_l [⟨w_{j,l,r}, M_j^r⟩]₊ `(B, 2, K)` of weights `(B, 2, d, K·m)`."""
     own = torch.arange(classes, device=weights.device)
     by_class = weights.view(*weights.shape[:-1], classes, -1)
     return by_class[:, :, own, own].amax(-1).clamp(min=0)
 
 
 def signal_strength(z: Tensor, y: Tensor, power: int, threshold: float) -> Tensor:
-    """Return d_{j,r} = Σ_{i: y_i = j} (z_{i,j}^r)^q / (n β^(q-1)) ``(B, 2, K)``.
+    """Return d_{j,r} = Σ_{i: y_i = j} (z_{i,j}^r)^q / (n β^(q-1)) `(B, 2, K)`.
 
-    ``z``: feature strengths ``(B, 2, n, K)``; ``y``: class ids ``(B, n)``.
+    `z`: feature strengths `(B, 2, n, K)`; `y`: class ids `(B, n)`.
     """
     labels = y[:, None].expand(z.shape[:3])
     own = z.gather(-1, labels[..., None])[..., 0] ** power

@@ -1,4 +1,4 @@
-"""What was found, as tables of strings for a terminal or a report."""
+"""Findings as tables of strings for a terminal or a report."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,39 +19,16 @@ class Table(NamedTuple):
 
 
 def tables(result: dict[str, Any]) -> dict[str, list[Table]]:
-    """Return the tables of a finished result, by the name of their claim as in ``verdicts``.
-
-    Raises:
-        ValueError: the result is not finished.
-    """
-    summary = summary_of(result)
-    winner, ladders, worlds = (
-        summary["winner"],
-        summary["rates"]["ladders"],
-        summary["proxy"]["worlds"],
-    )
+    """Return the tables of a result, by the name of their claim as in `verdicts`."""
+    summary = result["summary"]
+    winner = summary["winner"]
+    ladders, worlds = summary["rates"]["ladders"], summary["proxy"]["worlds"]
     errors = [errors_table(name, ladder["conditions"]) for name, ladder in ladders.items()]
     return {
         "winner": [cases_table(winner["cases"]), bins_table(winner["pooled"])],
         "rates": [exponents_table(ladders), *errors],
         "proxy": [within_table(worlds), across_table(worlds), predictions_table(worlds)],
     }
-
-
-def summary_of(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the summary of a finished result.
-
-    Raises:
-        ValueError: the result is not finished.
-    """
-    summary: dict[str, Any] = result["summary"]
-    if not summary:
-        done = sum(len(parts) for parts in result["parts"].values())
-        raise ValueError(
-            f"{done} of {result['planned']} parts are done; expected all of them: go on with "
-            "run(profile, device, done=result, ...)"
-        )
-    return summary
 
 
 def cases_table(cases: dict[str, Any]) -> Table:
@@ -138,8 +115,8 @@ def errors_table(ladder: str, conditions: list[dict[str, Any]]) -> Table:
 
 def by_estimator(worlds: dict[str, Any], key: str) -> Iterator[tuple[tuple[str, str, str], Any]]:
     """Yield what is kept by world, stage and estimator."""
-    for world, found in worlds.items():
-        for stage, estimators in found[key].items():
+    for world, findings in worlds.items():
+        for stage, estimators in findings[key].items():
             for estimator, value in estimators.items():
                 yield (world, stage, estimator), value
 
@@ -163,7 +140,7 @@ def within_table(worlds: dict[str, Any]) -> Table:
 
 def across_table(worlds: dict[str, Any]) -> Table:
     """Return one row for each estimator and checkpoint: correlations over runs."""
-    header = ("worlds", "stage", "estimator", "step", "who is ahead", "level", "median bits")
+    header = ("worlds", "stage", "estimator", "step", "difference", "level", "median bits")
     rows: list[tuple[str, ...]] = [
         (
             *names,
@@ -193,27 +170,27 @@ def predictions_table(worlds: dict[str, Any]) -> Table:
     return Table("Winners of contested classes predicted by ECS and by MI", header, rows)
 
 
-def interval(found: dict[str, Any] | None, digits: int = 2) -> str:
-    """Return ``0.80 [0.69, 0.92]``."""
-    if found is None or found["value"] is None:
+def interval(estimate: dict[str, Any] | None, digits: int = 2) -> str:
+    """Return `0.80 [0.69, 0.92]`."""
+    if estimate is None or estimate["value"] is None:
         return NOTHING
-    value, low, high = (f"{found[key]:.{digits}f}" for key in ("value", "low", "high"))
+    value, low, high = (f"{estimate[key]:.{digits}f}" for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
 
 
-def shares(found: dict[str, Any] | None) -> str:
-    """Return ``80.0 % [69.0, 92.0]``."""
-    if found is None or found["value"] is None:
+def shares(estimate: dict[str, Any] | None) -> str:
+    """Return `80.0 % [69.0, 92.0]`."""
+    if estimate is None or estimate["value"] is None:
         return NOTHING
-    low, high = (f"{100 * found[key]:.1f}" for key in ("low", "high"))
-    return f"{100 * found['value']:.1f} % [{low}, {high}]"
+    low, high = (f"{100 * estimate[key]:.1f}" for key in ("low", "high"))
+    return f"{100 * estimate['value']:.1f} % [{low}, {high}]"
 
 
-def counted(found: dict[str, Any], count: int) -> str:
-    """Return ``80.0 % [69.0, 92.0] of 485``."""
-    return f"{shares(found)} of {count}" if count else NOTHING
+def counted(estimate: dict[str, Any], count: int) -> str:
+    """Return `80.0 % [69.0, 92.0] of 485`."""
+    return f"{shares(estimate)} of {count}" if count else NOTHING
 
 
 def percent(share: float) -> str:
-    """Return ``80 %``."""
+    """Return `80 %`."""
     return f"{100 * share:.0f} %"

@@ -1,9 +1,9 @@
-"""Whether each claim is seen in the numbers, by rules that were fixed before the large run."""
+"""Whether the numbers support each claim, by rules that were fixed before the large run."""
 
 from typing import Any, NamedTuple
 
 from scripts.studies.theory.rates import FROM_SCRATCH
-from scripts.studies.theory.tables import interval, percent, shares, summary_of
+from scripts.studies.theory.tables import interval, percent, shares
 from scripts.studies.theory.winner import CLEAR
 
 RIGHT = 0.9
@@ -17,19 +17,15 @@ BEHIND = 0.05
 
 
 class Verdict(NamedTuple):
-    """``"reproduced"`` or ``"not reproduced"``, and a sentence that says by what numbers."""
+    """`"reproduced"` or `"not reproduced"`, and a sentence that says by what numbers."""
 
     verdict: str
     sentence: str
 
 
 def verdicts(result: dict[str, Any]) -> dict[str, Verdict]:
-    """Return the verdict on ``"winner"``, ``"rates"`` and ``"proxy"`` of a finished result.
-
-    Raises:
-        ValueError: the result is not finished.
-    """
-    summary = summary_of(result)
+    """Return the verdict on `"winner"`, `"rates"` and `"proxy"`."""
+    summary = result["summary"]
     judged_share = result["knobs"]["rates"]["judged_share"]
     return {
         "winner": winner_verdict(summary["winner"]),
@@ -38,9 +34,9 @@ def verdicts(result: dict[str, Any]) -> dict[str, Verdict]:
     }
 
 
-def verdict(seen: bool, sentence: str) -> Verdict:
+def verdict(holds: bool, sentence: str) -> Verdict:
     """Return a verdict."""
-    return Verdict("reproduced" if seen else "not reproduced", sentence)
+    return Verdict("reproduced" if holds else "not reproduced", sentence)
 
 
 def winner_verdict(winner: dict[str, Any]) -> Verdict:
@@ -61,14 +57,14 @@ def winner_verdict(winner: dict[str, Any]) -> Verdict:
 
 
 def rates_verdict(ladders: dict[str, Any], judged_share: float) -> Verdict:
-    """Reproduced if both exponents of the first ladder are near theirs and surely differ."""
+    """Reproduced if both exponents of the first ladder are near theirs and differ significantly."""
     name, first = next(iter(ladders.items()))
     joint, shaped = (by_share(first, share) for share in (FROM_SCRATCH, judged_share))
     gain = shaped["gain"]
     exponents = joint["exponent"], shaped["exponent"]
     if any(exponent["value"] is None for exponent in exponents) or gain["value"] is None:
         return verdict(False, "Too few wrong answers to fit an exponent: use more test samples.")
-    seen = (
+    holds = (
         abs(joint["exponent"]["value"] - 1) <= NEAR
         and abs(shaped["exponent"]["value"] - 2) <= NEAR
         and gain["low"] > 0
@@ -80,7 +76,7 @@ def rates_verdict(ladders: dict[str, Any], judged_share: float) -> Verdict:
         if other != name
     )
     return verdict(
-        seen,
+        holds,
         f"Fused test error falls like K^-a with a = {interval(joint['exponent'])} trained jointly "
         f"from scratch ({inside(joint['exponent'], 1)}) and a = {interval(shaped['exponent'])} "
         f"with {percent(judged_share)} of the same number of steps unimodal "
@@ -91,13 +87,13 @@ def rates_verdict(ladders: dict[str, Any], judged_share: float) -> Verdict:
 
 def by_share(ladder: dict[str, Any], share: float) -> dict[str, Any]:
     """Return the condition with this share of unimodal steps."""
-    found: dict[str, Any] = next(c for c in ladder["conditions"] if c["share"] == share)
-    return found
+    condition: dict[str, Any] = next(c for c in ladder["conditions"] if c["share"] == share)
+    return condition
 
 
-def inside(found: dict[str, Any], claimed: int) -> str:
+def inside(exponent: dict[str, Any], claimed: int) -> str:
     """Say whether an interval has the claimed exponent in it."""
-    held = found["low"] <= claimed <= found["high"]
+    held = exponent["low"] <= claimed <= exponent["high"]
     return f"{claimed} is {'inside' if held else 'outside'} of the interval"
 
 
@@ -117,9 +113,9 @@ def proxy_verdict(worlds: dict[str, Any]) -> Verdict:
     )
     return verdict(
         monotone and telling,
-        f"Within a run MI of the responses {'rises' if monotone else 'does not surely rise'} with "
-        f"ECS: mean Spearman {listed(correlations, interval)} by worlds and stage (expected: "
-        f"intervals above {MONOTONE}). At the start of joint training it "
+        f"Within a run MI of the responses {'rises' if monotone else 'does not rise'} "
+        f"significantly with ECS: mean Spearman {listed(correlations, interval)} by worlds and "
+        f"stage (expected: intervals above {MONOTONE}). At the start of joint training it "
         f"{'tells' if telling else 'does not tell'} which modality wins a contested class: right "
         f"in {listed([s['response']['classes'] for s in starts], shares)}, where ECS is right in "
         f"{listed([s['ecs']['classes'] for s in starts], shares)}; halfway to the decision in "
@@ -128,6 +124,6 @@ def proxy_verdict(worlds: dict[str, Any]) -> Verdict:
     )
 
 
-def listed(found: list[dict[str, Any]], written: Any) -> str:
+def listed(values: list[dict[str, Any]], written: Any) -> str:
     """Return intervals behind one another."""
-    return ", ".join(written(one) for one in found)
+    return ", ".join(written(value) for value in values)

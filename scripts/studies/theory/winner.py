@@ -1,7 +1,7 @@
 """First study: whether the larger ECS at the start tells which modality wins a class."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class Case:
 class View:
     """Predictions of one kind: the share that is right, over all and by bin of the ratio.
 
-    ``clear``: where the ratio is above 1.2. ``counts``: predictions by bin.
+    `clear`: where the ratio is above 1.2. `counts`: predictions by bin.
     """
 
     clear: Interval
@@ -51,10 +51,10 @@ class View:
 
 @dataclass(frozen=True)
 class CaseFindings:
-    """``views`` by name, and shares of all (seed, class).
+    """`views` by name, and shares of all (seed, class).
 
-    ``decided``: decided before the end; ``contested``: and only one modality learned by then;
-    ``caught_up``: of those, with both learned at the end. ``escape_order``: rank correlation over
+    `decided`: decided before the end; `contested`: and only one modality learned by then;
+    `caught_up`: of those, with both learned at the end. `escape_order`: rank correlation over
     a seed's classes of the predicted escape of the stronger modality and the deciding step.
     """
 
@@ -73,14 +73,10 @@ class WinnerFindings:
     cases: dict[str, CaseFindings]
     pooled: dict[str, View]
 
-    def fields(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class WinnerStudy:
-    """The knobs: cases, each one part."""
+    """The settings: cases, each one part."""
 
     cases: tuple[Case, ...]
 
@@ -113,14 +109,14 @@ class WinnerStudy:
         outcomes = {case.name: Outcome.of(parts[case.name]) for case in self.cases}
         pooled = Outcome.pooled(list(outcomes.values()))
         return WinnerFindings(
-            {case.name: found(case, outcomes[case.name]) for case in self.cases},
+            {case.name: findings_of(case, outcomes[case.name]) for case in self.cases},
             {name: view(pooled, *masks) for name, masks in pooled.views().items()},
         )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Flat over seeds and classes: ECS at the start and Γ ``(N, 2)``, deciding step ``(N,)``."""
+    """Flat over seeds and classes: ECS at the start and Γ `(N, 2)`, deciding step `(N,)`."""
 
     start: NDArray[np.float64]
     decided: NDArray[np.float64]
@@ -165,7 +161,7 @@ class Outcome:
 
 
 def both(learned: NDArray[np.float64]) -> Mask:
-    """Return where both modalities are learned, of Γ ``(N, 2)``."""
+    """Return where both modalities are learned, of Γ `(N, 2)`."""
     least: Mask = learned.min(1) > LEARNED * learned.max(1)
     return least
 
@@ -185,7 +181,7 @@ def view(outcome: Outcome, held: Mask, right: Mask) -> View:
     )
 
 
-def found(case: Case, outcome: Outcome) -> CaseFindings:
+def findings_of(case: Case, outcome: Outcome) -> CaseFindings:
     """Return the findings of one case."""
     masks = outcome.views()
     contested = masks["contested"][0]

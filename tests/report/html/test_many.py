@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fusion_sched.analysis import compare
-from fusion_sched.analysis.cells import grid_of
+from fusion_sched.analysis.grid import grid_of
+from fusion_sched.analysis.statistics import mean_over_seeds
 from fusion_sched.report.html import many
 from fusion_sched.report.html.document import Fold, Section, Table
 from fusion_sched.report.html.many import many_facts, many_lead, many_sections, name_stories
@@ -28,8 +29,8 @@ def test_the_table_is_that_of_compare(short_runs: Path) -> None:
     shown = next(b for b in sections[0].blocks if isinstance(b, Table))
     assert [list(row) for row in shown.rows] == grid_of(table, wide=False).rows
     dots = charts_of(sections)["Rows of ColoredGrayDigits"].figure["data"]
-    assert sorted(dots[0]["x"]) == sorted(v for m in table.rows for v in m.fused.values.values())
-    assert dots[1]["x"] == [m.fused.mean for m in table.rows]
+    assert sorted(dots[0]["x"]) == sorted(v for m in table.rows for v in m.fused.values())
+    assert dots[1]["x"] == [mean_over_seeds(m.fused).value for m in table.rows]
 
 
 def test_curves_can_be_chosen_and_are_drawn_run_by_run(short_runs: Path) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from joblib import Memory
 
 from scripts.studies.theory import run
 from tests.scripts.theory.tiny import TINY
@@ -11,13 +12,15 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="session")
-def stages() -> list[dict[str, Any]]:
-    """What ``on_part`` got, then the result."""
-    seen: list[dict[str, Any]] = []
-    result = run(TINY, CPU, None, lambda partial: seen.append(copy.deepcopy(partial)))
-    return [*seen, result]
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Memory:
+    return Memory(tmp_path_factory.mktemp("parts"), verbose=0)
+
+
+@pytest.fixture(scope="session")
+def whole_result(memory: Memory) -> dict[str, Any]:
+    return run(TINY, CPU, memory)
 
 
 @pytest.fixture
-def result(stages: list[dict[str, Any]]) -> dict[str, Any]:
-    return copy.deepcopy(stages[-1])
+def result(whole_result: dict[str, Any]) -> dict[str, Any]:
+    return copy.deepcopy(whole_result)

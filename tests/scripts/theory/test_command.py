@@ -1,36 +1,30 @@
-"""fusion-sched theory: tables, verdicts, and a result that is gone on with."""
+"""python -m scripts.studies.theory: tables, verdicts, and a second run that computes nothing."""
 
 import json
 from pathlib import Path
 
 import pytest
-from rich.table import Table
 
 from scripts.studies import theory
-from scripts.studies.theory import command as theory_command
+from scripts.studies.theory.__main__ import main
 from tests.scripts.theory.tiny import TINY
 
 
-@pytest.fixture
-def profile(monkeypatch: pytest.MonkeyPatch) -> str:
+def test_it_prints_tables_and_verdicts_and_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(theory.PROFILES, TINY.name, TINY)
-    return TINY.name
-
-
-def test_it_prints_tables_and_verdicts_and_goes_on(profile: str, tmp_path: Path) -> None:
-    told: list[str] = []
-    parts = list(theory_command.study(profile, tmp_path, "cpu", told.append))
-    assert sum(isinstance(part, Table) for part in parts) == 8
-    assert sum(str(part).startswith(("reproduced", "not reproduced")) for part in parts) == 3
-    planned = json.loads((tmp_path / "theory.json").read_text())["planned"]
-    assert told[:2] == [f"{n} of {planned} parts done" for n in (1, 2)]
-    again: list[str] = []
-    list(theory_command.study(profile, tmp_path, "cpu", again.append))
-    assert again == []
-
-
-@pytest.mark.parametrize("text", ['{"knobs"', "{}", "[]"])
-def test_a_damaged_result_is_named(profile: str, tmp_path: Path, text: str) -> None:
-    (tmp_path / "theory.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"theory\.json is not .*; delete it to start anew"):
-        list(theory_command.study(profile, tmp_path, "cpu", print))
+    arguments = ["--profile", TINY.name, "--output", str(tmp_path), "--device", "cpu"]
+    main(arguments)
+    first = capsys.readouterr().out
+    result = json.loads((tmp_path / "theory.json").read_text(encoding="utf-8"))
+    for tables in theory.tables(result).values():
+        assert all(table.title[:20] in first for table in tables)
+    verdicts = [line for line in first.splitlines() if line.startswith(("reproduced", "not rep"))]
+    assert len(verdicts) == 3
+    parts = [f"Study: {name}" for parts in result["parts"].values() for name in parts]
+    assert all(part in first for part in parts)
+    main(arguments)
+    again = capsys.readouterr().out
+    assert "Study: " not in again
+    assert again == first[first.index(again[:40]) :]

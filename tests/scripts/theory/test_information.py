@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from fusion_sched.pid import mutual_information
+from fusion_sched.pid.information import mutual_information
 from scripts.studies.theory.information import (
     answer_table,
     corrected_information,

@@ -7,7 +7,8 @@ from scipy.stats import spearmanr
 
 from scripts.studies.theory.information import ESTIMATORS
 from scripts.studies.theory.proxy import Worlds
-from scripts.studies.theory.proxy_findings import rank_correlation, world_findings
+from scripts.studies.theory.proxy_findings import world_findings
+from scripts.studies.theory.statistics import rank_correlation
 from tests.scripts.theory.tiny import TINY
 
 STEPS = [0, 10, 20, 30]

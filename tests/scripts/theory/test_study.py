@@ -1,8 +1,11 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from joblib import Memory
 
 from scripts.studies.theory import (
     PROFILES,
@@ -13,43 +16,53 @@ from scripts.studies.theory import (
     verdicts,
     winner_series,
 )
+from scripts.studies.theory.rates import RateStudy
 from tests.scripts.theory.conftest import CPU
 from tests.scripts.theory.tiny import TINY
 
 
-def timeless(result: dict[str, Any]) -> dict[str, Any]:
-    for parts in result["parts"].values():
-        for part in parts.values():
-            part.pop("seconds")
-    return result
+class Interrupted(Exception):
+    pass
 
 
-def test_going_on_ends_where_running_through_ends(
-    stages: list[dict[str, Any]], result: dict[str, Any]
+def test_an_interrupted_run_continues_and_computes_nothing_twice(
+    result: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved: dict[str, Any] = json.loads(json.dumps(stages[5]))
-    assert sum(len(parts) for parts in saved["parts"].values()) == 6
-    seen: list[int] = []
-    went_on = run(TINY, CPU, saved, lambda partial: seen.append(len(partial["parts"]["rates"])))
-    assert len(seen) == saved["planned"] - 6  # nothing was computed twice
-    assert timeless(went_on) == timeless(result)
+    compute, computed = RateStudy.part, []
+
+    def third_is_interrupted(self: RateStudy, name: str, device: torch.device) -> dict[str, Any]:
+        if len(computed) == 2:
+            computed.append("interrupted")
+            raise Interrupted
+        computed.append(name)
+        return compute(self, name, device)
+
+    monkeypatch.setattr(RateStudy, "part", third_is_interrupted)
+    with pytest.raises(Interrupted):
+        run(TINY, CPU, Memory(tmp_path, verbose=0))
+    continued = run(TINY, CPU, Memory(tmp_path, verbose=0))
+    computed.remove("interrupted")
+    assert sorted(computed) == sorted(TINY.rates.names())
+    for whole in (continued, result):
+        for parts in whole["parts"].values():
+            for part in parts.values():
+                part.pop("seconds")
+    assert continued == result
 
 
 def test_the_result_is_what_a_file_gives_back(result: dict[str, Any]) -> None:
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
-def test_a_result_of_other_knobs_is_refused(result: dict[str, Any]) -> None:
-    other = replace(TINY, name="other", proxy=replace(TINY.proxy, runs=4))
-    with pytest.raises(ValueError, match="other knobs, of profile 'tiny'; expected those of 'oth"):
-        run(other, CPU, result, lambda partial: None)
-
-
-def test_half_a_result_has_no_tables(stages: list[dict[str, Any]]) -> None:
-    with pytest.raises(ValueError, match="3 of 12 parts are done; expected all of them"):
-        tables(stages[2])
-    with pytest.raises(ValueError, match="3 of 12 parts"):
-        verdicts(stages[2])
+def test_other_knobs_are_computed_anew(
+    result: dict[str, Any], memory: Memory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    result = run(replace(TINY, proxy=replace(TINY.proxy, runs=4)), CPU, memory)
+    printed = capsys.readouterr().out
+    assert printed.count("ProxyStudy") == len(TINY.proxy.names())
+    assert "RateStudy" not in printed
+    assert len(result["parts"]["proxy"]["alike, joint"]["runs"]) == 4
 
 
 def test_tables_are_rectangles_of_strings(result: dict[str, Any]) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from fusion_sched.analysis.measures import Measured
+from fusion_sched.analysis.rows import ResultRow
+from fusion_sched.analysis.statistics import mean_over_seeds
 from fusion_sched.analysis.tables import ResultTable
 from fusion_sched.report.html.charts.style import (
     COLOURS,
@@ -29,18 +30,19 @@ BELOW = 0.25
 def dots(table: ResultTable) -> Chart:
     """Return a row's seeds, their mean and its interval."""
     rows = table.rows
-    names = [m.row.name for m in rows]
+    names = [m.name for m in rows]
     data = [seed_dots(rows), mean_points(rows)]
     axis = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
     vertical = {**rows_axis(names), "showgrid": True}
     vertical["ticktext"] = [plain(shortened(name)) for name in names]
     best = rows[0]
-    width = "" if best.fused.low is None else f" ({best.fused.low:.1f} to {best.fused.high:.1f})"
+    mean, low, high = mean_over_seeds(best.fused)[:3]
+    width = "" if low is None else f" ({low:.1f} to {high:.1f})"
     return Chart(
         f"Rows of {table.dataset}",
         figure(data, ROW_PIXELS * len(rows) + 70, axis, vertical),
-        f"{len(rows)} row{'s' * (len(rows) > 1)}, best first: {best.row.name} has "
-        f"{best.fused.mean:.1f} %{width} on test.",
+        f"{len(rows)} row{'s' * (len(rows) > 1)}, best first: {best.name} has "
+        f"{mean:.1f} %{width} on test.",
     )
 
 
@@ -51,12 +53,12 @@ def shortened(name: str) -> str:
     return f"{name[: ROW_NAME_CHARACTERS - 1]}…"
 
 
-def seed_dots(rows: Sequence[Measured]) -> Trace:
+def seed_dots(rows: Sequence[ResultRow]) -> Trace:
     """Return one dot per row and seed."""
     found = [
-        (place, m.row.name, seed, value)
+        (place, m.name, seed, value)
         for place, m in enumerate(rows)
-        for seed, value in m.fused.values.items()
+        for seed, value in m.fused.items()
     ]
     return {
         "type": "scatter", "mode": "markers", "name": "one seed",
@@ -67,18 +69,19 @@ def seed_dots(rows: Sequence[Measured]) -> Trace:
     }  # fmt: skip
 
 
-def mean_points(rows: Sequence[Measured]) -> Trace:
+def mean_points(rows: Sequence[ResultRow]) -> Trace:
     """Return each row's mean and interval."""
+    means = [mean_over_seeds(row.fused) for row in rows]
     return {
         "type": "scatter", "mode": "markers", "name": "mean, 95 % interval",
-        "x": [m.fused.mean for m in rows], "y": list(range(len(rows))),
+        "x": [mean.value for mean in means], "y": list(range(len(rows))),
         "error_x": {
             "type": "data", "symmetric": False, "color": INK, "thickness": 1.5, "width": 5,
-            "array": [0 if m.fused.high is None else m.fused.high - m.fused.mean for m in rows],
-            "arrayminus": [0 if m.fused.low is None else m.fused.mean - m.fused.low for m in rows],
+            "array": [0 if high is None else high - mean for mean, _, high, *_ in means],
+            "arrayminus": [0 if low is None else mean - low for mean, low, *_ in means],
         },
         "marker": {"symbol": "diamond", "size": 9, "color": INK},
-        "customdata": [plain(m.row.name) for m in rows],
+        "customdata": [plain(m.name) for m in rows],
         "hovertemplate": "%{customdata}: %{x:.1f} % on average<extra></extra>",
     }  # fmt: skip
 

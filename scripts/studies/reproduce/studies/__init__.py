@@ -33,4 +33,4 @@ CLAIMS = (
     ratings.CLAIM,
     more_modalities.CLAIM,
 )
-"""Several claims may read one notebook: they share its name and its measurements."""
+"""Several claims may read one numbers: they share its name and its measurements."""

@@ -1,4 +1,4 @@
-"""Controllers side by side: does it matter what decides, and when?"""
+"""Comparison of controllers: does the criterion matter, and the time of the hand-over?"""
 
 from pathlib import Path
 from typing import Any
@@ -7,53 +7,38 @@ import numpy as np
 
 from fusion_sched.report.html.document import Chart, Table
 from fusion_sched.runlog import read_trace
+from scripts.studies.controllers import CONTROLLERS, DATASETS
 from scripts.studies.reproduce import charts
-from scripts.studies.reproduce.bench import Bench, Notebook
 from scripts.studies.reproduce.claim import (
     ABSTRACT,
     SUMMARIES,
     Claim,
-    Told,
+    Finding,
     Values,
     Verdict,
-    judged,
 )
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
 from scripts.studies.reproduce.studies.datasets import command_for
-from scripts.studies.reproduce.training import BLIND, CHEAP, mean_and_interval, train_all
+from scripts.studies.runner import CHEAP, mean_over_seeds, train_grid
 
-CONTROLLERS = ("joint", "fixed", "random", "mi", "pid_published", "pid_paper", "pid_point", "pid")
-BLIND_ONES = {"joint", "fixed", "random"}
-DATASETS: dict[str, tuple[str, ...]] = {
-    "digits_cg": (), "digits_noisy": (), "digits_halves": (),
-    "synthetic": ("dataset.noise=0.5", "encoder.embedding=32"),
-}  # fmt: skip
 NEARLY = 0.95
 """Share of joint training's best validation accuracy that counts as having arrived."""
 
 
-def datasets(bench: Bench) -> list[str]:
-    """Return the data of this profile."""
-    return list(DATASETS)[:3] if bench.quick else list(DATASETS)
+def datasets(settings: Settings) -> list[str]:
+    """Return the data of this profile, all of it built in."""
+    return list(DATASETS)[: 3 if settings.quick else 4]
 
 
-def folders(bench: Bench) -> dict[tuple[str, str, int], Path]:
-    """Return the folder of each run."""
-    return {
-        (data, controller, seed): bench.runs / "controllers" / data / f"{controller}-{seed}"
-        for data in datasets(bench) for controller in CONTROLLERS for seed in bench.seeds(3, 10)
-    }  # fmt: skip
-
-
-def run(bench: Bench, notebook: Notebook) -> None:
+def run(settings: Settings, numbers: Measurements) -> None:
     """Train every controller on every dataset and seed."""
-    runs = folders(bench)
-    train_all({
-        folder: [f"dataset={data}", *DATASETS[data], f"controller={controller}", f"seed={seed}",
-                 *CHEAP, *(BLIND if controller in BLIND_ONES else ())]
-        for (data, controller, seed), folder in runs.items()
-    })  # fmt: skip
-    for (data, controller, seed), folder in runs.items():
-        notebook.read(f"{data} | {controller} | {seed}", lambda f=folder: summary_of(f))
+    grid = {"controller": CONTROLLERS, "seed": settings.seeds(3, 10)}
+    for data in datasets(settings):
+        chosen = (f"dataset={data}", *DATASETS[data], *CHEAP)
+        runs = train_grid(settings.runs / "controllers" / data, grid, chosen)
+        for (controller, seed), folder in runs.items():
+            numbers.read(f"{data} | {controller} | {seed}", folder, summary_of)
 
 
 def summary_of(folder: Path) -> dict[str, Any]:
@@ -72,65 +57,69 @@ def summary_of(folder: Path) -> dict[str, Any]:
     }
 
 
-def accuracies(bench: Bench, values: Values, data: str, controller: str) -> np.ndarray:
+def accuracies(settings: Settings, values: Values, data: str, controller: str) -> np.ndarray:
     """Return the fused test accuracy of each seed, in percent."""
-    seeds = bench.seeds(3, 10)
+    seeds = settings.seeds(3, 10)
     return np.array([values[f"{data} | {controller} | {s}"]["test"] for s in seeds])
 
 
-def difference(bench: Bench, values: Values, data: str, one: str, other: str) -> tuple[Any, ...]:
+def difference(
+    settings: Settings, values: Values, data: str, one: str, other: str
+) -> tuple[Any, ...]:
     """Return the paired difference in points and its 95 % interval."""
-    paired = accuracies(bench, values, data, one) - accuracies(bench, values, data, other)
-    return mean_and_interval(list(paired))
+    paired = accuracies(settings, values, data, one) - accuracies(settings, values, data, other)
+    return mean_over_seeds(list(paired))
 
 
-def against(bench: Bench, values: Values, other: str) -> list[tuple[str, float, float, float]]:
+def against(
+    settings: Settings, values: Values, other: str
+) -> list[tuple[str, float, float, float]]:
     """Return, by dataset, by how many points pid is above another controller."""
-    return [(d, *difference(bench, values, d, "pid", other)) for d in datasets(bench)]
+    return [(d, *difference(settings, values, d, "pid", other)) for d in datasets(settings)]
 
 
-def tell_mi(bench: Bench, values: Values) -> Told:
+def conclude_mi(settings: Settings, values: Values) -> Finding:
     """Hold pid against the controller that looks at mutual information, on the data here."""
-    found = against(bench, values, "mi")
-    parts = [f"{d} {m:+.1f} points [{low:+.1f}, {high:+.1f}]" for d, m, low, high in found]
-    ahead = sum(low > 0 for _, _, low, _ in found)
+    differences = against(settings, values, "mi")
+    parts = [f"{d} {m:+.1f} points [{low:+.1f}, {high:+.1f}]" for d, m, low, high in differences]
+    higher = sum(low > 0 for _, _, low, _ in differences)
     sentence = (
         f"On the data here pid is above mi by {'; '.join(parts)} (fused test accuracy, paired by "
-        f"seed, 95 %): surely ahead on {ahead} of {len(found)}. The claim is one about CREMA-D: "
-        f"{command_for(bench, 'cremad', 'pid,mi')}"
+        f"seed, 95 %): significantly above it on {higher} of {len(differences)}. The claim is one "
+        f"about CREMA-D: {command_for(settings, 'cremad', 'pid,mi')}"
     )
     header = ["dataset", "controller", "above mi, points", "95 % interval"]
     rows = []
-    for data in datasets(bench):
+    for data in datasets(settings):
         for c in ("pid", "pid_paper", "pid_published"):
-            mean, low, high = difference(bench, values, data, c, "mi")
+            mean, low, high = difference(settings, values, data, c, "mi")
             rows.append([data, c, f"{mean:+.1f}", f"{low:+.1f} … {high:+.1f}"])
-    caption = f"Fused test accuracy, paired by seed, over {len(bench.seeds(3, 10))} seeds."
-    return Told(Verdict.NEEDS, sentence, [Table(header, rows, caption, words=(1,))],
-                places(bench))  # fmt: skip
+    caption = f"Fused test accuracy, paired by seed, over {len(settings.seeds(3, 10))} seeds."
+    return Finding(Verdict.NEEDS, sentence, [Table(header, rows, caption, words=(1,))],
+                places(settings))  # fmt: skip
 
 
-def tell_ablation(bench: Bench, values: Values) -> Told:
+def conclude_ablation(settings: Settings, values: Values) -> Finding:
     """Hold pid against two stages without diagnostics, random times and joint training."""
-    fixed, joint = (against(bench, values, other) for other in ("fixed", "joint"))
+    fixed, joint = (against(settings, values, other) for other in ("fixed", "joint"))
     parts = [f"{d} {m:+.1f} [{low:+.1f}, {high:+.1f}]" for d, m, low, high in fixed]
     plain = [f"{d} {m:+.1f} [{low:+.1f}, {high:+.1f}]" for d, m, low, high in joint]
     both = list(zip(fixed, joint, strict=True))
-    ahead = sum(f[2] > 0 and j[2] > 0 for f, j in both)
+    higher = sum(f[2] > 0 and j[2] > 0 for f, j in both)
     sentence = (
         f"pid above two stages of fixed length: {'; '.join(parts)} points; above joint training: "
-        f"{'; '.join(plain)} points: surely above both on {ahead} of {len(both)} datasets."
+        f"{'; '.join(plain)} points: significantly above both on {higher} of {len(both)} datasets."
     )
-    blocks = [chart(bench, values), table(bench, values, CONTROLLERS)]
-    return Told(judged(ahead == len(both)), sentence, blocks, places(bench))
+    blocks = [chart(settings, values), table(settings, values, CONTROLLERS)]
+    return Finding(Verdict.of(higher == len(both)), sentence, blocks, places(settings))
 
 
-def tell_speed(bench: Bench, values: Values) -> Told:
+def conclude_speed(settings: Settings, values: Values) -> Finding:
     """Say after how many epochs each gets to where joint training gets."""
     rows, sooner = [], []
-    for data in datasets(bench):
+    for data in datasets(settings):
         epochs: dict[str, list[float]] = {}
-        for seed in bench.seeds(3, 10):
+        for seed in settings.seeds(3, 10):
             best = max(v for _, v in values[f"{data} | joint | {seed}"]["fused_validation"])
             for c in CONTROLLERS:
                 curve = values[f"{data} | {c} | {seed}"]["fused_validation"]
@@ -144,8 +133,11 @@ def tell_speed(bench: Bench, values: Values) -> Told:
     )
     header = ["dataset", "controller", "epochs until there, by seed"]
     caption = "Epochs over both stages; 'never': not within the run."
-    return Told(
-        judged(all(sooner)), sentence, [Table(header, rows, caption, words=(1, 2))], places(bench)
+    return Finding(
+        Verdict.of(all(sooner)),
+        sentence,
+        [Table(header, rows, caption, words=(1, 2))],
+        places(settings),
     )
 
 
@@ -154,41 +146,43 @@ def shown(epochs: list[float]) -> str:
     return ", ".join("never" if np.isinf(e) else f"{e:.0f}" for e in epochs)
 
 
-def places(bench: Bench) -> list[Path]:
+def places(settings: Settings) -> list[Path]:
     """Return the folders of the runs."""
-    return [bench.runs / "controllers" / data for data in datasets(bench)]
+    return [settings.runs / "controllers" / data for data in datasets(settings)]
 
 
-def table(bench: Bench, values: Values, which: tuple[str, ...]) -> Table:
+def table(settings: Settings, values: Values, which: tuple[str, ...]) -> Table:
     """Return accuracy, paired differences and the length of stage 1."""
     rows = []
-    for data in datasets(bench):
+    for data in datasets(settings):
         for c in which:
-            mean, low, high = mean_and_interval(list(accuracies(bench, values, data, c)))
+            mean, low, high = mean_over_seeds(list(accuracies(settings, values, data, c)))
             cells = [data, c, f"{mean:.1f}", f"{low:.1f} … {high:.1f}"]
             for other in ("joint", "fixed"):
-                m, below, above = difference(bench, values, data, c, other)
+                m, below, above = difference(settings, values, data, c, other)
                 cells.append("" if c == other else f"{m:+.1f} [{below:+.1f}, {above:+.1f}]")
-            alone = [values[f"{data} | {c} | {s}"]["unimodal_epochs"] for s in bench.seeds(3, 10)]
+            alone = [
+                values[f"{data} | {c} | {s}"]["unimodal_epochs"] for s in settings.seeds(3, 10)
+            ]
             rows.append([*cells, f"{np.mean(alone):.1f}"])
     header = ["dataset", "controller", "fused %", "95 % interval", "above joint", "above fixed",
               "epochs alone"]  # fmt: skip
     caption = (
-        f"Fused test accuracy over {len(bench.seeds(3, 10))} seeds; differences in points, paired "
-        "by seed, 95 % t intervals. pid_published: the published rules on our diagnostics."
+        f"Fused test accuracy over {len(settings.seeds(3, 10))} seeds; differences in points, "
+        "paired by seed, 95 % t intervals. pid_published: the published rules on our diagnostics."
     )
     return Table(header, rows, caption, words=(1,))
 
 
-def chart(bench: Bench, values: Values) -> Chart:
+def chart(settings: Settings, values: Values) -> Chart:
     """Draw each seed's accuracy by controller, one marker shape per dataset."""
     data = []
-    for number, name in enumerate(datasets(bench)):
-        points = [(c, float(a)) for c in CONTROLLERS for a in accuracies(bench, values, name, c)]
+    for number, name in enumerate(datasets(settings)):
+        points = [(c, float(a)) for c in CONTROLLERS for a in accuracies(settings, values, name, c)]
         data.append({
             "type": "scatter", "mode": "markers", "name": name,
             "x": [a for _, a in points], "y": [c for c, _ in points],
-            **charts.look(number, size=9),
+            **charts.line_style(number, size=9),
         })  # fmt: skip
     drawn = charts.figure(
         data, "fused test accuracy (%)",
@@ -213,7 +207,7 @@ MI = Claim(
     ran=RAN,
     holds_if="pid is above mi on CREMA-D, with an interval above 0",
     measure=run,
-    tell=tell_mi,
+    conclude=conclude_mi,
 )
 ABLATION = Claim(
     name="controllers",
@@ -224,7 +218,7 @@ ABLATION = Claim(
     ran=RAN,
     holds_if="pid is above fixed and above joint on every dataset, with intervals above 0",
     measure=run,
-    tell=tell_ablation,
+    conclude=conclude_ablation,
 )
 SPEED = Claim(
     name="controllers",
@@ -234,5 +228,5 @@ SPEED = Claim(
     ran=RAN,
     holds_if="pid gets there sooner on every dataset, on average over seeds",
     measure=run,
-    tell=tell_speed,
+    conclude=conclude_speed,
 )

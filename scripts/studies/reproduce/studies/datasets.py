@@ -2,18 +2,17 @@
 
 import shlex
 import shutil
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from fusion_sched.commands.data import open_dataset
 from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.report.html.document import Code, Table, Text
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, Verdict, judged
-from scripts.studies.reproduce.training import fused_accuracy, mean_and_interval, train_all
+from scripts.studies.reproduce.claim import SUMMARIES, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
+from scripts.studies.runner import fused_accuracy, mean_over_seeds, train_grid
 
 PAPER = {"cremad": 83.50, "ave": None, "ucf101": None, "food101": None, "cgmnist": None}
 """Fused accuracy in percent, as far as it is known; all are benchmarks of the published code."""
@@ -36,99 +35,85 @@ def skip(name: str) -> tuple[str, ...]:
     return () if name == "cgmnist" else ("dataset.on_error=skip",)
 
 
-def measurable(bench: Bench, name: str) -> bool:
+def measurable(settings: Settings, name: str) -> bool:
     """Return whether the dataset lies here and can be trained on in the time of the profile."""
-    return name in bench.paths and torch.cuda.is_available() and not bench.quick
+    return name in settings.paths and torch.cuda.is_available() and not settings.quick
 
 
-def command_for(bench: Bench, name: str, controllers: str = "pid,joint") -> str:
+def command_for(settings: Settings, name: str, controllers: str = "pid,joint") -> str:
     """Return what measures this dataset elsewhere."""
-    root = bench.paths.get(name) or bench.missing.get(name) or Path("data") / name
+    root = settings.paths.get(name) or settings.missing.get(name) or Path("data") / name
     words = ["fusion-sched", "train", "-m", f"+experiment={name}", f"dataset.root={root}"]
     return shlex.join([*words, *skip(name), f"controller={controllers}", "seed=0,1,2,3,4"])
 
 
-def real_runs(bench: Bench, name: str) -> dict[tuple[str, int], Path]:
-    """Return the folders of the runs on the real dataset."""
-    return {
-        (controller, seed): bench.runs / name / f"{controller}-{seed}"
-        for controller in ("pid", "joint") for seed in bench.seeds(1, 5)
-    }  # fmt: skip
-
-
-def run(bench: Bench, notebook: Notebook) -> None:
-    """Train on the real thing where that is possible, and on an imitation where it is not."""
+def run(settings: Settings, numbers: Measurements) -> None:
+    """Train on the dataset where that is possible, and on an imitation where it is not."""
     for name in PAPER:
-        if measurable(bench, name):
-            runs = real_runs(bench, name)
-            root = bench.paths[name]
-            train_all({
-                folder: [f"+experiment={name}", f"dataset.root={root}", *skip(name),
-                         f"controller={controller}", f"seed={seed}"]
-                for (controller, seed), folder in runs.items()
-            }, processes=1)  # fmt: skip
-            notebook.read(f"{name} | real", partial(real, runs))
+        if measurable(settings, name):
+            grid = {"controller": ("pid", "joint"), "seed": settings.seeds(1, 5)}
+            chosen = (f"+experiment={name}", f"dataset.root={settings.paths[name]}", *skip(name))
+            # One run at a time: it has processes of its own, which read clips.
+            runs = train_grid(settings.runs / name, grid, chosen, processes=1)
+            for (controller, seed), folder in runs.items():
+                numbers.read(f"{name} | {controller} | {seed}", folder, fused_accuracy)
         else:
-            notebook.part(f"{name} | imitation", partial(imitate, bench, name))
+            train_on_imitation(settings, numbers, name)
 
 
-def real(runs: dict[tuple[str, int], Path]) -> dict[str, list[float]]:
-    """Return the accuracies in percent by controller."""
-    found: dict[str, list[float]] = {}
-    for (controller, _), folder in runs.items():
-        found.setdefault(controller, []).append(fused_accuracy(folder))
-    return found
-
-
-def imitate(bench: Bench, name: str) -> dict[str, Any]:
+def train_on_imitation(settings: Settings, numbers: Measurements, name: str) -> None:
     """Write an imitation in the dataset's layout and run the experiment on it, small."""
-    root, folder = bench.folder / "imitations" / name, bench.runs / "imitations" / name
+    root = settings.folder / "imitations" / name
     if not root.exists():  # whole, or not at all
         begun = root.with_name(f"{name}.unfinished")
         shutil.rmtree(begun, ignore_errors=True)
         begun.mkdir(parents=True)
         open_dataset(name, begun).write_sample(begun, SampleSpec(CLIPS))
         begun.rename(root)
-    train_all({folder: [f"+experiment={name}", f"dataset.root={root}", *SMALL[name], *SHORT]})
-    return {"clips": CLIPS, "accuracy": fused_accuracy(folder)}
+    chosen = (f"+experiment={name}", f"dataset.root={root}", *SMALL[name], *SHORT)
+    (folder,) = train_grid(settings.runs / "imitations" / name, {}, chosen).values()
+    numbers.read(f"{name} | imitation", folder, fused_accuracy)
 
 
-def tell(bench: Bench, values: Values) -> Told:
+def accuracies(settings: Settings, values: Values, name: str, controller: str) -> list[float]:
+    """Return the fused test accuracy of each seed, in percent."""
+    return [values[f"{name} | {controller} | {seed}"] for seed in settings.seeds(1, 5)]
+
+
+def conclude(settings: Settings, values: Values) -> Finding:
     """Compare with the paper's numbers, or say what would."""
-    rows, files = [], []
-    verdicts = []
+    rows, files, verdicts = [], [], []
     for name, paper in PAPER.items():
-        found = values.get(f"{name} | real")
         claimed = "not known" if paper is None else f"{paper:.2f}"
-        if found is None or not measurable(bench, name):
-            why = "no GPU, or the quick profile" if name in bench.paths else "no data"
+        if not measurable(settings, name):
+            why = "no GPU, or the quick profile" if name in settings.paths else "no data"
             rows.append([name, claimed, f"needs data or GPU ({why})"])
-            files.append(bench.runs / "imitations" / name)
+            files.append(settings.runs / "imitations" / name)
             continue
-        mean, low, high = mean_and_interval(found["pid"])
-        joint, _, _ = mean_and_interval(found["joint"])
+        mean, low, high = mean_over_seeds(accuracies(settings, values, name, "pid"))
+        joint, _, _ = mean_over_seeds(accuracies(settings, values, name, "joint"))
         rows.append([name, claimed, f"{mean:.2f} [{low:.2f}, {high:.2f}], joint {joint:.2f}"])
-        files += list(real_runs(bench, name).values())
+        files.append(settings.runs / name)
         if paper is not None:
             verdicts.append(high >= paper)
-    verdict = judged(all(verdicts)) if verdicts else Verdict.NEEDS
+    verdict = Verdict.of(all(verdicts)) if verdicts else Verdict.NEEDS
     blocks = [
         Table(["dataset", "paper, %", "here, %"], rows,
               "Fused test accuracy; here the epoch is chosen on validation, in the published code "
               "on the test clips.", words=(2,)),
-        Code("The commands", "\n".join(command_for(bench, name) for name in PAPER)),
+        Code("The commands", "\n".join(command_for(settings, name) for name in PAPER)),
         imitation_table(values),
     ]  # fmt: skip
-    return Told(verdict, sentence_for(bench, values, verdict), blocks, files)
+    return Finding(verdict, sentence_for(settings, values, verdict), blocks, files)
 
 
-def sentence_for(bench: Bench, values: Values, verdict: Verdict) -> str:
+def sentence_for(settings: Settings, values: Values, verdict: Verdict) -> str:
     """Say in one sentence what became of the number."""
     if verdict is Verdict.NEEDS:
-        present = "cremad" in bench.paths
+        present = "cremad" in settings.paths
         why = "its clips are here, but no GPU or no time" if present else "its clips are not here"
-        return f"CREMA-D's 83.50 % was not checked: {why}. {command_for(bench, 'cremad')}"
-    mean, low, high = mean_and_interval(values["cremad | real"]["pid"])
+        return f"CREMA-D's 83.50 % was not checked: {why}. {command_for(settings, 'cremad')}"
+    mean, low, high = mean_over_seeds(accuracies(settings, values, "cremad", "pid"))
     return (
         f"CREMA-D: {mean:.2f} % [{low:.2f}, {high:.2f}] here, with the epoch chosen on validation "
         f"clips, against {PAPER['cremad']:.2f} % with the best epoch on the test clips."
@@ -140,7 +125,7 @@ def imitation_table(values: Values) -> Table | Text:
     tried = {k.split(" | ")[0]: v for k, v in values.items() if k.endswith("imitation")}
     if not tried:
         return Text(["Every dataset was here: no imitation was needed."])
-    rows = [[n, str(v["clips"]), f"{v['accuracy']:.0f}"] for n, v in tried.items()]
+    rows = [[n, str(CLIPS), f"{accuracy:.0f}"] for n, accuracy in tried.items()]
     return Table(
         ["imitation of", "clips", "fused accuracy, %"], rows,
         "The same experiments, made small, on imitations in the datasets' layouts: that they run "
@@ -159,5 +144,5 @@ CLAIM = Claim(
     "small, on an imitation in the dataset's layout.",
     holds_if="the interval over seeds reaches the paper's number",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )

@@ -1,52 +1,51 @@
-"""What a diagnosis costs, and what it says where there is nothing to say."""
-
-from functools import partial
+"""The cost of a diagnosis, and its values where the embeddings hold no information."""
 
 import numpy as np
 import torch
 
 from benchmarks.probe.probes import embeddings, median_seconds, published
-from fusion_sched.pid import InteriorPoint
 from fusion_sched.probe import KMeansProbe
 from fusion_sched.report.html.document import Table
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import ABSTRACT, Claim, Told, Values, judged
+from scripts.studies.reproduce.claim import ABSTRACT, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
 
 STATES = {"untrained: no information": np.inf, "half trained": 4.0, "trained": 1.5}
 TARGET_BITS = 0.02
 CHEAP_SECONDS = 5.0
 
 
-def run(bench: Bench, notebook: Notebook) -> None:
-    """Time both probes on three states, and read both where the truth is nothing."""
+def run(settings: Settings, numbers: Measurements) -> None:
+    """Time both probes on three states, and apply both where the truth is 0."""
     torch.set_num_threads(1)
     for state, spread in STATES.items():
-        notebook.part(f"time | {state}", partial(times, spread, 3 if bench.quick else 9))
-    notebook.part("noise", partial(on_noise, 5 if bench.quick else 20))
+        numbers.measure(f"time | {state}", times, spread, 3 if settings.quick else 9)
+    numbers.measure("noise", on_noise, 5 if settings.quick else 20)
 
 
 def times(spread: float, runs: int) -> dict[str, float]:
     """Return CPU seconds of a whole diagnosis, ours with error bars, the published one without."""
-    seen = embeddings(spread)
-    ours = median_seconds(lambda: KMeansProbe().diagnose(seen, InteriorPoint(), {}), runs)
-    return {"ours": ours, "published": median_seconds(lambda: published(seen), 1)}
+    inputs = embeddings(spread)
+    ours = median_seconds(lambda: KMeansProbe().diagnose(inputs, FastPID(), {}), runs)
+    return {"ours": ours, "published": median_seconds(lambda: published(inputs), 1)}
 
 
 def on_noise(draws: int) -> dict[str, list[float]]:
-    """Return the synergy in bits that each reads in embeddings that know nothing of the label."""
-    seen = embeddings(np.inf)
-    found: dict[str, list[float]] = {"ours": [], "published": []}
+    """Return the synergy in bits that each estimates under shuffled labels."""
+    inputs = embeddings(np.inf)
+    synergy: dict[str, list[float]] = {"ours": [], "published": []}
     for draw in range(draws):
-        shuffled = seen.y[torch.from_numpy(np.random.default_rng(draw).permutation(len(seen.y)))]
-        told, _ = KMeansProbe().diagnose(seen._replace(y=shuffled), InteriorPoint(), {})
-        assert told.synergy is not None, "two modalities have a synergy"
-        found["ours"].append(told.synergy.value)
-        found["published"].append(float(published(seen._replace(y=shuffled)).synergy))
-    return found
+        order = np.random.default_rng(draw).permutation(len(inputs.y))
+        shuffled = inputs._replace(y=inputs.y[torch.from_numpy(order)])
+        diagnosis, _ = KMeansProbe().diagnose(shuffled, FastPID(), {})
+        assert diagnosis.synergy is not None, "two modalities have a synergy"
+        synergy["ours"].append(diagnosis.synergy.value)
+        synergy["published"].append(float(published(shuffled).synergy))
+    return synergy
 
 
-def tell(bench: Bench, values: Values) -> Told:
-    """Compare cost and honesty."""
+def conclude(settings: Settings, values: Values) -> Finding:
+    """Compare cost and bias."""
     cost = {s: values[f"time | {s}"] for s in STATES}
     faster = [c["published"] / c["ours"] for c in cost.values()]
     noise = {who: float(np.mean(v)) for who, v in values["noise"].items()}
@@ -63,7 +62,7 @@ def tell(bench: Bench, values: Values) -> Told:
     slowest = max(c["published"] for c in cost.values())
     holds = slowest <= CHEAP_SECONDS and abs(noise["published"]) < TARGET_BITS
     table = Table(header, rows, "CPU seconds of a diagnosis, one thread, median.")
-    return Told(judged(holds), sentence, [table])
+    return Finding(Verdict.of(holds), sentence, [table])
 
 
 CLAIM = Claim(
@@ -77,5 +76,5 @@ CLAIM = Claim(
     holds_if="the published probe takes at most 5 s of one core, and reads less than 0.02 bit of "
     "synergy where there is none: cheap alone is not enough",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )

@@ -1,14 +1,13 @@
 """Is the decomposition differentiable?"""
 
-from functools import partial
-
 import torch
 
 from benchmarks.pid.joints import dirichlet
-from fusion_sched.pid import InteriorPoint, decompose
+from fusion_sched.pid import FastPID, decompose
 from fusion_sched.report.html.document import Table
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import ABSTRACT, Claim, Told, Values, judged
+from scripts.studies.reproduce.claim import ABSTRACT, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 SHAPES = ((5, 5, 3), (10, 10, 6), (20, 20, 6))
@@ -16,28 +15,28 @@ STEP = 1e-4
 SMALL = 1e-4
 
 
-def run(bench: Bench, notebook: Notebook) -> None:
+def run(settings: Settings, numbers: Measurements) -> None:
     """Compare slopes along random directions with central differences."""
     for shape in SHAPES:
-        notebook.part("x".join(map(str, shape)), partial(slopes, shape))
+        numbers.measure("x".join(map(str, shape)), slopes, shape)
 
 
 def slopes(shape: tuple[int, int, int]) -> dict[str, dict[str, float]]:
     """Return, by atom, the slope in bits by autograd and by central differences."""
-    solver = InteriorPoint(tol=1e-10)
+    solver = FastPID(tol=1e-10)
     p, other = dirichlet(shape, 2, seed=4)
-    way = other - p
-    found = {}
+    direction = other - p
+    both = {}
     for atom in ATOMS:
         q = p.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(getattr(decompose(q, solver), atom), q)
-        ahead, behind = (getattr(decompose(p + s * STEP * way, solver), atom) for s in (1, -1))
-        found[atom] = {"autograd": float((gradient * way).sum()),
-                       "differences": float(ahead - behind) / (2 * STEP)}  # fmt: skip
-    return found
+        above, below = (getattr(decompose(p + s * STEP * direction, solver), atom) for s in (1, -1))
+        both[atom] = {"autograd": float((gradient * direction).sum()),
+                      "differences": float(above - below) / (2 * STEP)}  # fmt: skip
+    return both
 
 
-def tell(bench: Bench, values: Values) -> Told:
+def conclude(settings: Settings, values: Values) -> Finding:
     """Say how far the two are apart."""
     rows, worst = [], 0.0
     for shape in ("x".join(map(str, shape)) for shape in SHAPES):
@@ -52,7 +51,7 @@ def tell(bench: Bench, values: Values) -> Told:
         "published training code the decomposition is never differentiated."
     )
     header = ["joint", "atom", "slope by autograd (bit)", "by differences (bit)", "apart by"]
-    return Told(judged(worst < SMALL), sentence,
+    return Finding(Verdict.of(worst < SMALL), sentence,
                 [Table(header, rows, "Along one random direction.", words=(1,))])  # fmt: skip
 
 
@@ -65,5 +64,5 @@ CLAIM = Claim(
     "differences, on random tables of three sizes.",
     holds_if="slopes of the solver here, by autograd and by central differences, agree to 1e-4",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )

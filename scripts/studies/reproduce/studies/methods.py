@@ -1,20 +1,18 @@
 """State of the art? The schedule against other methods on the data that is here."""
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from fusion_sched.analysis import compare
-from fusion_sched.analysis.cells import caption, grid_of
+from fusion_sched.analysis.grid import caption, grid_of
 from fusion_sched.report.html.document import Table, Text
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import ABSTRACT, Claim, Told, Values, Verdict
+from scripts.studies.reproduce.claim import ABSTRACT, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
 from scripts.studies.reproduce.studies.datasets import command_for
-from scripts.studies.reproduce.training import (
-    BLIND,
-    CHEAP,
-    fused_accuracy,
-    mean_and_interval,
-    train_all,
-)
+from scripts.studies.runner import CHEAP, fused_accuracy, train_grid
 
 METHODS = {
     "quick": ("pid", "joint", "fine_tuned", "unimodal", "ogm_ge", "mla"),
@@ -22,73 +20,64 @@ METHODS = {
              "pmr", "mmpareto", "gblending", "mla", "relearning", "greedy", "pid_ogm_ge"),
 }  # fmt: skip
 BUILT_IN = {"digits_cg": ("dataset=digits_cg",), "digits_halves": ("dataset=digits_halves",)}
-LOOKING = ("pid", "pid_ogm_ge")
 
 
-def datasets(bench: Bench) -> dict[str, tuple[str, ...]]:
+def datasets(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Return the data sets that are here, and what selects them."""
-    if "avdigits" not in bench.paths:
+    if "avdigits" not in settings.paths:
         return BUILT_IN
-    spoken = ("dataset=avdigits", f"dataset.root={bench.paths['avdigits']}",
+    spoken = ("dataset=avdigits", f"dataset.root={settings.paths['avdigits']}",
               "dataset.preset=imbalanced", "encoder=small_cnn")  # fmt: skip
     return {**BUILT_IN, "avdigits": spoken}
 
 
-def folders(bench: Bench) -> dict[tuple[str, str, int], Path]:
-    """Return the folder of each run."""
-    return {
-        (data, method, seed): bench.runs / "methods" / data / f"{method}-{seed}"
-        for data in datasets(bench) for method in METHODS[bench.profile]
-        for seed in bench.seeds(3, 5)
-    }  # fmt: skip
-
-
-def run(bench: Bench, notebook: Notebook) -> None:
+def run(settings: Settings, numbers: Measurements) -> None:
     """Train every method on every dataset and seed."""
-    chosen = datasets(bench)
-    runs = folders(bench)
-    train_all({
-        folder: [*chosen[data], f"+method={method}", f"seed={seed}", *CHEAP,
-                 *(() if method in LOOKING else BLIND)]
-        for (data, method, seed), folder in runs.items()
-    })  # fmt: skip
-    for (data, method, seed), folder in runs.items():
-        notebook.read(f"{data} | {method} | {seed}", lambda f=folder: fused_accuracy(f))
+    grid = {"+method": METHODS[settings.profile], "seed": settings.seeds(3, 5)}
+    for data, chosen in datasets(settings).items():
+        runs = train_grid(settings.runs / "methods" / data, grid, (*chosen, *CHEAP))
+        for (method, seed), folder in runs.items():
+            numbers.read(f"{data} | {method} | {seed}", folder, accuracy_and_place)
 
 
-def tell(bench: Bench, values: Values) -> Told:
+def accuracy_and_place(folder: Path) -> dict[str, Any]:
+    return {"accuracy": fused_accuracy(folder), "run": str(folder)}
+
+
+def conclude(settings: Settings, values: Values) -> Finding:
     """Say for each dataset where the schedule stands."""
     sentences = []
-    for data in datasets(bench):
+    for data in datasets(settings):
         means = {
-            m: mean_and_interval([values[f"{data} | {m} | {s}"] for s in bench.seeds(3, 5)])[0]
-            for m in METHODS[bench.profile]
+            m: np.mean([values[f"{data} | {m} | {s}"]["accuracy"] for s in settings.seeds(3, 5)])
+            for m in METHODS[settings.profile]
         }
         ranked = sorted(means, key=means.__getitem__, reverse=True)
         best = next(m for m in ranked if m != "pid")
         sentences.append(f"{data}: pid {means['pid']:.1f} %, place {ranked.index('pid') + 1} of "
                          f"{len(ranked)}; best other {best} {means[best]:.1f} %")  # fmt: skip
-    tables = [t for data in datasets(bench) for t in table(bench, data)]
-    asked = command_for(bench, "cremad").replace("controller=pid,joint", "+method=" + ",".join(
+    blocks = [
+        block for data in datasets(settings)
+        for block in comparison([Path(v["run"]) for k, v in values.items() if k.startswith(data)])
+    ]  # fmt: skip
+    asked = command_for(settings, "cremad").replace("controller=pid,joint", "+method=" + ",".join(
         METHODS["full"]))  # fmt: skip
     sentence = (
         f"On the data here: {'. '.join(sentences)}. The claim is one about the paper's benchmarks: "
         f"{asked}"
     )
-    return Told(Verdict.NEEDS, sentence, tables,
-                [bench.runs / "methods" / data for data in datasets(bench)])  # fmt: skip
+    return Finding(Verdict.NEEDS, sentence, blocks,
+                [settings.runs / "methods" / data for data in datasets(settings)])  # fmt: skip
 
 
-def table(bench: Bench, data: str) -> list[Table | Text]:
+def comparison(runs: list[Path]) -> list[Table | Text]:
     """Return the comparison of the runs on one dataset, with its tests."""
-    found = compare([bench.runs / "methods" / data], reference="joint")
     blocks: list[Table | Text] = []
-    for one in found.tables:
-        grid = grid_of(one, False)
+    for table in compare(runs, reference="joint").tables:
+        grid = grid_of(table, False)
         blocks.append(Table(list(grid.headers), [list(row) for row in grid.rows],
-                            f"{one.heading}. {caption(one)}"))  # fmt: skip
-        said = [*(f"{sentence}." for sentence in one.verdict), *one.notes]
-        blocks.append(Text(said))
+                            f"{table.heading}. {caption(table)}"))  # fmt: skip
+        blocks.append(Text([*(f"{sentence}." for sentence in table.verdict), *table.notes]))
     return blocks
 
 
@@ -102,5 +91,5 @@ CLAIM = Claim(
     "validation. A full comparison of 22 methods is make compare.",
     holds_if="the schedule has the highest mean on the paper's benchmarks",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )

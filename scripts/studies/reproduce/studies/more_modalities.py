@@ -5,89 +5,84 @@ from pathlib import Path
 import torch
 
 from fusion_sched.report.html.document import Table, Text
-from fusion_sched.runlog import hand_over_probe, read_trace
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, Verdict
-from scripts.studies.reproduce.training import (
-    CHEAP,
-    fused_accuracy,
-    mean_and_interval,
-    train_all,
-)
+from fusion_sched.runlog import diagnosis_from, hand_over_probe, read_trace
+from scripts.studies.reproduce.claim import SUMMARIES, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
+from scripts.studies.runner import CHEAP, fused_accuracy, mean_over_seeds, train_grid
 
 CONTROLLERS = ("pid", "fixed", "joint")
 BUILT_IN = {"digits_thirds": ("+experiment=digits_thirds",)}
 
 
-def datasets(bench: Bench) -> dict[str, tuple[str, ...]]:
+def datasets(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Return the data with three modalities that is here and can be trained on."""
-    if "mosi" not in bench.paths or (bench.quick and not torch.cuda.is_available()):
+    if "mosi" not in settings.paths or (settings.quick and not torch.cuda.is_available()):
         return BUILT_IN
-    return {**BUILT_IN, "mosi": ("+experiment=mosi", f"dataset.root={bench.paths['mosi']}")}
+    return {**BUILT_IN, "mosi": ("+experiment=mosi", f"dataset.root={settings.paths['mosi']}")}
 
 
-def folders(bench: Bench) -> dict[tuple[str, str, int], Path]:
-    """Return the folder of each run."""
-    return {
-        (data, c, seed): bench.runs / "more_modalities" / data / f"{c}-{seed}"
-        for data in datasets(bench) for c in CONTROLLERS for seed in bench.seeds(2, 10)
+def run(settings: Settings, numbers: Measurements) -> None:
+    """Train with three controllers; read accuracies and the diagnosis at the hand-over."""
+    grid = {"controller": CONTROLLERS, "seed": settings.seeds(2, 10)}
+    for data, chosen in datasets(settings).items():
+        runs = train_grid(settings.runs / "more_modalities" / data, grid, (*chosen, *CHEAP))
+        for (controller, seed), folder in runs.items():
+            numbers.read(f"{data} | {controller} | {seed}", folder, fused_accuracy)
+        numbers.read(f"{data} | probe", runs["pid", 0], information_at_hand_over)
+
+
+def information_at_hand_over(folder: Path) -> dict[str, tuple[float, float, float]] | None:
+    """Return value and interval in bits of each quantity, each modality against the rest."""
+    probe = hand_over_probe(read_trace(folder))
+    if probe is None:
+        return None
+    diagnosis = diagnosis_from(probe)
+    assert diagnosis.redundancy is not None, "three modalities"
+    assert diagnosis.synergy is not None, "three modalities"
+    estimates = {f"unique {m}": unique for m, unique in diagnosis.unique.items()} | {
+        "redundancy (mean)": diagnosis.redundancy, "synergy (mean)": diagnosis.synergy,
+        "I(all; Y)": diagnosis.joint_mi,
     }  # fmt: skip
+    return {name: (e.value, e.low, e.high) for name, e in estimates.items()}
 
 
-def run(bench: Bench, notebook: Notebook) -> None:
-    """Train with three controllers and keep accuracies and the diagnosis at the hand-over."""
-    chosen, runs = datasets(bench), folders(bench)
-    train_all({
-        folder: [*chosen[data], f"controller={c}", f"seed={seed}", *CHEAP]
-        for (data, c, seed), folder in runs.items()
-    })  # fmt: skip
-    for (data, c, seed), folder in runs.items():
-        notebook.read(f"{data} | {c} | {seed}", lambda f=folder: fused_accuracy(f))
-    for data in chosen:
-        folder = runs[data, "pid", 0]
-        notebook.read(f"{data} | probe", lambda f=folder: hand_over_probe(read_trace(f)))
-
-
-def tell(bench: Bench, values: Values) -> Told:
+def conclude(settings: Settings, values: Values) -> Finding:
     """Compare the schedule with joint training and show what it saw."""
     rows, parts = [], []
-    for data in datasets(bench):
-        by = {c: [values[f"{data} | {c} | {s}"] for s in bench.seeds(2, 10)] for c in CONTROLLERS}
+    for data in datasets(settings):
+        by = {
+            c: [values[f"{data} | {c} | {s}"] for s in settings.seeds(2, 10)] for c in CONTROLLERS
+        }
         for c in CONTROLLERS:
-            mean, low, high = mean_and_interval(by[c])
+            mean, low, high = mean_over_seeds(by[c])
             rows.append([data, c, f"{mean:.1f}", f"{low:.1f} … {high:.1f}"])
-        gain, low, high = mean_and_interval(
+        gain, low, high = mean_over_seeds(
             [a - b for a, b in zip(by["pid"], by["joint"], strict=True)]
         )
         parts.append(f"{data} {gain:+.1f} points [{low:+.1f}, {high:+.1f}]")
-    if "mosi" not in bench.paths:
+    if "mosi" not in settings.paths:
         where = " MOSI is not here (fusion-sched data check mosi)."
     else:
-        where = "" if "mosi" in datasets(bench) else " MOSI is left to PROFILE=full or a GPU."
+        where = "" if "mosi" in datasets(settings) else " MOSI is left to PROFILE=full or a GPU."
     sentence = (
         "Any number of modalities trains, each held against all others. pid is above joint "
         f"training by {'; '.join(parts)}.{where}"
     )
     header = ["dataset", "controller", "fused %", "95 % interval"]
-    caption = f"Fused test accuracy over {len(bench.seeds(2, 10))} seeds."
+    caption = f"Fused test accuracy over {len(settings.seeds(2, 10))} seeds."
     table = Table(header, rows, caption, words=(1,))
-    blocks = [table, *(atoms(data, values[f"{data} | probe"]) for data in datasets(bench))]
-    return Told(Verdict.BEYOND, sentence, blocks,
-                [bench.runs / "more_modalities" / d for d in datasets(bench)])  # fmt: skip
+    blocks = [table, *(atoms(data, values[f"{data} | probe"]) for data in datasets(settings))]
+    return Finding(Verdict.BEYOND, sentence, blocks,
+                [settings.runs / "more_modalities" / d for d in datasets(settings)])  # fmt: skip
 
 
-def atoms(data: str, probe: dict | None) -> Table | Text:
-    """Return what the diagnosis at the hand-over says, each modality against the rest."""
-    if probe is None:
+def atoms(data: str, information: dict[str, list[float]] | None) -> Table | Text:
+    """Return what the diagnosis at the hand-over says."""
+    if information is None:
         return Text([f"{data}: no diagnosis before joint training."])
-    rows = []
-    for name, value in probe["unique_bits"].items():
-        low, high = probe["interval"]["unique_bits"][name]
-        rows.append([f"unique {name}", f"{value:.3f}", f"{low:.3f} … {high:.3f}"])
-    for key, title in (("redundancy_bits", "redundancy (mean)"), ("synergy_bits", "synergy (mean)"),
-                       ("joint_mi_bits", "I(all; Y)")):  # fmt: skip
-        low, high = probe["interval"][key]
-        rows.append([title, f"{probe[key]:.3f}", f"{low:.3f} … {high:.3f}"])
+    rows = [[name, f"{value:.3f}", f"{low:.3f} … {high:.3f}"]
+            for name, (value, low, high) in information.items()]  # fmt: skip
     return Table(["information", "bit", "95 % interval"], rows,
                  f"{data}, controller pid, seed 0: the diagnosis at the hand-over.")  # fmt: skip
 
@@ -101,5 +96,5 @@ CLAIM = Claim(
     "in its place.",
     holds_if="there is nothing to reproduce: it is future work in the paper",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )

@@ -1,17 +1,21 @@
 """The closed-form proxy against the optimum, and the path of the refinement."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from benchmarks.pid.joints import GATES, counts, digits_bootstrap, dirichlet
-from fusion_sched.pid import InteriorPoint, Proxy, Published, Scaling, Solver, decompose
+from fusion_sched.pid import FastPID, Solver, decompose
+from fusion_sched.pid.fastpid_published import PublishedFastPID
+from fusion_sched.pid.proxy import Proxy
+from fusion_sched.pid.scaling import Scaling
 from fusion_sched.report.html.document import Chart, Table
 from scripts.studies.reproduce import charts
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, judged
+from scripts.studies.reproduce.claim import SUMMARIES, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
 from scripts.studies.reproduce.studies.solver import EXACT, GOOD_ENOUGH
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
@@ -27,6 +31,7 @@ FINEST = 1e-6
 """The smallest tolerance of the scaling."""
 
 
+@cache
 def problems() -> dict[str, Tensor]:
     """Return gates, random joints and the histogram of real embeddings."""
     shape = (20, 20, 6)
@@ -45,49 +50,51 @@ def refined(quick: bool) -> list[str]:
     )
 
 
-def run(bench: Bench, notebook: Notebook) -> None:
+def run(settings: Settings, numbers: Measurements) -> None:
     """Measure the proxy on each joint, and refinements step by step."""
     torch.set_num_threads(1)
-    tables, steps = problems(), STEPS[bench.profile]
-    for name, p in tables.items():
-        notebook.part(f"proxy | {name}", partial(atoms_of_both, p))
-    for name in refined(bench.quick):
+    steps = STEPS[settings.profile]
+    for name in problems():
+        numbers.measure(f"proxy | {name}", atoms_of_both, name)
+    for name in refined(settings.quick):
         for kind, limits in zip(KINDS, (steps, steps[:-1], steps, GAPS), strict=True):
-            notebook.part(f"path | {name} | {kind}", partial(path, tables[name], kind, limits))
+            numbers.measure(f"path | {name} | {kind}", path, name, kind, limits)
 
 
-def atoms_of_both(p: Tensor) -> dict[str, dict[str, float]]:
+def atoms_of_both(problem: str) -> dict[str, dict[str, float]]:
     """Return the atoms of the proxy and of the optimum, in bits."""
+    p = problems()[problem]
     both = {"proxy": decompose(p, Proxy()), "optimum": decompose(p, EXACT)}
     return {name: {a: float(getattr(d, a)) for a in ATOMS} for name, d in both.items()}
 
 
-def path(p: Tensor, kind: str, steps: Sequence[float]) -> dict[str, list[float]]:
+def path(problem: str, kind: str, steps: Sequence[float]) -> dict[str, list[float]]:
     """Return the error of the synergy in bits after so many steps."""
+    p = problems()[problem]
     best = float(decompose(p, EXACT).synergy)
     taken, errors = [], []
     for limit in steps:
-        found = decompose(p, limited(kind, limit), throw=False)
-        taken.append(float(found.solution.iterations))
-        errors.append(abs(float(found.synergy) - best))
+        result = decompose(p, limited(kind, limit), throw=False)
+        taken.append(float(result.solution.iterations))
+        errors.append(abs(float(result.synergy) - best))
     return {"steps": taken, "error_bits": errors}
 
 
 def limited(kind: str, limit: float) -> Solver:
     """Return a solver that takes so many steps; the interior point, steps up to a gap in bits."""
     if kind == INTERIOR:
-        return InteriorPoint(tol=limit)
+        return FastPID(tol=limit)
     if kind == "scaling":
         return Scaling(tol=FINEST, max_iterations=int(limit))
     rounds = 10 if kind == "published" else CONVERGED
-    return Published(max_iterations=int(limit), tol=NEVER, sinkhorn_rounds=rounds)
+    return PublishedFastPID(max_iterations=int(limit), tol=NEVER, sinkhorn_rounds=rounds)
 
 
-def tell(bench: Bench, values: Values) -> Told:
+def conclude(settings: Settings, values: Values) -> Finding:
     """Say how far the proxy is off, and where each refinement ends."""
     proxies = {n: values[f"proxy | {n}"] for n in problems()}
     off = {n: v["optimum"]["redundancy"] - v["proxy"]["redundancy"] for n, v in proxies.items()}
-    paths = {(n, kind): values[f"path | {n} | {kind}"] for n in refined(bench.quick)
+    paths = {(n, kind): values[f"path | {n} | {kind}"] for n in refined(settings.quick)
              for kind in KINDS}  # fmt: skip
     ends = {kind: max(v["error_bits"][-1] for (_, k), v in paths.items() if k == kind)
             for kind in KINDS}  # fmt: skip
@@ -102,7 +109,7 @@ def tell(bench: Bench, values: Values) -> Told:
         f"point, in {steps:.0f} steps at most, {ends[INTERIOR]:.0e}."
     )
     holds = below and ends["published"] <= GOOD_ENOUGH
-    return Told(judged(holds), sentence, [chart(paths), table(proxies)])
+    return Finding(Verdict.of(holds), sentence, [chart(paths), table(proxies)])
 
 
 def chart(paths: dict[tuple[str, ...], dict[str, list[float]]]) -> Chart:
@@ -111,7 +118,7 @@ def chart(paths: dict[tuple[str, ...], dict[str, list[float]]]) -> Chart:
         {"type": "scatter", "mode": "lines+markers", "name": f"{kind}, {problem[8:]}",
          "x": [n for n in v["steps"] if n],
          "y": [max(e, 1e-10) for n, e in zip(v["steps"], v["error_bits"], strict=True) if n],
-         **charts.look(number)}
+         **charts.line_style(number)}
         for number, ((problem, kind), v) in enumerate(paths.items())
     ]  # fmt: skip
     drawn = charts.figure(
@@ -159,5 +166,5 @@ CLAIM = Claim(
     holds_if="the proxy never exceeds the optimal redundancy and the published refinement "
     "ends at most 0.001 bit from the optimum",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )

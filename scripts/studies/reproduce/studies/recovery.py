@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from fusion_sched.report.html.document import Chart, Table
-from fusion_sched.runlog import Trace, read_trace
+from fusion_sched.runlog import diagnosis_from, read_trace
 from scripts.studies.reproduce import charts
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, judged
-from scripts.studies.reproduce.training import train_all
+from scripts.studies.reproduce.claim import SUMMARIES, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
+from scripts.studies.runner import train_grid
 
 PLANTED = {
     "one unique": ("dataset.redundancy=0.5", "dataset.unique=[1,0.25]", "dataset.synergy=0"),
@@ -25,51 +26,49 @@ MOSTLY = 0.9
 ATOMS = ("redundancy", "unique x1", "unique x2", "synergy")
 
 
-def folders(bench: Bench) -> dict[tuple[str, int], Path]:
-    """Return the folder of each run."""
-    return {
-        (name, seed): bench.runs / "recovery" / f"{name.replace(' ', '_')}-{seed}"
-        for name in PLANTED for seed in bench.seeds(1, 10)
-    }  # fmt: skip
+def folder_of(settings: Settings, name: str) -> Path:
+    """Return the folder of the runs on one planted joint."""
+    return settings.runs / "recovery" / name.replace(" ", "_")
 
 
-def run(bench: Bench, notebook: Notebook) -> None:
-    """Train on each planted joint, with a diagnosis after every epoch."""
-    runs = folders(bench)
-    train_all({
-        folder: ["dataset=synthetic", *PLANTED[name], f"seed={seed}", "tracker=none",
-                 "dataset.samples=6000", f"dataset.split_seed={seed}", "probe.samples=3600",
-                 "stage1.epochs=10", "stage2.epochs=10", "probe.every=2", "probe.joint_every=2",
-                 "solver.tol=1e-4"]
-        for (name, seed), folder in runs.items()
-    })  # fmt: skip
-    for (name, seed), folder in runs.items():
-        notebook.read(f"{name} | {seed}", lambda f=folder: recovered(read_trace(f)))
+def run(settings: Settings, numbers: Measurements) -> None:
+    """Train on each planted joint, with a diagnosis every other epoch."""
+    for name, planted in PLANTED.items():
+        chosen = ("dataset=synthetic", *planted, "tracker=none", "dataset.samples=6000",
+                  "dataset.split_seed=${seed}", "probe.samples=3600", "stage1.epochs=10",
+                  "stage2.epochs=10", "probe.every=2", "probe.joint_every=2",
+                  "solver.tol=1e-4")  # fmt: skip
+        grid = {"seed": settings.seeds(1, 10)}
+        for (seed,), folder in train_grid(folder_of(settings, name), grid, chosen).items():
+            numbers.read(f"{name} | {seed}", folder, recovered)
 
 
-def recovered(trace: Trace) -> dict[str, Any]:
+def recovered(folder: Path) -> dict[str, Any]:
     """Return the planted atoms and those of each diagnosis, with intervals, in bits."""
+    trace = read_trace(folder)
     exact = trace.start["facts"]["exact_pid"]
+    unique = exact["unique_bits"]
+    planted = (exact["redundancy_bits"], unique["x1"], unique["x2"], exact["synergy_bits"])
     probes = trace.of("probe")
+    estimates = list(zip(*map(atoms_of, probes), strict=True))
     return {
-        "exact": dict(zip(ATOMS, atoms_in(exact), strict=True)),
+        "exact": dict(zip(ATOMS, planted, strict=True)),
         "epochs": [p["epoch"] + 1 for p in probes],
-        "found": {a: [atoms_in(p)[i] for p in probes] for i, a in enumerate(ATOMS)},
-        "interval": {a: [atoms_in(p["interval"])[i] for p in probes] for i, a in enumerate(ATOMS)},
+        "estimated": {a: [e.value for e in estimates[i]] for i, a in enumerate(ATOMS)},
+        "interval": {a: [(e.low, e.high) for e in estimates[i]] for i, a in enumerate(ATOMS)},
     }
 
 
-def atoms_in(fields: dict[str, Any]) -> list[Any]:
-    """Return the four atoms that a diagnosis, its intervals or the planted facts hold."""
-    unique = fields["unique_bits"]
-    return [fields["redundancy_bits"], unique["x1"], unique["x2"], fields["synergy_bits"]]
+def atoms_of(probe: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the estimates of the four atoms."""
+    d = diagnosis_from(probe)
+    return d.redundancy, d.unique["x1"], d.unique["x2"], d.synergy
 
 
-def tell(bench: Bench, values: Values) -> Told:
+def conclude(settings: Settings, values: Values) -> Finding:
     """Compare every diagnosis with what was planted."""
-    runs = {f"{name} | {seed}": values[f"{name} | {seed}"] for name, seed in folders(bench)}
-    near = {(key, a): [abs(x - v["exact"][a]) <= CLOSE for x in v["found"][a]]
-            for key, v in runs.items() for a in ATOMS}  # fmt: skip
+    near = {(key, a): [abs(x - v["exact"][a]) <= CLOSE for x in v["estimated"][a]]
+            for key, v in values.items() for a in ATOMS}  # fmt: skip
     kept = {pair for pair, hits in near.items() if np.mean(hits) >= MOSTLY}
     lost = sorted(f"{atom} of '{key}' ({sum(near[key, atom])} of "
                   f"{len(near[key, atom])})" for key, atom in set(near) - kept)  # fmt: skip
@@ -81,10 +80,15 @@ def tell(bench: Bench, values: Values) -> Told:
         "clusters: what the input holds and the embeddings no longer keep apart, it cannot see."
     )
     header = ["planted | seed", "atom", "truth", "at the end", "95 % interval", "readings near"]
-    table = Table(header, table_rows(runs, near), "Planted atoms and those found, in bits.",
+    table = Table(header, table_rows(values, near), "Planted and estimated atoms, in bits.",
                   words=(1,))  # fmt: skip
     first = [chart(name, values[f"{name} | 0"]) for name in PLANTED]
-    return Told(judged(not lost), sentence, [*first, table], list(folders(bench).values()))
+    return Finding(
+        Verdict.of(not lost),
+        sentence,
+        [*first, table],
+        [folder_of(settings, name) for name in PLANTED],
+    )
 
 
 def table_rows(values: Values, near: dict[tuple[str, str], list[bool]]) -> list[list[str]]:
@@ -93,7 +97,7 @@ def table_rows(values: Values, near: dict[tuple[str, str], list[bool]]) -> list[
     for (key, atom), hits in near.items():
         v = values[key]
         low, high = v["interval"][atom][-1]
-        rows.append([key, atom, f"{v['exact'][atom]:.2f}", f"{v['found'][atom][-1]:.3f}",
+        rows.append([key, atom, f"{v['exact'][atom]:.2f}", f"{v['estimated'][atom][-1]:.3f}",
                      f"{low:.3f} … {high:.3f}", f"{sum(hits)} of {len(hits)}"])  # fmt: skip
     return rows
 
@@ -103,12 +107,12 @@ def chart(name: str, v: dict[str, Any]) -> Chart:
     data: list[dict[str, Any]] = []
     for number, atom in enumerate(ATOMS):
         low, high = zip(*v["interval"][atom], strict=True)
-        above = [max(h - x, 0) for h, x in zip(high, v["found"][atom], strict=True)]
-        below = [max(x - b, 0) for b, x in zip(low, v["found"][atom], strict=True)]
-        style = charts.look(number)
+        above = [max(h - x, 0) for h, x in zip(high, v["estimated"][atom], strict=True)]
+        below = [max(x - b, 0) for b, x in zip(low, v["estimated"][atom], strict=True)]
+        style = charts.line_style(number)
         data.append({
             "type": "scatter", "mode": "lines+markers", "name": atom, "x": v["epochs"],
-            "y": v["found"][atom], **style,
+            "y": v["estimated"][atom], **style,
             "error_y": {"type": "data", "array": above, "arrayminus": below, "thickness": 1},
         })  # fmt: skip
         data.append({
@@ -126,9 +130,9 @@ CLAIM = Claim(
     title="Known decompositions, recovered over training",
     claim="The decomposition is validated on synthetic data.",
     source=SUMMARIES,
-    ran="Four joint distributions whose decomposition is known exactly, seen through noisy random "
-    "vectors; networks trained in two stages, their embeddings diagnosed every other epoch.",
+    ran="Four joint distributions whose decomposition is known exactly, observed through noisy "
+    "random vectors; networks trained in two stages, their embeddings diagnosed every other epoch.",
     holds_if="every planted atom is within 0.05 bit in nine of ten diagnoses over training",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )

@@ -1,6 +1,6 @@
 """FastPID against convex programming: how exact, how fast."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -10,53 +10,59 @@ from torch import Tensor
 from benchmarks.pid.joints import GATES, counts, dirichlet
 from benchmarks.pid.measure import measure
 from benchmarks.pid.peers import cellwise_union_nats, conic_union_nats
-from fusion_sched.pid import Decomposition, InteriorPoint, Published, decompose
+from fusion_sched.pid import FastPID, decompose
+from fusion_sched.pid.fastpid_published import PublishedFastPID
+from fusion_sched.report.html.charts.style import COLOURS
 from fusion_sched.report.html.document import Chart, Fold, Table
 from scripts.studies.reproduce import charts
-from scripts.studies.reproduce.bench import Bench, Notebook
-from scripts.studies.reproduce.claim import SUMMARIES, Claim, Told, Values, Verdict, judged
+from scripts.studies.reproduce.claim import SUMMARIES, Claim, Finding, Values, Verdict
+from scripts.studies.reproduce.measurements import Measurements
+from scripts.studies.reproduce.settings import Settings
 
 OURS, PUBLISHED = "fusion-sched, gap 1e-6", "FastPID as published"
 CELLWISE, CLARABEL = "CVXPY, cell by cell, ECOS", "CVXPY, vectorised, Clarabel"
 SOLVERS = (OURS, PUBLISHED, CELLWISE, CLARABEL)
-EXACT = InteriorPoint(tol=1e-9)
+EXACT = FastPID(tol=1e-9)
 GOOD_ENOUGH = 1e-3
 """Bits of error up to which a decomposition counts as accurate."""
 
 
+@cache
 def problems(quick: bool) -> dict[str, Tensor]:
     """Return the joints: gates, dense ones, and histograms of 1,280 samples."""
     shapes = [(5, 5, 3), (10, 10, 6), (20, 20, 6)] + ([] if quick else [(20, 20, 28)])
-    found = {f"gate {name}": p for name, p in GATES.items()}
+    joints = {f"gate {name}": p for name, p in GATES.items()}
     for shape in shapes:
         size = "x".join(map(str, shape))
-        found[f"{size} dense"] = dirichlet(shape, 1, seed=1)[0]
-        found[f"{size} histogram"] = counts(shape, 1, seed=2, informative=0.5)[0]
-    return found
+        joints[f"{size} dense"] = dirichlet(shape, 1, seed=1)[0]
+        joints[f"{size} histogram"] = counts(shape, 1, seed=2, informative=0.5)[0]
+    return joints
 
 
-def run(bench: Bench, notebook: Notebook) -> None:
+def run(settings: Settings, numbers: Measurements) -> None:
     """Measure every solver on every joint, one at a time."""
     torch.set_num_threads(1)
-    for name, p in problems(bench.quick).items():
+    for name, p in problems(settings.quick).items():
         for solver in SOLVERS:
             slow = solver != OURS and p.numel() > 1_000
-            notebook.part(f"{name} | {solver}", partial(measured, p, solver, 1 if slow else 3))
+            numbers.measure(f"{name} | {solver}", measured, name, solver, 1 if slow else 3)
 
 
-def measured(p: Tensor, solver: str, runs: int) -> dict[str, float]:
+def measured(problem: str, solver: str, runs: int) -> dict[str, float]:
     """Return CPU milliseconds, the error of I* in bits, and how far a marginal is off.
 
     Without an error where the solver found no solution.
     """
+    p = problems(quick=False)[problem]
     exact = decompose(p, EXACT)
     best = float(exact.joint_mi - exact.synergy)
     target = float(torch.special.entr(p.sum((0, 1))).sum())
     off = 0.0
     if solver in (OURS, PUBLISHED):
-        chosen = InteriorPoint() if solver == OURS else Published()
-        found = decompose(p, chosen)
-        union, off = float(found.joint_mi - found.synergy), worst_marginal(found)
+        chosen = FastPID() if solver == OURS else PublishedFastPID()
+        result = decompose(p, chosen)
+        union = float(result.joint_mi - result.synergy)
+        off = float(result.solution.marginal_error)
         time = measure(lambda: decompose(p, chosen), runs, warmups=int(solver == OURS))
     else:
         call = partial(cellwise_union_nats, p, "ECOS")
@@ -70,21 +76,16 @@ def measured(p: Tensor, solver: str, runs: int) -> dict[str, float]:
     return {"cpu_ms": time.cpu, "error_bits": abs(union - best), "marginal_error": off}
 
 
-def worst_marginal(found: Decomposition) -> float:
-    """Return the largest total deviation of a marginal of Q."""
-    return float(found.solution.marginal_error)
-
-
-def tell(bench: Bench, values: Values) -> Told:
+def conclude(settings: Settings, values: Values) -> Finding:
     """Compare accuracy and time, problem by problem."""
-    names = list(problems(bench.quick))
+    names = list(problems(settings.quick))
     at = {(n, s): values[f"{n} | {s}"] for n in names for s in SOLVERS}
     sized = [n for n in names if not n.startswith("gate")]
     solved = [n for n in sized if "error_bits" in at[n, CELLWISE]]
     blocks = [time_chart(at, sized),
               Fold("solver-all", "Every measurement", [big_table(at, names)])]  # fmt: skip
     if not solved:
-        return Told(Verdict.NOT_REPRODUCED, "The peer solved no table.", blocks)
+        return Finding(Verdict.NOT_REPRODUCED, "The peer solved no table.", blocks)
     speedups = {s: [at[n, CELLWISE]["cpu_ms"] / at[n, s]["cpu_ms"] for n in solved]
                 for s in (PUBLISHED, OURS)}  # fmt: skip
     errors = {s: max(at[n, s]["error_bits"] for n in names) for s in (OURS, PUBLISHED)}
@@ -97,7 +98,7 @@ def tell(bench: Bench, values: Values) -> Told:
         f"peer, and {errors[OURS]:.0e} bit off at most. Speeds on the {len(solved)} of "
         f"{len(sized)} tables that the peer solves, on a CPU; no GPU was tried."
     )
-    return Told(judged(holds), sentence, blocks)
+    return Finding(Verdict.of(holds), sentence, blocks)
 
 
 def span(values: list[float]) -> str:
@@ -110,7 +111,7 @@ def time_chart(at: dict[tuple[str, str], dict[str, float]], names: list[str]) ->
     """Draw CPU time by problem and solver."""
     traces: list[dict[str, Any]] = [
         {"type": "bar", "name": s, "x": names, "y": [at[n, s]["cpu_ms"] for n in names],
-         **charts.bar(number)}
+         "marker": {"color": COLOURS[number % len(COLOURS)]}}
         for number, s in enumerate(SOLVERS)
     ]  # fmt: skip
     drawn = charts.figure(
@@ -146,5 +147,5 @@ CLAIM = Claim(
     holds_if="the published solver is at least 10 times as fast as cell-by-cell CVXPY on every "
     "table that it solves, and at most 0.001 bit off",
     measure=run,
-    tell=tell,
+    conclude=conclude,
 )

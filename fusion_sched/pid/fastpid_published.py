@@ -1,8 +1,8 @@
-"""FastPID as its authors released it (arXiv 2509.20840): a peer, kept to the letter.
+"""FastPID as its authors released it (arXiv 2509.20840): reference implementation.
 
-Adam on softmax logits, projected by a fixed number of Sinkhorn rounds that need not reach the
-marginals. The optimiser exploits what the projection leaves open, so that the second source's
-marginal is broken and its unique information vanishes; `marginal_error` reports by how much.
+Adam on softmax logits, projected by a fixed number of Sinkhorn rounds, which need not converge to
+the marginals. The optimiser exploits this: the marginal of the second source is violated and its
+unique information vanishes. `marginal_error` reports the violation.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from torch import Tensor
 
 from fusion_sched.pid.certificate import certify
 from fusion_sched.pid.information import BITS, mutual_information
-from fusion_sched.pid.problem import Duals, Found, Status, marginals_of
+from fusion_sched.pid.problem import Duals, SolverOutput, Status, marginals_of
 from fusion_sched.pid.scaling import feasible_duals
 
-EPSILON = 1e-12  # inside its logarithms and quotients
+EPSILON = 1e-12  # added in its logarithms and quotients
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFastPID:
     """The released solver with the released values; single precision, one problem at a time.
 
-    The atoms are read off its Q even where that is infeasible; `gap` bounds the error of each.
+    The atoms are computed from its Q even where Q is infeasible; `gap` bounds the error of each.
     """
 
     learning_rate: float = 0.1
@@ -38,21 +38,19 @@ class Published:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r}; expected a positive number")
 
-    def solve(self, marginals: Duals) -> Found:
-        """Run the released iteration on each problem and certify what comes out."""
+    def solve(self, marginals: Duals) -> SolverOutput:
         if len(marginals) != 2:
-            raise ValueError(f"Published solves two sources, got {len(marginals)}")
+            raise ValueError(f"PublishedFastPID solves two sources, got {len(marginals)}")
         runs = [self._refine(a.float(), b.float()) for a, b in zip(*marginals, strict=True)]
         q = torch.stack([run[0] for run in runs]).double()
         counts = torch.tensor([run[1] for run in runs], device=q.device)
         certificate = certify(q, feasible_duals(marginals), marginals)
         gap = _atom_error(q, certificate.q, certificate.gap, marginals)
         status = torch.full_like(counts, int(Status.UNCONTROLLED), dtype=torch.int8)
-        return Found(q, certificate.duals, gap, counts, status)
+        return SolverOutput(q, certificate.duals, gap, counts, status)
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
-        """The certificate's copies of the coupling; the iteration itself holds one problem."""
-        return 8 * 8 * math.prod(sizes)
+        return 8 * 8 * math.prod(sizes)  # copies of the coupling, for the certificate
 
     def _refine(self, a: Tensor, b: Tensor) -> tuple[Tensor, int]:
         """Minimise -H_Q(Y | X1, X2) over projected softmax logits, from the closed-form proxy."""
@@ -75,7 +73,7 @@ class Published:
         return self._project(logits.detach(), a, b), iteration
 
     def _project(self, logits: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """Softmax, then rounds that fit P(x2, y) and after it P(x1, y)."""
+        """Softmax, then Sinkhorn rounds: first P(x2, y), then P(x1, y)."""
         q = logits.flatten().softmax(0).reshape(logits.shape)
         for _ in range(self.sinkhorn_rounds):
             q = q * (b / (q.sum(0) + EPSILON)).unsqueeze(0)

@@ -1,10 +1,13 @@
-"""Rows are named by what differs, as shortly as keeps them apart."""
+"""Rows are named by what differs, as shortly as keeps them apart; each has a role."""
 
 from pathlib import Path
 from typing import Any
 
-from fusion_sched.analysis.naming import name_rows, short_key
+import pytest
+
+from fusion_sched.analysis.rows import name_rows, role_of, short_key
 from fusion_sched.runlog import Trace
+from tests.analysis.conftest import plain_config
 
 
 def trace(seed: int = 1, **config: Any) -> Trace:
@@ -45,7 +48,9 @@ def test_a_seed_inside_a_component_makes_no_row() -> None:
 
 
 def test_where_and_how_fast_it_ran_makes_no_row() -> None:
-    here = trace(device="cpu", threads=1, workers=0, dataset={"root": "a"}, tracker={"b": 1})
+    here = trace(
+        role="joint", device="cpu", threads=1, workers=0, dataset={"root": "a"}, tracker={"b": 1}
+    )
     there = trace(device="cuda", threads=4, workers=2, dataset={"root": "b"}, tracker={"b": 2})
     assert name_rows([here, there]) == ["all runs", "all runs"]
     assert len(set(name_rows([trace(precision="bf16"), trace(precision="float32")]))) == 2
@@ -66,3 +71,31 @@ def test_a_tag_names_the_row_and_what_differs_within_it_follows() -> None:
     ]  # fmt: skip
     assert name_rows(rows)[:3] == ["ours drop=0.8", "ours drop=0.5", "joint"]
     assert name_rows(rows)[3] == "drop=0.1"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "role"),
+    [
+        (["controller=joint"], "joint"),
+        (["controller=joint", "balancer=fused_only"], "joint"),
+        (["controller=fixed"], "fixed"),
+        (["controller=fixed", "balancer=frozen"], "frozen"),
+        (["balancer=unimodal", "fusion=average", "controller=joint"], "ensemble"),
+        (["controller=fixed", "balancer=unimodal", "fusion=average"], "ensemble"),
+        (["controller=joint", "balancer=unimodal"], "other"),
+        (["controller=joint", "balancer=frozen"], "other"),
+        (["controller=joint", "controller._target_=my.Joint"], "schedule"),
+        (["controller=random"], "other"),
+        (["controller=pid"], "schedule"),
+        (["controller=mi", "balancer=uniform"], "schedule"),
+    ],
+)
+def test_without_a_role_the_components_say_it(overrides: list[str], role: str) -> None:
+    assert role_of(plain_config(*overrides)) == role
+
+
+def test_a_role_that_is_set_counts() -> None:
+    assert role_of(plain_config("controller=pid", "role=other")) == "other"
+    assert role_of({"controller": {"_target_": "fusion_sched.controllers.joint.Joint"}}) == "other"
+    with pytest.raises(ValueError, match=r"role is 'jont', expected one of \['joint'"):
+        role_of({"role": "jont"})

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from fusion_sched.analysis import FORMATS, compare, render
-from fusion_sched.analysis.formats import in_latex, in_markdown
+from fusion_sched.analysis.export import LATEX, MARKDOWN
+from fusion_sched.analysis.grid import plus_minus
+from fusion_sched.analysis.statistics import mean_over_seeds
 from tests.analysis.conftest import Maker
 from tests.conftest import Answer
 
@@ -41,11 +43,12 @@ def test_eighty_columns_hold_every_name_and_number(five: Path) -> None:
     header = next(line for line in shown.splitlines() if "seeds" in line)
     names = [line[: header.index("seeds")] for line in shown.splitlines()]
     squeezed = "".join(names).replace(" ", "")
-    for measured in table.rows:
-        assert len(measured.row.name) > 40
-        assert measured.row.name.replace(" ", "") in squeezed
-        assert f"{measured.fused.mean:.1f} ± {measured.fused.deviation:.1f}" in shown
-        assert f"{measured.fused.low:.1f} … {measured.fused.high:.1f}" in shown
+    for row in table.rows:
+        assert len(row.name) > 40
+        assert row.name.replace(" ", "") in squeezed
+        _, low, high, *_ = mean_over_seeds(row.fused)
+        assert plus_minus(row.fused) in shown
+        assert f"{low:.1f} … {high:.1f}" in shown
     assert "reference" in shown
 
 
@@ -62,8 +65,8 @@ def test_wide_has_every_column_and_no_cut_cell(five: Path) -> None:
         assert header in shown
     widest = max(shown.splitlines(), key=len)
     assert len(widest) > 200
-    for measured in compare([five]).tables[0].rows:
-        assert f" {measured.row.name} " in shown
+    for row in compare([five]).tables[0].rows:
+        assert f" {row.name} " in shown
 
 
 def test_json_holds_every_seed(five: Path) -> None:
@@ -71,12 +74,12 @@ def test_json_holds_every_seed(five: Path) -> None:
     record = json.loads(render(comparison, "json"))
     assert set(record) == {"rows", "tables", "notes"}
     assert len(record["rows"]) == 5
-    for row, measured in zip(record["rows"], comparison.tables[0].rows, strict=True):
-        assert_row_schema(row)
-        by_seed = {run["seed"]: run["fused_percent"] for run in row["runs"]}
-        assert by_seed == measured.fused.values
-        assert row["fused_percent"]["mean"] == measured.fused.mean
-        assert all(Path(run["folder"]).is_dir() for run in row["runs"])
+    for written, row in zip(record["rows"], comparison.tables[0].rows, strict=True):
+        assert_row_schema(written)
+        by_seed = {run["seed"]: run["fused_percent"] for run in written["runs"]}
+        assert by_seed == row.fused
+        assert written["fused_percent"]["mean"] == mean_over_seeds(row.fused).value
+        assert all(Path(run["folder"]).is_dir() for run in written["runs"])
     without = [row["name"] for row in record["rows"] if row["difference"] is None]
     assert without == [record["tables"][0]["reference"]]
     means = [row["fused_percent"]["mean"] for row in record["rows"]]
@@ -127,10 +130,10 @@ def test_markdown_and_latex_have_a_line_per_row(five: Path) -> None:
 
 
 def test_characters_that_mean_something_else_are_escaped() -> None:
-    assert in_latex(r"a_b & 5% $x^2 #1 {z}~\q") == (
+    assert r"a_b & 5% $x^2 #1 {z}~\q".translate(LATEX) == (
         r"a\_b \& 5\% \$x\textasciicircum{}2 \#1 \{z\}\textasciitilde{}\textbackslash{}q"
     )
-    assert in_markdown("a|b*c_d`<e>[f]#\\") == r"a\|b\*c\_d\`\<e\>\[f\]\#" + "\\\\"
+    assert "a|b*c_d`<e>[f]#\\".translate(MARKDOWN) == r"a\|b\*c\_d\`\<e\>\[f\]\#" + "\\\\"
 
 
 def test_a_name_with_markup_is_shown_as_it_is(make_run: Maker) -> None:

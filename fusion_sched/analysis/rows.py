@@ -1,0 +1,265 @@
+"""A row of a table: runs that differ by their seed alone; its role, its numbers, its name."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+from statistics import fmean
+from typing import Any
+
+from fusion_sched.analysis.statistics import Difference, Values
+from fusion_sched.runlog import Trace
+from fusion_sched.runlog.protocol import PLACES, flatten
+from fusion_sched.types import FUSED
+
+SECONDS_PER_HOUR = 3600.0
+ROLES = {
+    "joint": "joint training from scratch",
+    "ensemble": "ensemble of unimodal models",
+    "fixed": "two stages without diagnostics",
+    "frozen": "fusion on frozen unimodal encoders",
+    "schedule": "schedule",
+    "other": "other",
+}
+"""Values of the key `role` of a configuration, and how tables and sentences name them."""
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """Ended runs that differ by their seed alone, and what is measured of them.
+
+    `expected`: the seeds of the whole table. Numbers are by seed, the mean of runs that share a
+    seed; accuracies in percent, `optimism_gap` in points. `cpu_hours` and `gpu_hours`: wall-clock
+    hours of all runs on either kind of device. `peak_memory_bytes`: the largest of the runs,
+    `None` where no trace has it. `difference` and `p_holm` are `None` in the reference row.
+    """
+
+    name: str
+    runs: tuple[Trace, ...]
+    expected: tuple[int, ...]
+    fused: Values
+    validation: Values
+    macro_f1: Values
+    unimodal: dict[str, Values]
+    optimism_gap: Values
+    unimodal_epochs: Values
+    probe_share: Values
+    cpu_hours: float
+    gpu_hours: float
+    peak_memory_bytes: int | None
+    difference: Difference | None = None
+    p_holm: float | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration, which but for the seed is that of every run."""
+        config: dict[str, Any] = self.runs[0].start["config"]
+        return config
+
+    @property
+    def role(self) -> str:
+        return role_of(self.config)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that have ended."""
+        return tuple(sorted({run.start["seed"] for run in self.runs}))
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The seeds that other rows of the table have and this one has not."""
+        return tuple(seed for seed in self.expected if seed not in self.seeds)
+
+
+def result_of(run: Trace) -> dict[str, Any]:
+    """Return the result of a run that has ended."""
+    assert run.result is not None, "rows hold ended runs"
+    return run.result
+
+
+def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
+    """Return everything about a row that needs no other row."""
+    results = [result_of(run) for run in runs]
+    peaks = [r["peak_memory_bytes"] for r in results if "peak_memory_bytes" in r]
+
+    def by_seed(quantity: Callable[[dict[str, Any]], float]) -> Values:
+        values: dict[int, list[float]] = {}
+        for run, result in zip(runs, results, strict=True):
+            values.setdefault(run.start["seed"], []).append(quantity(result))
+        return {seed: fmean(values[seed]) for seed in sorted(values)}
+
+    def hours(on_cpu: bool) -> float:
+        seconds = [
+            result["seconds"]["total"]
+            for run, result in zip(runs, results, strict=True)
+            if run.start["device"].startswith("cpu") == on_cpu
+        ]
+        return fsum(seconds) / SECONDS_PER_HOUR
+
+    def accuracy(head: str) -> Values:
+        return by_seed(lambda result: 100 * result["test"][head]["accuracy"])
+
+    return ResultRow(
+        name=name,
+        runs=tuple(runs),
+        expected=tuple(expected),
+        fused=accuracy(FUSED),
+        validation=by_seed(lambda result: 100 * result["validation"][FUSED]),
+        macro_f1=by_seed(lambda result: result["test"][FUSED]["macro_f1"]),
+        unimodal={m: accuracy(m) for m in results[0]["test"] if m != FUSED},
+        optimism_gap=by_seed(lambda result: 100 * result["optimism_gap"]),
+        unimodal_epochs=by_seed(lambda result: result["unimodal_epochs"]),
+        probe_share=by_seed(lambda result: result["probe_share"]),
+        cpu_hours=hours(on_cpu=True),
+        gpu_hours=hours(on_cpu=False),
+        peak_memory_bytes=max(peaks, default=None),
+    )
+
+
+def role_of(config: Mapping[str, Any]) -> str:
+    """Return the role that a configuration names, or that its components stand for."""
+    role: str = config.get("role") or _role_of_components(config)
+    if role not in ROLES:
+        raise ValueError(f"role is {role!r}, expected one of {list(ROLES)}, or nothing")
+    return role
+
+
+def _role_of_components(config: Mapping[str, Any]) -> str:
+    """Return the role of a run whose configuration names none, from its controller and balancer.
+
+    A schedule is whatever controller reads a diagnosis or an accuracy.
+    """
+    if "balancer" not in config:  # a trace from before there were any
+        return "other"
+    controller, balancer = (_own_class(config, group) for group in ("controller", "balancer"))
+    if balancer == "Weighted" and config["balancer"]["fused_weight"] == 0:
+        return "ensemble" if _own_class(config, "fusion") == "Average" else "other"
+    if controller not in ("Joint", "Fixed", "Random"):
+        return "schedule"
+    roles = {
+        ("Joint", "Weighted"): "joint", ("Fixed", "Weighted"): "fixed",
+        ("Fixed", "Frozen"): "frozen",
+    }  # fmt: skip
+    return roles.get((controller, balancer), "other")
+
+
+def plainness(config: Mapping[str, Any]) -> tuple[float, bool]:
+    """Return a key that sorts rows of joint training: the fused loss alone on `Concat` first."""
+    weight = float(config["balancer"].get("unimodal_weight", 0))
+    return weight, _own_class(config, "fusion") != "Concat"
+
+
+def _own_class(config: Mapping[str, Any], group: str) -> str:
+    """Return the name of a component's class, empty where the class is not of this package."""
+    target: str = config[group]["_target_"]
+    return short_value(target) if target.startswith("fusion_sched.") else ""
+
+
+CHOICE = "._target_"
+NOT_THE_METHOD = {
+    "seed", "method", "role", "device", "threads", "workers", "channels_last", "compile",
+    *(f"dataset.{place}" for place in PLACES),
+}  # fmt: skip
+"""Keys by which runs of one row may differ: the seed, the tag, and where and how fast it ran."""
+
+
+def name_rows(traces: list[Trace]) -> list[str]:
+    """Return a name for each run; runs that differ by their seed alone have the same one.
+
+    A run tagged by `method` is called so, and further by what not all runs of its tag share; any
+    other by what not all runs share.
+    """
+    configs = [flatten(trace.start["config"]) for trace in traces]
+    tags = [config.get("method", "") for config in configs]
+    identities: list[tuple[str, ...]] = []
+    names: list[str] = []
+    for config, tag in zip(configs, tags, strict=True):
+        peers = [c for c, t in zip(configs, tags, strict=True) if t == tag or not tag]
+        keys = _distinguishing_keys(peers)
+        known = [key for key in keys if key in config]
+        identities.append((tag, *(f"{key}={config[key]}" for key in known)))
+        labels = [_label(key, config[key], keys, peers) for key in known]
+        names.append(" ".join([tag, *labels] if tag else labels) or "all runs")
+    return _spell_out_same_names(names, identities)
+
+
+def _spell_out_same_names(names: list[str], identities: list[tuple[str, ...]]) -> list[str]:
+    """Return the names, spelt out wherever different rows would have the same one."""
+    rows: dict[str, set[tuple[str, ...]]] = {}
+    for name, identity in zip(names, identities, strict=True):
+        rows.setdefault(name, set()).add(identity)
+    return [
+        name if len(rows[name]) == 1 else " ".join(part for part in identity if part)
+        for name, identity in zip(names, identities, strict=True)
+    ]
+
+
+def _distinguishing_keys(configs: list[dict[str, str]]) -> list[str]:
+    """Return the keys that tell rows apart, choices of a group before settings."""
+    seeds = [config["seed"] for config in configs]
+    keys = [
+        key
+        for key in set().union(*configs)
+        if key not in NOT_THE_METHOD
+        and not key.startswith("tracker.")
+        and _varies(key, configs)
+        and not _is_run_seed(key, configs, seeds)
+    ]
+    return _without_followers(
+        sorted(keys, key=lambda key: (not key.endswith(CHOICE), key)), configs
+    )
+
+
+def _without_followers(keys: list[str], configs: list[dict[str, str]]) -> list[str]:
+    """Return the keys without settings that only ever change together with the keys that stay."""
+
+    def count_rows(by: list[str]) -> int:
+        return len({tuple(config.get(key) for key in by) for config in configs})
+
+    kept = list(keys)
+    for key in reversed(keys):
+        rest = [other for other in kept if other != key]
+        if not key.endswith(CHOICE) and count_rows(rest) == count_rows(kept):
+            kept = rest
+    return kept
+
+
+def _varies(key: str, configs: list[dict[str, str]]) -> bool:
+    """Say whether a key tells runs apart: among runs of the same choice in its group, or, for
+    the choice itself, among all.
+    """
+    group, _, name = key.rpartition(".")
+    values: dict[str, set[str]] = {}
+    for config in configs:
+        choice = "" if name == "_target_" else config.get(f"{group}._target_", "")
+        values.setdefault(choice, set()).add(config.get(key, "absent"))
+    return any(len(different) > 1 for different in values.values())
+
+
+def _is_run_seed(key: str, configs: list[dict[str, str]], seeds: list[str]) -> bool:
+    """Say whether a component is given the run's seed, so that it differs by nothing else."""
+    return key.endswith("seed") and all(
+        config.get(key, seed) == seed for config, seed in zip(configs, seeds, strict=True)
+    )
+
+
+def _label(key: str, value: str, keys: list[str], configs: list[dict[str, str]]) -> str:
+    """Return `PID` for a choice, `drop=0.8` for a setting; more of the key where needed."""
+    shown = short_value(value)
+    if not key.endswith(CHOICE):
+        return f"{short_key(key, set().union(*configs))}={shown}"
+    choices = [other for other in keys if other.endswith(CHOICE) and other != key]
+    elsewhere = {short_value(c[other]) for c in configs for other in choices if other in c}
+    return f"{key.removesuffix(CHOICE)}={shown}" if shown in elsewhere else shown
+
+
+def short_key(key: str, keys: Iterable[str]) -> str:
+    """Return the shortest end of a dotted key that no other key of a configuration has."""
+    parts = key.split(".")
+    ends = [".".join(parts[i:]) for i in reversed(range(len(parts)))]
+    others = [f".{other}" for other in keys if other != key]
+    return next(end for end in ends if not any(o.endswith(f".{end}") for o in others))
+
+
+def short_value(value: str) -> str:
+    """Return the class name of a dotted path, any other value as it is."""
+    return value.rsplit(".", 1)[-1] if value.replace(".", "").isidentifier() else value
