@@ -33,6 +33,10 @@ class Outputs(NamedTuple):
     unimodal: dict[str, Tensor]
     embeddings: dict[str, Tensor]
 
+    def by_head(self) -> dict[str, Tensor]:
+        """Return all logits, by modality and then ``fused``."""
+        return {**self.unimodal, FUSED: self.logits}
+
 
 @dataclass(frozen=True)
 class Stage:

@@ -30,7 +30,10 @@ SAYS = {
     "experiment": "A prepared experiment; it is added: `+experiment=CHOICE`. The head of each yaml "
     "names the command, the hardware and what to expect.",
     "optimizer": "One per stage: `optimizer@stage1.optimizer=CHOICE`, and the same with `stage2`.",
-    "scheduler": "One per stage: `scheduler@stage1.scheduler=CHOICE`, and the same with `stage2`.",
+    "scheduler": "One per stage: `scheduler@stage1.scheduler=CHOICE`, and the same with `stage2`. "
+    "A yaml of your own may name any class of `torch.optim.lr_scheduler`. It is stepped once per "
+    "epoch; `T_max`, `total_iters` and `total_steps` of `null` are the epochs of the stage; "
+    "`ReduceLROnPlateau` watches the training loss.",
     "encoder": "One for all modalities, or `encoder=by_modality` and one for each: "
     "`+encoder@encoder.NAME=CHOICE encoder.NAME.KEY=VALUE`.",
     "hydra/launcher": "Where the runs of a sweep run: [sweeps.md](sweeps.md). Besides these, "

@@ -13,8 +13,8 @@ from hydra import compose, initialize_config_dir
 from fusion_sched.commands import cli
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.cremad import CremaD
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.training.components import RunComponents
 from fusion_sched.training.trainer import train
 
@@ -68,9 +68,9 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def imitation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a small imitation of CREMA-D, for tests that leave it as it is."""
-    out = tmp_path_factory.mktemp("imitation")
+def cremad_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return sample data in the layout of CREMA-D, for tests that leave it as it is."""
+    out = tmp_path_factory.mktemp("cremad")
     CremaD.write_sample(out, SampleSpec(clips=72))
     return out
 

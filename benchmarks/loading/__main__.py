@@ -24,17 +24,12 @@ from torch.utils.data import DataLoader
 from benchmarks.loading.published import PublishedCremaD
 from benchmarks.machine import processor
 from fusion_sched.balancers.weighted import Weighted
-from fusion_sched.data.clips.imitation import (
-    moving_drawing,
-    spread_labels,
-    voiced_sound,
-    write_frames,
-    write_wav,
-)
 from fusion_sched.data.clips.load import prepare_clips
-from fusion_sched.data.cremad import CremaD
-from fusion_sched.data.cremad_source import CLASSES
+from fusion_sched.data.cremad import CLASSES, CremaD
 from fusion_sched.data.loading import EpochOrder, Loader
+from fusion_sched.data.samples.files import write_frames, write_wav
+from fusion_sched.data.samples.signals import moving_drawing, voiced_sound
+from fusion_sched.data.samples.spec import spread_labels
 from fusion_sched.models.fusion import Concat
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.models.resnet import ResNet18
@@ -147,7 +142,7 @@ def waiting(splits: Splits) -> list[str]:
     for batches in (ready, fed, ready, fed):
         torch.cuda.synchronize()
         started = time.perf_counter()
-        train_epoch(model, batches, optimizer, stage, partial(Weighted().backward, memory={}))
+        train_epoch(model, batches, optimizer, stage, partial(Weighted().backward, state={}))
         torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     share = 1 - seconds[2] / seconds[3]

@@ -1,6 +1,6 @@
 """How a step of joint training shares out its gradients: one file per method.
 
-A balancer is knobs only. What it has to remember between epochs is a memory of plain values and
+A balancer holds settings only. What it remembers between epochs is its state: plain values and
 tensors that the run keeps and checkpoints.
 """
 
@@ -15,9 +15,9 @@ BalancerState = dict[str, Any]
 
 
 class EvalPasses(NamedTuple):
-    """What a balancer may look at before an epoch; each call runs the model over the split.
+    """What a balancer may evaluate before an epoch; each call runs the model over the split.
 
-    ``train`` is the training split without augmentation. Nobody looks at test.
+    `train` is the training split without augmentation. The test split is not among them.
     """
 
     train: Callable[[], Predictions]
@@ -28,15 +28,18 @@ class Balancer(Protocol):
     """One step of joint training."""
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Prepare an epoch of joint training; return what its steps and the next epoch need.
 
-        ``memory`` is empty before the first one. The model's weights may be changed here.
+        `state` is empty before the first one. The model's weights may be changed here.
 
-        Raises:
-            ValueError: a network, or a number of modalities, that the method cannot take.
+        Raises
+        ------
+        ValueError
+            A network, or a number of modalities, that the method cannot take.
         """
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
-        """Put a batch's gradients into the parameters, which have none; return what was seen."""
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
+        """Put a batch's gradients into the parameters, which have none; return its logits and
+        losses."""

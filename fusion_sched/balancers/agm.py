@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.contributions import check_two, contributions
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
+from fusion_sched.types import Batch, StepOutput, losses_of
 
 LARGEST_GAP = 10.0
 """At most this much does τ - r count, as in the authors' code: exp(alpha * 10) is a lot."""
@@ -24,11 +24,12 @@ class AGM:
     on the batch, the discrepancy ratio is r_m = exp(mean over the others of s_j - s_m), above 1
     for a modality that is ahead. τ_m is the same of the running means of s over all earlier joint
     steps, which are 0 before the first. What flows back through φ_m is multiplied by
-    κ_m = exp(-``alpha`` (r_m - τ_m)): who is further ahead than usual is slowed down.
+    κ_m = exp(-`alpha` (r_m - τ_m)): a modality that is further ahead than
+    usual learns more slowly.
 
     Where we differ: embeddings, not inputs, are set to zero to find the shares, and the running
     mean counts every step (the authors' counter takes the batch size for an epoch's length). Their
-    code also clips gradients, which is left out. They tune ``alpha`` for each dataset.
+    code also clips gradients, which is left out. They tune `alpha` for each dataset.
     """
 
     alpha: float = 1.0
@@ -38,29 +39,29 @@ class AGM:
             raise ValueError(f"alpha is {self.alpha}, expected 0 or more")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Begin the running means; refuse a single modality."""
         check_two(model, "agm")
-        if memory:
-            return memory
+        if state:
+            return state
         device = next(model.parameters()).device
         zero = torch.zeros((), dtype=torch.float64, device=device)
         return {"steps": 0, "means": {name: zero.clone() for name in model.modalities}}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the fused loss, each share at its own pace; go on with the running means."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         shares = contributions(model, outputs)
-        found = {m: loss.detach().double() for m, loss in losses_of(shares, batch.y).items()}
-        factors = self.factors(found, memory["means"])
+        losses = {m: loss.detach().double() for m, loss in losses_of(shares, batch.y).items()}
+        factors = self.factors(losses, state["means"])
         parts = [slowed(share, factors[name].to(share.dtype)) for name, share in shares.items()]
         loss = cross_entropy(torch.stack(parts).sum(dim=0), batch.y)
         loss.backward()  # type: ignore[no-untyped-call]
-        memory["steps"] += 1
-        for name, mean in memory["means"].items():
-            memory["means"][name] = mean + (found[name] - mean) / memory["steps"]
+        state["steps"] += 1
+        for name, mean in state["means"].items():
+            state["means"][name] = mean + (losses[name] - mean) / state["steps"]
         return StepOutput.of(logits, losses_of(logits, batch.y))
 
     def factors(
@@ -81,5 +82,5 @@ def discrepancies(losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def slowed(values: Tensor, factor: Tensor) -> Tensor:
-    """Return the values, with ``factor`` times their gradient."""
+    """Return the values, with `factor` times their gradient."""
     return factor * values + ((1 - factor) * values).detach()

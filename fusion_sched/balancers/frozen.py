@@ -12,13 +12,13 @@ from fusion_sched.types import FUSED, Batch, StepOutput
 
 @dataclass(frozen=True)
 class Frozen:
-    """Unimodal pre-training, then only the fusion module learns: nobody can be swallowed.
+    """Unimodal pre-training, then only the fusion module learns: no modality can dominate.
 
     A reference row of leak-free comparisons (MCR, NeurIPS 2025, reports 72.4 % on CREMA-D for it).
     """
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Refuse a fusion module that has nothing to train."""
         if not list(model.fusion.parameters()):
@@ -26,18 +26,17 @@ class Frozen:
                 f"{type(model.fusion).__name__} has no parameter to train; balancer=frozen needs "
                 "another fusion, such as fusion=concat"
             )
-        return memory
+        return state
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the fused loss in the fusion module's parameters alone."""
         for name in model.modalities:
             model.encoders[name].eval()
             model.heads[name].eval()
-        with torch.no_grad(), model.arithmetic(batch.inputs):
-            embeddings = {m: encoder(batch.inputs[m]) for m, encoder in model.encoders.items()}
-            unimodal = {m: model.heads[m](e) for m, e in embeddings.items()}
-        with model.arithmetic(batch.inputs):
-            fused = model.fusion(embeddings, unimodal).float()
+        with torch.no_grad():
+            embeddings = model.encode(batch.inputs)
+            unimodal = model.unimodal_logits(embeddings)
+        fused = model.fuse(embeddings, unimodal).logits
         loss = cross_entropy(fused, batch.y)
         loss.backward()  # type: ignore[no-untyped-call]
         return StepOutput.of({FUSED: fused}, {FUSED: loss})

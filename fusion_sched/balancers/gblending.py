@@ -21,7 +21,7 @@ class GBlending:
     head k generalises by ΔG_k = L*_k(before) - L*_k(now), L* being the validation loss, and
     overfits by ΔO_k, the change of L*_k - L_k with L the training loss. The weights, which
     sum to 1, are w_k ∝ ΔG_k / ΔO_k²: the least ratio of overfitting to generalisation. They are
-    estimated anew every ``every`` joint epochs, and are equal before the first estimate.
+    estimated anew every `every` joint epochs, and are equal before the first estimate.
 
     A head with ΔG_k <= 0 gets no weight, since a negative one would have its loss rise; if all of
     them are such, the weights stay. A head that generalises without any overfitting has the best
@@ -29,7 +29,7 @@ class GBlending:
 
     Where we differ: the paper looks ahead, training each modality and the joint model for some
     epochs from the present weights, only to estimate; we look back at the run's own last
-    ``every`` epochs, which costs two passes over train and validation and no training.
+    `every` epochs, which costs two passes over train and validation and no training.
     Validation losses thus steer the weights: a run's validation accuracy is no clean estimate
     here, test is untouched.
     """
@@ -41,45 +41,45 @@ class GBlending:
             raise ValueError(f"every is {self.every}, expected 1 or more")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Measure the losses where it is time to, and weigh anew."""
-        if not memory:
+        if not state:
             heads = (*model.modalities, FUSED)
             weights = {name: 1 / len(heads) for name in heads}
-            return {"epoch": 0, "weights": weights, **measure(look)}
-        epoch = memory["epoch"] + 1
+            return {"epoch": 0, "weights": weights, **head_losses(passes)}
+        epoch = state["epoch"] + 1
         if epoch % self.every:
-            return {**memory, "epoch": epoch}
-        measured = measure(look)
-        return {"epoch": epoch, "weights": blend(memory, measured), **measured}
+            return {**state, "epoch": epoch}
+        measured = head_losses(passes)
+        return {"epoch": epoch, "weights": blend(state, measured), **measured}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
-        """Descend the weighted sum."""
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
-        weights = memory["weights"]
+        weights = state["weights"]
         # A weight of 0 leaves its part of the network without gradient, so that nothing moves it.
         parts = [weights[name] * loss for name, loss in losses.items() if weights[name]]
         torch.stack(parts).sum().backward()  # type: ignore[no-untyped-call]
         return StepOutput.of(logits, losses)
 
 
-def measure(look: EvalPasses) -> dict[str, Losses]:
+def head_losses(passes: EvalPasses) -> dict[str, Losses]:
     """Return every head's mean loss on train and on validation."""
-    return {"train": mean_losses(look.train()), "validation": mean_losses(look.validation())}
+    return {"train": mean_losses(passes.train()), "validation": mean_losses(passes.validation())}
 
 
-def mean_losses(seen: Predictions) -> Losses:
+def mean_losses(predictions: Predictions) -> Losses:
     """Return every head's mean cross-entropy over a split."""
-    return {name: float(loss) for name, loss in losses_of(seen.logits, seen.y).items()}
+    losses = losses_of(predictions.logits, predictions.y)
+    return {name: float(loss) for name, loss in losses.items()}
 
 
 def blend(before: Mapping[str, Any], now: Mapping[str, Losses]) -> dict[str, float]:
-    """Return the weights from ``train`` and ``validation`` losses at two checkpoints.
+    """Return the weights from `train` and `validation` losses at two checkpoints.
 
-    ``before`` also holds the ``weights`` so far.
+    `before` also holds the `weights` so far.
     """
     old, new = before["validation"], now["validation"]
     gains = {name: old[name] - new[name] for name in old}

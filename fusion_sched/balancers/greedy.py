@@ -1,4 +1,4 @@
-"""Balanced multi-modal learning: who learns too fast is held still for some steps."""
+"""Balanced multi-modal learning: a modality that learns too fast is paused for some steps."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.balancers.contributions import check_two
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, Outputs, StepOutput, losses_of
+from fusion_sched.types import Batch, Outputs, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Greedy:
 
     A regular step descends the fused loss and measures the speed of every encoder, the sum of
     |∇_m|² / |θ_m|² over all regular steps so far. If log10 of a modality's speed over the slowest
-    one's is more than ``alpha``, then the next ``window`` steps re-balance: the embedding of each
-    such modality is held at its mean over all joint steps, so that the loss can only fall by what
-    the others say; its encoder gets no gradient. The first joint epoch with such steps is
-    ``first_epoch``, counted from 0. Any fusion.
+    one's is more than `alpha`, then the next `window` steps re-balance: the embedding of each
+    such modality is held at its mean over all joint steps, so that the loss can only fall through
+    the others; its encoder gets no gradient. The first joint epoch with such steps is
+    `first_epoch`, counted from 0. Any fusion.
 
     Where we differ, since the paper's networks fuse in between: there the conditional learning
     speed of m given n compares the weights that bring m into the branch of n with that branch's
@@ -31,7 +31,7 @@ class Greedy:
     given n is that of encoder m over that of encoder n; the paper's difference of the two
     conditional speeds is then twice our logarithm. The authors' threshold is 0.01 on such a
     difference; 0.1 here, as encoders may differ in kind. More than two modalities are each compared
-    with the slowest. ``window`` and the spared first epoch are the authors'.
+    with the slowest. `window` and the spared first epoch are the authors'.
     """
 
     alpha: float = 0.1
@@ -46,40 +46,40 @@ class Greedy:
             )
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Count joint epochs; refuse a single modality and several processes."""
         check_two(model, "greedy")
         check_alone()
-        if memory:
-            return {**memory, "epoch": memory["epoch"] + 1}
+        if state:
+            return {**state, "epoch": state["epoch"] + 1}
         zero = torch.zeros((), dtype=torch.float64, device=next(model.parameters()).device)
         speeds = {name: zero.clone() for name in model.modalities}
         return {"epoch": 0, "steps": 0, "left": 0, "held": [], "speeds": speeds, "means": {}}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Take a regular step, or one of a window that re-balances."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
-        follow_means(memory, outputs.embeddings)
-        if memory["left"]:
-            memory["left"] -= 1
-            fused = with_held(model, outputs, memory["held"], memory["means"])
+        logits = outputs.by_head()
+        follow_means(state, outputs.embeddings)
+        if state["left"]:
+            state["left"] -= 1
+            fused = with_held(model, outputs, state["held"], state["means"])
             cross_entropy(fused, batch.y).backward()  # type: ignore[no-untyped-call]
         else:
             cross_entropy(outputs.logits, batch.y).backward()  # type: ignore[no-untyped-call]
             for name, encoder in model.encoders.items():
-                memory["speeds"][name] = memory["speeds"][name] + speed(name, encoder)
-            memory["held"] = self.ahead(memory["speeds"])
-            if memory["held"] and memory["epoch"] >= self.first_epoch:
-                memory["left"] = self.window
+                state["speeds"][name] = state["speeds"][name] + speed(name, encoder)
+            state["held"] = self.ahead(state["speeds"])
+            if state["held"] and state["epoch"] >= self.first_epoch:
+                state["left"] = self.window
         return StepOutput.of(logits, losses_of(logits, batch.y))
 
     def ahead(self, speeds: Mapping[str, Tensor]) -> list[str]:
-        """Return who is faster than the slowest by more than ``alpha``."""
-        found = torch.stack(list(speeds.values())).tolist()  # a device sync: the next step waits
-        limit = 10**self.alpha * min(found)
-        return [name for name, value in zip(speeds, found, strict=True) if value > limit]
+        """Return the modalities faster than the slowest by more than `alpha`."""
+        values = torch.stack(list(speeds.values())).tolist()  # a device sync: the next step waits
+        limit = 10**self.alpha * min(values)
+        return [name for name, value in zip(speeds, values, strict=True) if value > limit]
 
 
 def speed(name: str, encoder: nn.Module) -> Tensor:
@@ -94,12 +94,12 @@ def speed(name: str, encoder: nn.Module) -> Tensor:
     return gradient / torch.stack([p.double().square().sum() for _, p in pairs]).sum()
 
 
-def follow_means(memory: BalancerState, embeddings: Mapping[str, Tensor]) -> None:
-    """Bring each modality's mean embedding ``(size,)`` over all steps up to this one."""
-    memory["steps"] += 1
+def follow_means(state: BalancerState, embeddings: Mapping[str, Tensor]) -> None:
+    """Bring each modality's mean embedding `(size,)` over all steps up to this one."""
+    state["steps"] += 1
     now = {name: values.detach().mean(dim=0) for name, values in embeddings.items()}
-    before = memory["means"] or now
-    memory["means"] = {m: before[m] + (now[m] - before[m]) / memory["steps"] for m in now}
+    before = state["means"] or now
+    state["means"] = {m: before[m] + (now[m] - before[m]) / state["steps"] for m in now}
 
 
 def with_held(
@@ -108,18 +108,15 @@ def with_held(
     held: Collection[str],
     means: Mapping[str, Tensor],
 ) -> Tensor:
-    """Return the fused logits ``(B, classes)`` with the embeddings of ``held`` at their means."""
-    embeddings, unimodal = dict(outputs.embeddings), dict(outputs.unimodal)
-    with model.arithmetic(embeddings):
-        for name in held:
-            embeddings[name] = means[name].expand_as(embeddings[name])
-            unimodal[name] = model.heads[name](embeddings[name]).float().detach()
-        fused: Tensor = model.fusion(embeddings, unimodal).float()
-    return fused
+    """Return the fused logits `(B, classes)` with the embeddings of `held` at their means."""
+    still = {m: means[m].expand_as(outputs.embeddings[m]) for m in held}
+    with torch.no_grad():
+        unimodal = {**outputs.unimodal, **model.unimodal_logits(still)}
+    return model.fuse({**outputs.embeddings, **still}, unimodal).logits
 
 
 def check_alone() -> None:
-    """Raise in one of several processes, which would hold different modalities and part ways."""
+    """Raise in one of several processes, which would hold different modalities and diverge."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         raise ValueError(
             "balancer=greedy decides by the gradients of one process's samples, and several "

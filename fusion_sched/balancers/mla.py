@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from fusion_sched.balancers import BalancerState, EvalPasses
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
+from fusion_sched.types import Batch, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
@@ -15,19 +15,19 @@ class MLA:
     """Multimodal learning with alternating unimodal adaptation (Zhang et al., CVPR 2024).
 
     Modality after modality descends its own cross-entropy through a head that all of them share.
-    Lest the head forgets what it has learnt from the others, its gradient G_m ``(classes, size)``
+    To keep what the head has learnt from the others, its gradient G_m `(classes, size)`
     becomes G_m P, where P is nearly blind to the directions that mean embeddings have had so far:
     it begins as the identity and after modality m, with h the mean of its embeddings over the
     batch, follows the recursive least squares of orthogonal weight modification,
 
-        P ← P - P h hᵀ P / (``alpha`` + hᵀ P h),   then   P ← P / |P|_F.
+        P ← P - P h hᵀ P / (`alpha` + hᵀ P h),   then   P ← P / |P|_F.
 
-    The bias follows its plain gradient. There is no fused loss: fuse by ``fusion=entropy``, the
-    paper's way, or by ``fusion=average``.
+    The bias follows its plain gradient. There is no fused loss: fuse by `fusion=entropy`, the
+    paper's way, or by `fusion=average`.
 
     One head out of a network with a head per modality: all start from the mean of their weights
     and get the same gradients from then on, so they stay equal. This is meant for untrained heads
-    (``controller=joint``); the mean of heads that a unimodal stage has trained fits no encoder
+    (`controller=joint`); the mean of heads that a unimodal stage has trained fits no encoder
     well. Embeddings must be of equal size; any number of modalities.
 
     Where we differ:
@@ -41,7 +41,7 @@ class MLA:
       does so before, which takes a modality's own mean out of its own gradient.
     * The denominator is a number, as in the recursion; in the authors' code it is a matrix, from
       a product the other way round.
-    * Their ``alpha`` falls from 0.1 to 0.01 within each epoch, ours is constant.
+    * Their `alpha` falls from 0.1 to 0.01 within each epoch, ours is constant.
 
     With several processes each has a P of its own share of the data.
     """
@@ -53,11 +53,11 @@ class MLA:
             raise ValueError(f"alpha is {self.alpha}, expected more than 0")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Before the first epoch, make the heads one and begin P."""
-        if memory:
-            return memory
+        if state:
+            return state
         size = shared_size(model)
         with torch.no_grad():
             for same in counterparts(model):
@@ -67,17 +67,17 @@ class MLA:
         device = next(model.parameters()).device
         return {"projection": torch.eye(size, dtype=torch.float64, device=device)}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend each modality's own loss, its head's gradient projected; go on with P."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         torch.stack([losses[m] for m in outputs.unimodal]).sum().backward()  # type: ignore[no-untyped-call]
         for name, embeddings in outputs.embeddings.items():
             weight = model.get_parameter(f"heads.{name}.weight")
-            weight.grad = gradient_of(weight) @ memory["projection"].to(weight.dtype)
+            weight.grad = gradient_of(weight) @ state["projection"].to(weight.dtype)
             mean = embeddings.detach().double().mean(dim=0)
-            memory["projection"] = narrowed(memory["projection"], mean, self.alpha)
+            state["projection"] = narrowed(state["projection"], mean, self.alpha)
         for same in counterparts(model):
             total = torch.stack([gradient_of(parameter) for parameter in same]).sum(dim=0)
             for parameter in same:
@@ -86,14 +86,13 @@ class MLA:
 
 
 def narrowed(projection: Tensor, mean: Tensor, alpha: float) -> Tensor:
-    """Return the projection ``(size, size)``, of norm 1, once it has seen a mean ``(size,)``."""
-    seen = projection @ mean
-    projection = projection - torch.outer(seen, seen) / (alpha + mean @ seen)
+    """Return the projection `(size, size)`, of norm 1, once it has seen a mean `(size,)`."""
+    projected = projection @ mean
+    projection = projection - torch.outer(projected, projected) / (alpha + mean @ projected)
     return projection / projection.square().sum().sqrt()
 
 
 def gradient_of(parameter: nn.Parameter) -> Tensor:
-    """Return the gradient of a parameter that has one."""
     assert parameter.grad is not None, "every modality's loss went through its head"
     return parameter.grad
 
@@ -104,12 +103,12 @@ def counterparts(model: MultimodalNetwork) -> list[tuple[nn.Parameter, ...]]:
 
 
 def shared_size(model: MultimodalNetwork) -> int:
-    """Return the size of the embeddings, or say why the heads cannot be one."""
+    """Return the size of the embeddings; raise where the heads cannot be shared."""
     sizes = {m: h.in_features for m, h in model.heads.items() if isinstance(h, nn.Linear)}
     if len(sizes) < len(model.heads) or len(set(sizes.values())) > 1:
-        found = {m: sizes.get(m, type(head).__name__) for m, head in model.heads.items()}
+        kinds = {m: sizes.get(m, type(head).__name__) for m, head in model.heads.items()}
         raise ValueError(
-            f"balancer=mla shares one linear head, expected embeddings of equal size, got {found}; "
+            f"balancer=mla shares one linear head, expected embeddings of equal size, got {kinds}; "
             "give all encoders the same embedding=SIZE"
         )
     if list(model.fusion.parameters()):

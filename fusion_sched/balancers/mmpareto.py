@@ -18,7 +18,7 @@ class MMPareto:
     Descend the fused loss plus each modality's own. In each encoder, let g be the gradient of the
     fused loss and u that of the modality's own. Where they agree (g·u >= 0) the gradient stays
     g + u. In conflict it takes the direction of the shortest vector a g + (1 - a) u, 0 <= a <= 1,
-    along which both losses fall, at the length of g + u. Either way it is multiplied by ``gamma``,
+    along which both losses fall, at the length of g + u. Either way it is multiplied by `gamma`,
     which strengthens the noise of stochastic descent; 1.5 is the authors' value.
 
     Heads and fusion module follow their plain gradients. Any fusion, any number of modalities.
@@ -35,23 +35,22 @@ class MMPareto:
             raise ValueError(f"gamma is {self.gamma}, expected more than 0")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
-        """Need nothing."""
-        return memory
+        return state
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the sum of all losses, with the encoders' gradients reconciled."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         torch.stack(list(losses.values())).sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
         trained = [p for p in model.encoders.parameters() if p.grad is not None]
         # A fusion module may leave a modality out, and its encoder without a fused gradient.
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             losses[FUSED], trained, allow_unused=True, materialize_grads=True
         )
-        fused = dict(zip(trained, found, strict=True))
+        fused = dict(zip(trained, gradients, strict=True))
         for encoder in model.encoders.values():
             own = [p for p in encoder.parameters() if p.grad is not None]
             totals = [p.grad for p in own if p.grad is not None]
@@ -64,7 +63,7 @@ class MMPareto:
 def reconcile(fused: Sequence[Tensor], total: Sequence[Tensor]) -> list[Tensor]:
     """Return g + u where g and u agree, else the shortest a g + (1 - a) u at the length of g + u.
 
-    ``fused`` holds g, tensor by tensor, and ``total`` g + u. Directly opposed vectors have no
+    `fused` holds g, tensor by tensor, and `total` g + u. Directly opposed vectors have no
     common direction: zero.
     """
     own = [whole - part for whole, part in zip(total, fused, strict=True)]
@@ -84,5 +83,4 @@ def reconcile(fused: Sequence[Tensor], total: Sequence[Tensor]) -> list[Tensor]:
 
 
 def dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
-    """Return the inner product of two vectors that are kept in pieces."""
     return torch.stack([(a * b).sum() for a, b in zip(first, second, strict=True)]).sum()

@@ -7,23 +7,28 @@ import torch
 from torch import Tensor, nn
 
 from fusion_sched.balancers import BalancerState, EvalPasses
-from fusion_sched.balancers.contributions import check_two, contributions, ratios, scores
+from fusion_sched.balancers.contributions import (
+    check_two,
+    class_probabilities,
+    contributions,
+    ratios,
+)
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
 
 @dataclass(frozen=True)
 class OGM:
-    """OGM and, with ``noise``, OGM-GE (Peng et al., CVPR 2022).
+    """OGM and, with `noise`, OGM-GE (Peng et al., CVPR 2022).
 
     Descend the fused loss. A modality's score is Σ_i softmax(φ_m)_{y_i} over the batch, where φ_m
     is its share of the fused logits; ρ_m is its score over the other's; its encoder's gradient is
-    multiplied by k_m = 1 - tanh(``alpha`` ρ_m) where ρ_m > 1, else by 1 (the paper's Equation 10).
+    multiplied by k_m = 1 - tanh(`alpha` ρ_m) where ρ_m > 1, else by 1 (the paper's Equation 10).
     Generalisation enhancement adds, to each of the encoders' tensors, Gaussian noise with the
     standard deviation of its gradient before the multiplication.
 
-    ``first_epoch`` and ``last_epoch``, counted from 0 and over joint epochs alone, bound the
-    modulation. 0 to 50 are the authors' defaults; ``alpha`` is BalanceBenchmark's.
+    `first_epoch` and `last_epoch`, counted from 0 and over joint epochs alone, bound the
+    modulation. 0 to 50 are the authors' defaults; `alpha` is BalanceBenchmark's.
 
     Where we differ: the paper splits one linear layer by hand, we take Shapley shares, which are
     the same for it and exist for any fusion; the paper has two modalities, with more ρ_m is the
@@ -46,19 +51,19 @@ class OGM:
             )
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Count joint epochs; refuse a single modality."""
         check_two(model, "ogm")
-        return {"epoch": memory["epoch"] + 1 if memory else 0}
+        return {"epoch": state["epoch"] + 1 if state else 0}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         """Descend the fused loss, then modulate the encoders' gradients."""
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         losses[FUSED].backward()  # type: ignore[no-untyped-call]
-        if self.first_epoch <= memory["epoch"] <= self.last_epoch:
+        if self.first_epoch <= state["epoch"] <= self.last_epoch:
             with torch.no_grad():
                 factors = self.factors(contributions(model, outputs), batch.y)
             for name, factor in factors.items():
@@ -66,10 +71,10 @@ class OGM:
         return StepOutput.of(logits, losses)
 
     def factors(self, shares: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
-        """Return k of each modality from its share ``(B, classes)`` of the fused logits."""
+        """Return k of each modality from its share `(B, classes)` of the fused logits."""
         return {
             name: torch.where(ratio > 1, 1 - torch.tanh(self.alpha * ratio), 1.0)
-            for name, ratio in ratios(scores(shares, y)).items()
+            for name, ratio in ratios(class_probabilities(shares, y)).items()
         }
 
     def modulate(self, encoder: nn.Module, factor: Tensor) -> None:

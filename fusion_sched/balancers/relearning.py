@@ -21,17 +21,17 @@ from fusion_sched.types import FUSED, Batch, Predictions, StepOutput
 class Relearning:
     """Diagnosing and re-learning (Wei et al., ECCV 2024, and the authors' code).
 
-    Every ``every`` joint epochs, ``times`` times at most, diagnose each modality by its purity gap
+    Every `every` joint epochs, `times` times at most, diagnose each modality by its purity gap
     g_m = |P_m(train) - P_m(validation)|: P is the purity of as many k-means clusters of a split's
     embeddings as there are classes, that is, the share of samples that belong to the most frequent
     class of their cluster. A wide gap is a sign of overfitting. Then let its encoder learn anew:
 
-        θ_m ← w_m θ_m(initial) + (1 - w_m) θ_m   with   w_m = tanh(``strength`` g_m).
+        θ_m ← w_m θ_m(initial) + (1 - w_m) θ_m   with   w_m = tanh(`strength` g_m).
 
-    In between descend ``fused_weight`` times the fused loss plus ``unimodal_weight`` times each
-    modality's own, as ``Weighted``; in the paper there is only the fused one.
+    In between descend `fused_weight` times the fused loss plus `unimodal_weight` times each
+    modality's own, as `Weighted`; in the paper there is only the fused one.
 
-    The initial weights are those at the beginning of joint training. With ``controller=joint``
+    The initial weights are those at the beginning of joint training. With `controller=joint`
     these are the random or pretrained ones, as in the paper. After a unimodal stage they are what
     it has shaped: going back further would undo it.
 
@@ -39,7 +39,7 @@ class Relearning:
     anew by the next epoch's batches, and so does the optimizer's momentum. Validation labels steer
     the training: a run's validation accuracy is no clean estimate here, test is untouched.
 
-    Where we differ: the diagnosis comes before the joint epochs ``every``, 2 ``every``, ..., which
+    Where we differ: the diagnosis comes before the joint epochs `every`, 2 `every`, ..., which
     the authors' code reaches one epoch later; k-means takes the best of ten starts, as
     scikit-learn did by default when that code was written.
     """
@@ -59,29 +59,26 @@ class Relearning:
         self.weighted()
 
     def weighted(self) -> Weighted:
-        """Return what a step descends."""
         return Weighted(self.fused_weight, self.unimodal_weight)
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Remember the weights before the first epoch; diagnose and mix where it is time to."""
-        if not memory:
+        if not state:
             initial = {m: copied(encoder) for m, encoder in model.encoders.items()}
             return {"epoch": 0, "initial": initial}
-        epoch = memory["epoch"] + 1
+        epoch = state["epoch"] + 1
         if epoch % self.every == 0 and epoch // self.every <= self.times:
-            for name, gap in purity_gaps(look.train(), look.validation()).items():
-                mix(model.encoders[name], memory["initial"][name], tanh(self.strength * gap))
-        return {**memory, "epoch": epoch}
+            for name, gap in purity_gaps(passes.train(), passes.validation()).items():
+                mix(model.encoders[name], state["initial"][name], tanh(self.strength * gap))
+        return {**state, "epoch": epoch}
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
-        """Descend the weighted sum."""
-        return self.weighted().backward(model, batch, memory)
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
+        return self.weighted().backward(model, batch, state)
 
 
 def copied(encoder: nn.Module) -> dict[str, Tensor]:
-    """Return copies of an encoder's parameters."""
     return {name: p.detach().clone() for name, p in encoder.named_parameters()}
 
 
@@ -105,7 +102,7 @@ def purity_gaps(train: Predictions, validation: Predictions) -> dict[str, float]
 
 
 def purity(embeddings: np.ndarray, y: np.ndarray, classes: int) -> float:
-    """Return the purity of ``classes`` clusters of embeddings ``(N, size)`` with labels ``(N,)``.
+    """Return the purity of `classes` clusters of embeddings `(N, size)` with labels `(N,)`.
 
     As in the authors' code, every feature is scaled to [-1, 1] before.
     """
@@ -115,8 +112,9 @@ def purity(embeddings: np.ndarray, y: np.ndarray, classes: int) -> float:
             "balancer=relearning needs that many in train and in validation"
         )
     with threadpool_limits(1):
-        found = KMeans(classes, n_init=10, random_state=0).fit(minmax_scale(embeddings, (-1, 1)))
-    return majority(found.labels_, y)
+        scaled = minmax_scale(embeddings, (-1, 1))
+        clustering = KMeans(classes, n_init=10, random_state=0).fit(scaled)
+    return majority(clustering.labels_, y)
 
 
 def majority(clusters: np.ndarray, y: np.ndarray) -> float:

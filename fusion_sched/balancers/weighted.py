@@ -11,7 +11,7 @@ from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
 @dataclass(frozen=True)
 class Weighted:
-    """Descend ``fused_weight`` times the fused cross-entropy plus ``unimodal_weight`` times each
+    """Descend `fused_weight` times the fused cross-entropy plus `unimodal_weight` times each
     modality's own.
 
     0.6 for each modality is the weight of FastPID's published code; 1 for all of them is known as
@@ -31,15 +31,13 @@ class Weighted:
             raise ValueError("both weights are 0: there would be no loss; raise one of them")
 
     def start_epoch(
-        self, model: MultimodalNetwork, look: EvalPasses, memory: BalancerState
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
-        """Need nothing."""
-        return memory
+        return state
 
-    def backward(self, model: MultimodalNetwork, batch: Batch, memory: BalancerState) -> StepOutput:
-        """Descend the weighted sum."""
+    def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         outputs = model(batch.inputs)
-        logits = {**outputs.unimodal, FUSED: outputs.logits}
+        logits = outputs.by_head()
         losses = losses_of(logits, batch.y)
         weights = dict.fromkeys(outputs.unimodal, self.unimodal_weight)
         weights[FUSED] = self.fused_weight

@@ -40,10 +40,12 @@ def main() -> None:
     except Exception as error:
         if wants_traceback:
             raise
-        fail(*explain(error))
+        message, code = _explained(error)
+        errors.print(f"[bold red]error:[/] {escape(message)}")
+        sys.exit(code)
 
 
-def explain(error: Exception) -> tuple[str, int]:
+def _explained(error: Exception) -> tuple[str, int]:
     """Return an error as a message and an exit code."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -58,14 +60,7 @@ def explain(error: Exception) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (set {FULL_ERROR}=1 for the traceback)", FAILED
 
 
-def fail(message: str, code: int) -> None:
-    """Print one error and leave."""
-    errors.print(f"[bold red]error:[/] {escape(message)}")
-    sys.exit(code)
-
-
-def show_version(wanted: bool) -> None:
-    """Print the version and leave, if asked to."""
+def _show_version(wanted: bool) -> None:
     if wanted:
         console.print(f"fusion-sched {fusion_sched.__version__}", highlight=False)
         raise typer.Exit
@@ -74,14 +69,14 @@ def show_version(wanted: bool) -> None:
 @app.callback()
 def common(
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
     ] = False,
 ) -> None:
     """Train multimodal classifiers in two stages, scheduled by information."""
 
 
-@app.command(context_settings=OVERRIDES, add_help_option=False)
-def train(context: typer.Context) -> None:
+@app.command("train", context_settings=OVERRIDES, add_help_option=False)
+def train_command(context: typer.Context) -> None:
     """Train in two stages. Takes Hydra overrides: see [bold]fusion-sched train --help[/]."""
     from fusion_sched.commands import help as usage
     from fusion_sched.commands import train as training
@@ -92,11 +87,11 @@ def train(context: typer.Context) -> None:
     elif any(a.startswith("resume=") for a in arguments):
         training.resume(arguments, console)
     else:
-        training.train(arguments)
+        training.launch(arguments)
 
 
-@app.command(context_settings=OVERRIDES, add_help_option=False)
-def replay(context: typer.Context) -> None:
+@app.command("replay", context_settings=OVERRIDES, add_help_option=False)
+def replay_command(context: typer.Context) -> None:
     """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training."""
     from fusion_sched.commands import help as usage
     from fusion_sched.commands import replay as replaying
@@ -104,7 +99,7 @@ def replay(context: typer.Context) -> None:
     if not context.args or "--help" in context.args or "-h" in context.args:
         usage.print_replay_help(console)
     else:
-        replaying.replay(context.args, console)
+        replaying.print_replay(context.args, console)
 
 
 class TableFormat(StrEnum):
@@ -126,8 +121,8 @@ Reference = Annotated[
 Mix = Annotated[bool, typer.Option("--mix", help="One table even where protocols differ.")]
 
 
-@app.command()
-def compare(
+@app.command("compare")
+def compare_command(
     runs: Runs,
     form: Annotated[TableFormat, typer.Option("--format", help="Of the tables.")] = (
         TableFormat.terminal
@@ -155,13 +150,13 @@ def compare(
     else:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
     if form is TableFormat.csv:  # has no place for them
-        told = [note for table in comparison.tables for note in table.notes]
-        for note in (*told, *comparison.notes):
+        table_notes = [note for table in comparison.tables for note in table.notes]
+        for note in (*table_notes, *comparison.notes):
             errors.print(f"[yellow]note:[/] {escape(note)}")
 
 
-@app.command()
-def report(
+@app.command("report")
+def report_command(
     runs: Runs,
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
@@ -186,21 +181,27 @@ def report(
 
     if watch:
         notes = pages.follow(
-            runs, output, every_seconds=every, show=tell, title=title, reference=reference, mix=mix
+            runs,
+            output,
+            every_seconds=every,
+            show=_print_line,
+            title=title,
+            reference=reference,
+            mix=mix,
         )
     else:
         notes = pages.write_report(runs, output, title=title, reference=reference, mix=mix)
     for note in notes:  # also what figures leave out
         errors.print(f"[yellow]note:[/] {escape(note)}")
     if not watch:
-        tell(f"report: {output}")
+        _print_line(f"report: {output}")
     if figures is not None:
         drawn = pages.figures_of(runs, figures)
-        say([f"figure: {file}" for file in drawn.files])
+        _print_lines([f"figure: {file}" for file in drawn.files])
 
 
-@app.command()
-def pid(
+@app.command("pid")
+def pid_command(
     file: Annotated[Path, typer.Argument(help="FILE.npz or FILE.csv")],
     target: Annotated[str, typer.Option(help="Array or column that holds the label.")] = "y",
     columns: Annotated[
@@ -224,12 +225,12 @@ def pid(
     """
     from fusion_sched.commands import pid as inspection
 
-    found = inspection.inspect_file(
+    parts = inspection.inspect_file(
         file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
         clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
         resamples=resamples, shuffles=shuffles, seed=seed,
     )  # fmt: skip
-    for part in found:
+    for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
 
 
@@ -248,7 +249,7 @@ DatasetOverrides = Annotated[
 
 
 @data.command("check")
-def data_check(
+def data_check_command(
     name: Name,
     overrides: DatasetOverrides = None,
     root: Root = None,
@@ -261,15 +262,15 @@ def data_check(
     """
     from fusion_sched.commands import data as data_commands
 
-    found, fatal = data_commands.check(name, root, overrides or [], as_json)
-    for part in found:
+    parts, fatal = data_commands.check(name, root, overrides or [], as_json)
+    for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
     if fatal:
         raise typer.Exit(FAILED)
 
 
 @data.command("prepare")
-def data_prepare(
+def data_prepare_command(
     name: Name,
     overrides: DatasetOverrides = None,
     root: Root = None,
@@ -283,47 +284,45 @@ def data_prepare(
     """
     from fusion_sched.commands import data as data_commands
 
-    say(data_commands.prepare(name, root, overrides or [], workers))
+    _print_lines(data_commands.prepare(name, root, overrides or [], workers))
 
 
 @data.command("sample")
-def data_sample(
+def data_sample_command(
     name: Name,
     out: Annotated[Path, typer.Option(help="New folder to write to.")],
     clips: Annotated[int, typer.Option(min=1, help="Number of clips.")] = 120,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     strength: Annotated[
-        str, typer.Option(help="How well modalities tell the class: audio=0.9,visual=0.5")
+        str, typer.Option(help="How well modalities show the class: audio=0.9,visual=0.5")
     ] = "",
 ) -> None:
-    """Write a small imitation in the exact layout of the dataset, to try everything on.
+    """Write a small generated dataset in the layout of the real one, to try everything on.
 
-    Real files of the real formats, with sounds and drawings that tell the
-    class. Strength 0 tells nothing, 1 always, 0.8 unless said.
+    Real files of the real formats, with sounds and drawings that show the
+    class. Strength 0 shows nothing, 1 always, 0.8 unless said.
     """
     from fusion_sched.commands import data as data_commands
-    from fusion_sched.data.clips.imitation import SampleSpec
+    from fusion_sched.data.samples.spec import SampleSpec
 
-    plan = SampleSpec(clips, seed, data_commands.parse_strength(strength))
-    say(data_commands.sample(name, out, plan))
+    spec = SampleSpec(clips, seed, data_commands.parse_strength(strength))
+    _print_lines(data_commands.sample(name, out, spec))
 
 
 @data.command("fetch")
-def data_fetch(name: Name, root: Root = None) -> None:
+def data_fetch_command(name: Name, root: Root = None) -> None:
     """Download a dataset where its licence and source allow that, or say how to get it."""
     from fusion_sched.commands import data as data_commands
 
-    say(data_commands.fetch(name, root))
+    _print_lines(data_commands.fetch(name, root))
 
 
-def say(lines: list[str]) -> None:
-    """Print lines as they are."""
+def _print_lines(lines: list[str]) -> None:
     for line in lines:
-        tell(line)
+        _print_line(line)
 
 
-def tell(line: str) -> None:
-    """Print one line as it is."""
+def _print_line(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 

@@ -1,4 +1,4 @@
-"""Behind ``fusion-sched data``: check, prepare, imitate and fetch a dataset on disk."""
+"""Behind `fusion-sched data`: check, prepare, sample and fetch a dataset on disk."""
 
 import json
 import shlex
@@ -15,21 +15,23 @@ from rich.table import Table
 from fusion_sched.commands.help import list_choices
 from fusion_sched.config.build import build_dataset, check_finite
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.data.clips.fetch import fetch as fetch_files
-from fusion_sched.data.clips.imitation import SampleSpec
+from fusion_sched.data.clips.fetch import fetch_source
 from fusion_sched.data.clips.load import check_on_error, prepare_clips
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
+from fusion_sched.data.samples.spec import SampleSpec
 
 EXAMPLES = 3
-"""Messages that the table shows of each kind of fault; of a common harmless kind, one."""
+"""Messages that the table shows of each kind of issue; of a common harmless kind, one."""
 
 
 def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) -> OnDisk:
-    """Return the dataset as ``fusion-sched train dataset=NAME`` would make it; nothing is read.
+    """Return the dataset as `fusion-sched train dataset=NAME` would make it; nothing is read.
 
-    Raises:
-        ValueError: no such dataset, an override of something else, two roots, a number that is not
-            finite, or a dataset that does not lie on disk.
+    Raises
+    ------
+    ValueError
+        No such dataset, an override of something else, two roots, a number that is not finite, or
+        a dataset that is not on disk.
     """
     choices = list_choices()["dataset"]
     if name not in choices:
@@ -50,8 +52,8 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
     dataset = build_dataset(cfg)
     if not isinstance(dataset, OnDisk):
         raise ValueError(
-            f"{name} does not lie on disk in a layout of its own: there is nothing to check, "
-            "prepare, imitate or fetch"
+            f"{name} is not on disk in a layout of its own: there is nothing to check, prepare, "
+            "sample or fetch"
         )
     if isinstance(dataset, ClipDataset):
         check_on_error(dataset)
@@ -59,15 +61,16 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
 
 
 def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool) -> tuple[Any, int]:
-    """Return what to print, and how many fatal faults there are."""
+    """Return what to print, and how many fatal issues there are."""
     dataset = open_dataset(name, root, overrides)
     report = dataset.check()
-    fatal = sum(fault.fatal for fault in report.faults)
+    fatal = sum(issue.fatal for issue in report.issues)
     if as_json:
         content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}
+        content["faults"] = content.pop("issues")  # the key that scripts know
         return [json.dumps(content, indent=1)], fatal
-    said = verdict(report, skips=isinstance(dataset, ClipDataset))
-    return [split_table(dataset, report), *fault_tables(report.faults), said], fatal
+    sentence = verdict(report, skips=isinstance(dataset, ClipDataset))
+    return [split_table(dataset, report), *issue_tables(report.issues), sentence], fatal
 
 
 def split_table(dataset: OnDisk, report: Report) -> Table:
@@ -75,7 +78,9 @@ def split_table(dataset: OnDisk, report: Report) -> Table:
     table = Table(title=f"{dataset.source.title} in {dataset.root}", title_justify="left")
     for column in ("split", "clips", "known", "classes", "clips per class"):
         table.add_column(column)
-    known = known_sizes(report)
+    known = {split: str(count) for split, count in report.expected.items()}
+    if report.expected and "validation" not in report.expected:
+        known["train"] += " with validation"  # which is carved out of train
     for split, classes in report.counts.items():
         present = [count for count in classes.values() if count]
         spread = f"{min(present)} … {max(present)}" if present else ""
@@ -86,31 +91,23 @@ def split_table(dataset: OnDisk, report: Report) -> Table:
     return table
 
 
-def known_sizes(report: Report) -> dict[str, str]:
-    """Return the published sizes in words; validation carved out of train counts with it."""
-    known = {split: str(count) for split, count in report.expected.items()}
-    if report.expected and "validation" not in report.expected:
-        known["train"] += " with validation"
-    return known
-
-
-def fault_tables(faults: Sequence[Issue]) -> list[Table]:
-    """Return one table of the kinds of fault, fatal ones first; none where there is no fault."""
-    if not faults:
+def issue_tables(issues: Sequence[Issue]) -> list[Table]:
+    """Return one table of the kinds of issue, fatal ones first; none where there is no issue."""
+    if not issues:
         return []
     kinds: dict[tuple[bool, str], list[Issue]] = defaultdict(list)
-    for fault in faults:
-        kinds[not fault.fatal, fault.kind].append(fault)
-    table = Table(title="what is wrong or odd", title_justify="left", show_lines=True)
-    for column in ("kind", "found", "training", "for example"):
+    for issue in issues:
+        kinds[not issue.fatal, issue.kind].append(issue)
+    table = Table(title="issues", title_justify="left", show_lines=True)
+    for column in ("kind", "count", "training", "for example"):
         table.add_column(column, no_wrap=column != "for example")
-    for (harmless, kind), found in sorted(kinds.items()):
-        examples = 1 if harmless and len(found) > EXAMPLES else EXAMPLES
-        shown = "\n".join(fault.message for fault in found[:examples])
-        more = f"\n… and {len(found) - examples} more (--json lists all)"
+    for (harmless, kind), of_kind in sorted(kinds.items()):
+        examples = 1 if harmless and len(of_kind) > EXAMPLES else EXAMPLES
+        shown = "\n".join(issue.message for issue in of_kind[:examples])
+        more = f"\n… and {len(of_kind) - examples} more (--json lists all)"
         table.add_row(
-            kind, str(len(found)), "goes on" if harmless else "refuses",
-            shown + (more if len(found) > examples else ""),
+            kind, str(len(of_kind)), "goes on" if harmless else "refuses",
+            shown + (more if len(of_kind) > examples else ""),
         )  # fmt: skip
     return [table]
 
@@ -118,9 +115,9 @@ def fault_tables(faults: Sequence[Issue]) -> list[Table]:
 def verdict(report: Report, skips: bool) -> str:
     """Say in a sentence whether it can be trained on, and whether the split is a known one.
 
-    ``skips``: whether the dataset can go on without damaged clips.
+    `skips`: whether the dataset can leave out damaged clips.
     """
-    fatal = sum(fault.fatal for fault in report.faults)
+    fatal = sum(issue.fatal for issue in report.issues)
     split = (
         f"the test clips are those of the known split {report.recognised!r}"
         if report.recognised
@@ -128,7 +125,7 @@ def verdict(report: Report, skips: bool) -> str:
     )
     if fatal:
         skip = " unless dataset.on_error=skip" if skips else ""
-        return f"{fatal} fatal fault(s): training refuses{skip}; {split}"
+        return f"{fatal} fatal issue(s): training refuses{skip}; {split}"
     return f"every clip can be read; {split}"
 
 
@@ -143,43 +140,45 @@ def prepare(
     store, _ = prepare_clips(dataset, listing, workers)
     size = sum(path.stat().st_size for path in store.folder.iterdir())
     lines = [f"{len(listing.clips)} clips, {size / 1e6:,.1f} MB: {store.folder}"]
-    faults = [*(fault for fault in listing.faults if fault.fatal), *store.faults]
-    if faults:
+    issues = [*(issue for issue in listing.issues if issue.fatal), *store.issues]
+    if issues:
         lines.append(
-            f"{len(faults)} fault(s), so training will refuse; see them by `fusion-sched data "
+            f"{len(issues)} issue(s), so training will refuse; see them by `fusion-sched data "
             f"check {name} --root {shlex.quote(dataset.root)}`"
         )
     return lines
 
 
-def sample(name: str, out: Path, plan: SampleSpec) -> list[str]:
-    """Write an imitation; return what to print.
+def sample(name: str, out: Path, spec: SampleSpec) -> list[str]:
+    """Write sample data; return what to print.
 
-    Raises:
-        FileExistsError: ``out`` holds something.
+    Raises
+    ------
+    FileExistsError
+        `out` holds something.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} already exists and is not an empty folder; choose another")
     dataset = open_dataset(name, out)
-    unknown = sorted(set(plan.strength) - set(dataset.source.modalities))
+    unknown = sorted(set(spec.strength) - set(dataset.source.modalities))
     if unknown:
         raise ValueError(
             f"--strength names {', '.join(unknown)}, but the modalities of {name} are "
             f"{', '.join(dataset.source.modalities)}"
         )
     out.mkdir(parents=True, exist_ok=True)
-    dataset.write_sample(out, plan)
+    dataset.write_sample(out, spec)
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     return [
-        f"{plan.clips} clips, {len(files)} files, {size / 1e6:.1f} MB: {out}",
+        f"{spec.clips} clips, {len(files)} files, {size / 1e6:.1f} MB: {out}",
         "made by this program in the dataset's layout, not the dataset itself; train on it by",
         f"    fusion-sched train {training_of(name)} {root_override(out)}",
     ]
 
 
 def training_of(name: str) -> str:
-    """Return the overrides of a short training on an imitation."""
+    """Return the overrides of a short training on sample data."""
     experiments = list_choices()["experiment"]
     if f"{name}_smoke" in experiments:
         return f"+experiment={name}_smoke"
@@ -188,14 +187,14 @@ def training_of(name: str) -> str:
 
 
 def root_override(root: Path) -> str:
-    """Return ``dataset.root=ROOT`` as a shell takes it, quoted for Hydra where that is needed."""
+    """Return `dataset.root=ROOT` as a shell takes it, quoted for Hydra where that is needed."""
     plain = not set(str(root)) & set(" ,=:'\"()[]{}$\\")
     quoted = str(root) if plain else "'" + str(root).replace("'", "\\'") + "'"
     return shlex.quote(f"dataset.root={quoted}")
 
 
 def parse_strength(text: str) -> dict[str, float]:
-    """Read ``audio=0.9,visual=0.5``."""
+    """Read `audio=0.9,visual=0.5`."""
     strength = {}
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
@@ -205,8 +204,8 @@ def parse_strength(text: str) -> dict[str, float]:
             equals = ""
         if not equals or not 0 <= number <= 1:
             raise ValueError(
-                f"strength {part!r}: expected MODALITY=NUMBER between 0 (the modality tells "
-                "nothing of the class) and 1 (it always tells it), as in audio=0.9,visual=0.5"
+                f"strength {part!r}: expected MODALITY=NUMBER between 0 (the modality shows "
+                "nothing of the class) and 1 (it always shows it), as in audio=0.9,visual=0.5"
             )
         strength[name.strip()] = number
     return strength
@@ -215,7 +214,7 @@ def parse_strength(text: str) -> dict[str, float]:
 def fetch(name: str, root: Path | None) -> list[str]:
     """Download what may be; return what to print."""
     dataset = open_dataset(name, root)
-    fetched = fetch_files(dataset.source, Path(dataset.root))
+    fetched = fetch_source(dataset.source, Path(dataset.root))
     if not fetched:
         return [f"everything is already in {dataset.root}"]
     return [f"fetched {path}" for path in fetched]

@@ -22,19 +22,18 @@ def print_help(console: Console) -> None:
 
 def list_choices() -> dict[str, dict[str, str]]:
     """Return group → choice → its first comment line, read from the configs."""
-    found: dict[str, dict[str, str]] = {}
+    choices: dict[str, dict[str, str]] = {}
     for path in sorted(config_dir().glob("*/*.yaml")):
         comments = [
             text.removeprefix("#").strip()
             for text in path.read_text(encoding="utf-8").splitlines()
             if text.startswith("#") and "@package" not in text
         ]
-        found.setdefault(path.parent.name, {})[path.stem] = comments[0] if comments else ""
-    return found
+        choices.setdefault(path.parent.name, {})[path.stem] = comments[0] if comments else ""
+    return choices
 
 
 def print_replay_help(console: Console) -> None:
-    """Print how to call replay."""
     console.print(REPLAY_USAGE, soft_wrap=True)
 
 

@@ -17,7 +17,7 @@ from fusion_sched.runlog import read_trace
 register()
 
 
-def replay(arguments: list[str], console: Console) -> None:
+def print_replay(arguments: list[str], console: Console) -> None:
     """Print what a controller would have decided on a stored trace."""
     folder, overrides = Path(arguments[0]), arguments[1:]
     foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
@@ -27,7 +27,7 @@ def replay(arguments: list[str], console: Console) -> None:
             "`fusion-sched replay RUN controller=pid controller.threshold=2`"
         )
     trace = read_trace(folder)
-    controller = build_controller(replayed_config(trace.start, overrides))
+    controller = build_controller(_replayed_config(trace.start, overrides))
     steps = replay_trace(trace, controller)
     table = Table(title=f"{controller} on {folder}", title_justify="left")
     for title in ("after epoch", "stage", "training", "reason"):
@@ -38,10 +38,10 @@ def replay(arguments: list[str], console: Console) -> None:
         reason = escape(step.decision.reason)
         table.add_row(when, stage.name, ", ".join(stage.active), reason)
     console.print(table)
-    console.print(replay_verdict(steps, recorded_stages(trace)), highlight=False)
+    console.print(_verdict(steps, recorded_stages(trace)), highlight=False)
 
 
-def replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:
+def _replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:
     """Return the run's own configuration with the controller's keys, or the controller, changed."""
     cfg = OmegaConf.create(start["config"])
     choices = [o for o in overrides if o.startswith("controller=")]
@@ -53,7 +53,7 @@ def replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:
     return cast(DictConfig, OmegaConf.merge(cfg, OmegaConf.from_dotlist(keys)))
 
 
-def replay_verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> str:
+def _verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> str:
     """Say where the replayed decisions leave those of the run."""
     mine = [(s.epoch, s.decision.stage.name, list(s.decision.stage.active)) for s in steps]
     theirs = [(epoch, to["stage"], to["active"]) for epoch, to in recorded]

@@ -1,17 +1,13 @@
 """Which folder of a sweep belongs to which configuration, and which of its jobs have failed.
 
-Jobs may run at once, in other processes and on other machines; what they share is the folder.
+Jobs may run at the same time, in other processes and on other machines; they share the folder.
 """
 
-import fcntl
-import hashlib
 import itertools
 import json
-import os
 import shutil
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,10 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runtime.checkpoint import CHECKPOINT_DIR, LAST
+from fusion_sched.runtime.files import atomic_write, json_digest, lock
 
 RESUME = "sweep.resume="
 FOLDER = "hydra.sweep.dir="
-SAVED = ".hydra"
+HYDRA_DIR = ".hydra"
 CONFIG = "config.yaml"
 HASH_LINE = "# configuration: "
 """Begins the first line of a saved configuration, before its hash."""
@@ -37,14 +34,16 @@ LAUNCHER_EXTRAS = {
 }  # fmt: skip
 """The extra that brings each of the launchers that Hydra does not have itself."""
 PLAIN_ERRORS = (ValueError, OSError, FloatingPointError)
-"""Errors whose message says it all."""
+"""Errors whose message needs no name of the exception."""
 
 
-def take_resume(arguments: list[str]) -> tuple[bool, list[str]]:
-    """Return whether a sweep is to go on, and the arguments without that word.
+def split_resume(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Return whether a sweep is to go on, and the arguments without `sweep.resume`.
 
-    Raises:
-        ValueError: a value that is neither true nor false, or no folder to go on with.
+    Raises
+    ------
+    ValueError
+        A value that is neither true nor false, or no folder to go on with.
     """
     values = [a.removeprefix(RESUME) for a in arguments if a.startswith(RESUME)]
     others = [a for a in arguments if not a.startswith(RESUME)]
@@ -60,7 +59,7 @@ def take_resume(arguments: list[str]) -> tuple[bool, list[str]]:
     return resume, others
 
 
-def name_extra(error: MissingConfigException) -> Exception:
+def missing_extra(error: MissingConfigException) -> Exception:
     """Return, for a launcher whose package is not installed, an error that names the extra."""
     launcher = str(error.missing_cfg_file).removeprefix("hydra/launcher/")
     if launcher not in LAUNCHER_EXTRAS:
@@ -71,8 +70,8 @@ def name_extra(error: MissingConfigException) -> Exception:
     )
 
 
-def from_here(argument: str) -> str:
-    """Return an argument; a relative folder of a sweep as one of this working folder.
+def absolute_sweep_dir(argument: str) -> str:
+    """Return an override; a relative folder of a sweep as one of this working folder.
 
     Workers of a launcher may have another working folder, and Hydra resolves the path there.
     """
@@ -83,47 +82,46 @@ def from_here(argument: str) -> str:
 
 
 def configuration_hash(cfg: DictConfig) -> str:
-    """Return a hash of the whole configuration of a run, seed included."""
-    content = json.dumps(OmegaConf.to_container(cfg, resolve=True), sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return json_digest(OmegaConf.to_container(cfg, resolve=True))[:16]
 
 
 def sweep_folder() -> Path:
-    """Return the folder of the sweep that the running job belongs to."""
     return Path(HydraConfig.get().sweep.dir).resolve()
 
 
-def claim(cfg: DictConfig, resume: bool) -> Path:
+def acquire_run_dir(cfg: DictConfig, resume: bool) -> Path:
     """Return the folder of the running job's run, with the configuration written into it.
 
     In a resumed sweep that is the folder in which a run of this configuration has begun, whatever
     number it had then, or else one that holds nothing.
 
-    Raises:
-        FileExistsError: the folder already holds something, and the sweep is not resumed.
+    Raises
+    ------
+    FileExistsError
+        The folder already holds something, and the sweep is not resumed.
     """
     own = Path(HydraConfig.get().runtime.output_dir)
     wanted = configuration_hash(cfg)
     if not resume:
-        check_free(own)
+        _check_free(own)
         save_config(cfg, wanted, own)
         return own
     if HydraConfig.get().mode != RunMode.MULTIRUN:
-        remove_empty(own)
+        _remove_empty(own)
         raise ValueError(
             "sweep.resume=true is for sweeps (-m); a single run goes on by resume=FOLDER"
         )
-    with locked(sweep_folder()):
+    with lock(sweep_folder() / LOCK, blocking=True):
         folder = find_run(sweep_folder(), wanted)
         if folder is None:
-            folder = free_folder(sweep_folder(), own)
+            folder = _free_folder(sweep_folder(), own)
             save_config(cfg, wanted, folder)
         if folder != own:
-            remove_empty(own)
+            _remove_empty(own)
     return folder
 
 
-def check_free(folder: Path) -> None:
+def _check_free(folder: Path) -> None:
     """Raise where the run folder already holds something."""
     held = sorted(p.name for p in folder.iterdir())
     if not held:
@@ -137,24 +135,16 @@ def check_free(folder: Path) -> None:
     )
 
 
-@contextmanager
-def locked(sweep: Path) -> Iterator[None]:
-    """Keep every other job of the sweep waiting."""
-    with (sweep / LOCK).open("w", encoding="utf-8") as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        yield
-
-
 def find_run(sweep: Path, wanted: str) -> Path | None:
-    """Return the folder of the run whose configuration has the hash, ``None`` if there is none."""
-    for saved in sorted(sweep.rglob(f"{SAVED}/{CONFIG}")):
+    """Return the folder of the run whose configuration has the hash, `None` if there is none."""
+    for saved in sorted(sweep.rglob(f"{HYDRA_DIR}/{CONFIG}")):
         with saved.open(encoding="utf-8") as file:
             if file.readline() == f"{HASH_LINE}{wanted}\n":
                 return saved.parents[1]
     return None
 
 
-def free_folder(sweep: Path, own: Path) -> Path:
+def _free_folder(sweep: Path, own: Path) -> Path:
     """Return the job's own folder, or the first of 0, 1, 2 … in the sweep, that holds nothing."""
     numbered = (sweep / str(number) for number in itertools.count())
     candidates = itertools.chain([own], numbered)
@@ -174,25 +164,22 @@ def save_config(cfg: DictConfig, own_hash: str, folder: Path) -> None:
     The configuration comes first and at once: with it the folder is this run's.
     """
     hydra_cfg = HydraConfig.get()
-    saved = folder / SAVED
+    saved = folder / HYDRA_DIR
     saved.mkdir(parents=True)
-    temporary = saved / "config.tmp"
-    content = OmegaConf.to_yaml(cfg, resolve=True)
-    temporary.write_text(f"{HASH_LINE}{own_hash}\n{content}", encoding="utf-8")
-    os.replace(temporary, saved / CONFIG)
+    with atomic_write(saved / CONFIG) as file:
+        file.write(f"{HASH_LINE}{own_hash}\n{OmegaConf.to_yaml(cfg, resolve=True)}".encode())
     OmegaConf.save(hydra_cfg.overrides.task, saved / "overrides.yaml")
     OmegaConf.save(OmegaConf.create({"hydra": hydra_cfg}), saved / "hydra.yaml")
 
 
-def release(folder: Path) -> None:
+def release_run_dir(folder: Path) -> None:
     """Remove the folder of a run that could not be built; one that has begun stays."""
     if not (folder / TRACE_FILE).exists():
-        shutil.rmtree(folder / SAVED)
-        remove_empty(folder)
+        shutil.rmtree(folder / HYDRA_DIR)
+        _remove_empty(folder)
 
 
-def remove_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing."""
+def _remove_empty(folder: Path) -> None:
     with suppress(OSError):  # one that holds anything stays
         folder.rmdir()
 
@@ -204,36 +191,33 @@ class SweepDirCallback(Callback):
 
     @classmethod
     def forget(cls) -> None:
-        """Forget an earlier sweep."""
         cls.folder = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Remember the folder."""
         SweepDirCallback.folder = Path(config.hydra.sweep.dir).resolve()
 
 
-def post_failure(mailbox: str, error: Exception) -> None:
-    """Lay down, from whatever process, that the running job has failed."""
+def write_failure(failure_id: str, error: Exception) -> None:
+    """Write, from any process, a failure record of the running job."""
     job = HydraConfig.get().job
     name = "" if isinstance(error, PLAIN_ERRORS) else f"{type(error).__name__}: "
     content = {
         "message": f"job {job.num} ({job.override_dirname}): {name}{error}",
         "traceback": "".join(traceback.format_exception(error)),
     }
-    box = sweep_folder() / FAILED / mailbox
-    box.mkdir(parents=True, exist_ok=True)
-    temporary = box / f"{job.num}.tmp"
-    temporary.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(temporary, box / f"{job.num:06d}.json")
+    folder = sweep_folder() / FAILED / failure_id
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / f"{job.num:06d}.json") as file:
+        file.write(json.dumps(content).encode())
 
 
-def collect_failures(sweep: Path, mailbox: str) -> list[dict[str, str]]:
-    """Take up what failed jobs have laid down: message and traceback of each, in order."""
-    box = sweep / FAILED / mailbox
-    letters = sorted(box.glob("*.json"))
-    failures = [json.loads(letter.read_text(encoding="utf-8")) for letter in letters]
-    for letter in letters:
-        letter.unlink()
-    for emptied in (box, box.parent):
-        remove_empty(emptied)
+def read_failures(sweep: Path, failure_id: str) -> list[dict[str, str]]:
+    """Read and delete the failure records: message and traceback of each job, in order."""
+    folder = sweep / FAILED / failure_id
+    records = sorted(folder.glob("*.json"))
+    failures = [json.loads(record.read_text(encoding="utf-8")) for record in records]
+    for record in records:
+        record.unlink()
+    for emptied in (folder, folder.parent):
+        _remove_empty(emptied)
     return failures

@@ -1,4 +1,4 @@
-"""Behind ``fusion-sched train`` and ``replay``: Hydra composes, these functions run."""
+"""Behind `fusion-sched train` and `replay`: Hydra composes, these functions run."""
 
 import os
 import shlex
@@ -30,11 +30,11 @@ from fusion_sched.runlog.protocol import PLACES
 from fusion_sched.runtime.distributed import join_processes
 from fusion_sched.runtime.environment import shown_path
 from fusion_sched.training.components import RunComponents
-from fusion_sched.training.trainer import train as train_parts
+from fusion_sched.training.trainer import train
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 PROCESS = uuid.uuid4().hex
-"""Tells this process from a launcher's workers, on whatever machine."""
+"""Distinguishes this process from a launcher's workers, also on other machines."""
 
 register()
 
@@ -44,7 +44,7 @@ class Job:
     """What Hydra calls for each run: in this process, or pickled in a launcher's worker."""
 
     resume: bool
-    mailbox: str = field(default_factory=lambda: uuid.uuid4().hex)
+    failure_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     process: str = PROCESS
     errors: list[Exception] = field(default_factory=list)
 
@@ -57,15 +57,15 @@ class Job:
             task(cfg, self.resume, worker)
         except Exception as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
-                sweep.post_failure(self.mailbox, error)
+                sweep.write_failure(self.failure_id, error)
             else:
                 self.errors.append(error)
 
 
-def train(arguments: list[str]) -> None:
-    """Let Hydra read the overrides and run ``task``, once or as a sweep."""
-    resume, overrides = sweep.take_resume(arguments)
-    sys.argv = ["fusion-sched train", *map(sweep.from_here, overrides)]
+def launch(arguments: list[str]) -> None:
+    """Let Hydra read the overrides and run `task`, once or as a sweep."""
+    resume, overrides = sweep.split_resume(arguments)
+    sys.argv = ["fusion-sched train", *map(sweep.absolute_sweep_dir, overrides)]
     sweep.SweepDirCallback.forget()
     job = Job(resume)
     # Hydra would print errors in its own way and leave; with this they reach the command line's
@@ -76,7 +76,7 @@ def train(arguments: list[str]) -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
     except MissingConfigException as error:
-        raise sweep.name_extra(error) from error
+        raise sweep.missing_extra(error) from error
     except (HydraException, OmegaConfBaseException):
         raise
     except Exception as error:
@@ -89,15 +89,15 @@ def train(arguments: list[str]) -> None:
             os.environ[FULL_ERROR] = before
     if job.errors:
         raise job.errors[0]
-    report_sweep(job.mailbox, stopped, traceback=before not in (None, "", "0"))
+    report_sweep(job.failure_id, stopped, traceback=before not in (None, "", "0"))
 
 
-def report_sweep(mailbox: str, stopped: Exception | None, traceback: bool) -> None:
+def report_sweep(failure_id: str, stopped: Exception | None, traceback: bool) -> None:
     """Raise where jobs of the sweep that has just run have failed, or the launcher has."""
     folder = sweep.SweepDirCallback.folder
     if folder is None:
         return
-    failures = sweep.collect_failures(folder, mailbox)
+    failures = sweep.read_failures(folder, failure_id)
     messages = [f["traceback"] + f["message"] if traceback else f["message"] for f in failures]
     if stopped is not None:
         reason = str(stopped).strip().splitlines() or [""]
@@ -110,7 +110,7 @@ def report_sweep(mailbox: str, stopped: Exception | None, traceback: bool) -> No
         raise ValueError("\n".join(messages)) from stopped
 
 
-def plain_console() -> Console:
+def _console() -> Console:
     """Return a console as wide as the terminal, or wide enough for tables where there is none."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
@@ -119,15 +119,15 @@ def plain_console() -> Console:
 def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     """Run one training in the folder that Hydra chose; in a resumed sweep, in the run's own.
 
-    A ``worker`` shares the terminal with others, so it prints plain lines.
+    A `worker` shares the terminal with others, so it prints plain lines.
     """
     job = HydraConfig.get().job
-    console = Console(width=120, force_terminal=False) if worker else plain_console()
+    console = Console(width=120, force_terminal=False) if worker else _console()
     many = HydraConfig.get().mode == RunMode.MULTIRUN
     if many:
         console.rule(f"job {job.num}: {job.override_dirname}", align="left")
-    make_paths_absolute(cfg)
-    folder = claim_together(cfg, resume)
+    _make_paths_absolute(cfg)
+    folder = _agreed_run_dir(cfg, resume)
     if many:  # one that leaves nothing behind is missed later
         overrides = sorted(HydraConfig.get().overrides.task)
         own_hash = sweep.configuration_hash(cfg)
@@ -138,22 +138,23 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     try:
         parts = build(cfg)
     except Exception:
-        sweep.release(folder)
+        sweep.release_run_dir(folder)
         raise
     execute(parts, folder, console)
 
 
-def claim_together(cfg: DictConfig, resume: bool) -> Path:
+def _agreed_run_dir(cfg: DictConfig, resume: bool) -> Path:
     """Return the run's folder; of several processes, the first one's, where all of them train."""
     processes = join_processes(cfg.device == "cpu")
-    folder = Path(processes.agree(str(sweep.claim(cfg, resume)) if processes.first else ""))
+    own = str(sweep.acquire_run_dir(cfg, resume)) if processes.first else ""
+    folder = Path(processes.agree(own))
     mine = Path(HydraConfig.get().runtime.output_dir)
     if not processes.first and mine.resolve() != folder.resolve():
         mine.rmdir()  # Hydra made one for every process, by the clock
     return folder
 
 
-def make_paths_absolute(cfg: DictConfig) -> None:
+def _make_paths_absolute(cfg: DictConfig) -> None:
     """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
@@ -164,7 +165,7 @@ def make_paths_absolute(cfg: DictConfig) -> None:
 def execute(parts: RunComponents, folder: Path, console: Console) -> None:
     """Train, draw, and print the closing table and where everything lies."""
     if not parts.processes.first:
-        train_parts(parts, folder, lambda event: None)
+        train(parts, folder, lambda event: None)
         return
     try:
         with Display(console, told(folder)) as display, closing(parts.tracker.open(folder)) as sink:
@@ -173,7 +174,7 @@ def execute(parts: RunComponents, folder: Path, console: Console) -> None:
                 display.show(event)
                 sink.record(event)
 
-            train_parts(parts, folder, show)
+            train(parts, folder, show)
     except KeyboardInterrupt:
         console.print(
             f"interrupted; go on by: fusion-sched train resume={shown_path(folder)}",
@@ -202,9 +203,8 @@ class SweepTable(Callback):
     """Prints one table over all runs of a sweep at its end."""
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Compare what the sweep folder holds."""
         folder = Path(config.hydra.sweep.dir)
-        console = plain_console()
+        console = _console()
         text = render(compare([folder]), width=console.width)
         console.rule(f"sweep: {shown_path(folder)}", align="left")
         console.print(text, highlight=False, soft_wrap=True, markup=False)
@@ -219,7 +219,7 @@ def resume(arguments: list[str], console: Console) -> None:
             f"got {' '.join(others or arguments)}"
         )
     folder = Path(arguments[0].removeprefix("resume="))
-    saved = folder / sweep.SAVED / sweep.CONFIG
+    saved = folder / sweep.HYDRA_DIR / sweep.CONFIG
     if not saved.is_file():
         raise FileNotFoundError(
             f"{folder} is not the folder of a run: {saved} does not exist; expected the folder "

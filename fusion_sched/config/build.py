@@ -1,33 +1,36 @@
 """From a configuration to the parts of a run: the only place that sees both."""
 
-import inspect
 import math
-import types
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 import torch
 import torch._functorch.config
-from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched.analysis.rows import role_of
+from fusion_sched.config.instantiate import STAGE_LENGTHS, make
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.runtime.distributed import Processes, join_processes
 from fusion_sched.runtime.environment import pick_device, seed_everything, seed_for
 from fusion_sched.training.components import RunComponents, StagePlan, choose_probe_samples
+from fusion_sched.training.epoch import step_scheduler
 from fusion_sched.types import Controller, Dataset, Splits
 
 
 def build(cfg: DictConfig) -> RunComponents:
     """Make every part of a run; nothing is written and nothing trains yet.
 
-    Raises:
-        ValueError: a value that cannot be used; the message names its key.
-        OSError: data that is not there.
+    Raises
+    ------
+    ValueError
+        A value that cannot be used; the message names its key.
+    OSError
+        Data that is not there.
     """
     check_values(cfg)
     torch.set_num_threads(cfg.threads)
@@ -43,8 +46,8 @@ def build(cfg: DictConfig) -> RunComponents:
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
     splits = build_dataset(cfg).load()
     check_names(splits.shapes)
-    controller.init(list(splits.shapes))  # one that cannot take these modalities says so now
-    choose_probe_samples(splits, probe, cfg.seed)  # and so does a probe that wants too many
+    controller.init(list(splits.shapes))  # raises now where it cannot take these modalities
+    choose_probe_samples(splits, probe, cfg.seed)  # raises now where there are too few
     seed_everything(seed_for(cfg.seed, "weights"))
     return RunComponents(
         splits=splits,
@@ -73,7 +76,6 @@ def build_dataset(cfg: DictConfig) -> Dataset:
 
 
 def build_controller(cfg: DictConfig) -> Controller:
-    """Make the controller alone."""
     return cast(Controller, make(cfg, "controller"))
 
 
@@ -164,69 +166,30 @@ def encoder_key(cfg: DictConfig, modality: str, splits: Splits) -> str:
 
 
 def stage_plan(cfg: DictConfig, name: str) -> StagePlan:
-    """Return a stage's epochs, optimizer and schedule."""
+    """Return a stage's epochs, optimizer and learning-rate scheduler."""
     optimizer = make(cfg, f"{name}.optimizer")
-    try:  # torch checks an optimizer's values only when it gets parameters
-        optimizer([nn.Parameter(torch.zeros(1))])
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}.optimizer: {error}") from error
-    return StagePlan(cfg[name].epochs, optimizer, make(cfg, f"{name}.scheduler"))
+    scheduler = partial(_scheduler, make(cfg, f"{name}.scheduler"))
+    epochs = cfg[name].epochs
+    key = f"{name}.optimizer"
+    try:  # torch checks the values of both only in use
+        trial = optimizer([nn.Parameter(torch.zeros(1))])
+        key = f"{name}.scheduler"
+        schedule = scheduler(trial, epochs)
+        trial.step()
+        step_scheduler(schedule, 0.0)
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise ValueError(f"{key}: {error}") from error
+    return StagePlan(epochs, optimizer, scheduler)
 
 
-def make(cfg: DictConfig, key: str, **arguments: Any) -> Any:
-    """Instantiate the node ``key``, after holding its values against the constructor."""
-    node = OmegaConf.select(cfg, key)
-    if "_target_" not in node:
-        raise ValueError(f"{key} has no _target_: name the class to build, or pick a choice")
-    missing = sorted(OmegaConf.missing_keys(node))
-    if missing:
-        keys = " ".join(f"{key}.{name}=VALUE" for name in missing)
-        raise ValueError(f"{key} needs a value that has no default; set {keys}")
-    try:
-        target = get_object(node["_target_"])
-    except Exception as error:  # whatever importing a user's module raises
-        raise ValueError(f"{key}: cannot import {node['_target_']!r}: {error}") from error
-    values = cast(dict[str, Any], OmegaConf.to_container(node, resolve=True, throw_on_missing=True))
-    check_arguments(key, target, {n: v for n, v in values.items() if not n.startswith("_")})
-    try:
-        return instantiate(node, **arguments, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, ValueError | TypeError | OSError):
-            raise ValueError(f"{key}: {cause}") from error
-        raise
-
-
-def check_arguments(key: str, target: Callable[..., Any], values: Mapping[str, Any]) -> None:
-    """Raise where a key is not a parameter of the target, or a plain value has the wrong type."""
-    parameters = inspect.signature(target).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return
-    function = target.__init__ if inspect.isclass(target) else target
-    hints = typing.get_type_hints(function)
-    for name, value in values.items():
-        if name not in parameters:
-            raise ValueError(f"unknown key {key}.{name}; known: {sorted(parameters)}")
-        if name in hints and not fits(value, hints[name]):
-            expected = getattr(hints[name], "__name__", str(hints[name]))
-            raise ValueError(
-                f"{key}.{name} is {value!r} ({type(value).__name__}), expected {expected}"
-            )
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Say whether a plain value may be passed for a hint made of plain types; others pass."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return any(fits(value, part) for part in typing.get_args(hint))
-    if hint is type(None):
-        return value is None
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (bool, str):
-        return isinstance(value, hint)
-    if typing.get_origin(hint) in (Sequence, list, tuple):
-        return isinstance(value, list)
-    # Objects that a configuration cannot hold: no text stands for one of them.
-    return not (isinstance(hint, type) and isinstance(value, str))
+def _scheduler(factory: partial[LRScheduler], optimizer: Optimizer, epochs: int) -> LRScheduler:
+    """Return the scheduler, and those it is made of, with the stage's epochs where none are set."""
+    given: dict[str, Any] = {
+        name: epochs
+        for name, value in factory.keywords.items()
+        if value is None and name in STAGE_LENGTHS
+    }
+    if "schedulers" in factory.keywords:
+        inner = factory.keywords["schedulers"]
+        given["schedulers"] = [_scheduler(part, optimizer, epochs) for part in inner]
+    return factory(optimizer=optimizer, **given)

@@ -11,7 +11,7 @@ Node = dict[str, Any]
 
 @dataclass
 class Stage1Config:
-    """Stage 1: each modality alone, for at most ``epochs`` epochs."""
+    """Stage 1: each modality alone, for at most `epochs` epochs."""
 
     epochs: int = 15
     optimizer: Node = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Stage2Config:
 
 @dataclass
 class TrainConfig:
-    """Everything ``fusion-sched train`` takes. Groups are nodes with a ``_target_``."""
+    """Everything `fusion-sched train` takes. Groups are nodes with a `_target_`."""
 
     dataset: Node = field(default_factory=dict)
     encoder: Node = field(default_factory=dict)
@@ -56,7 +56,7 @@ class TrainConfig:
 
 
 def register() -> None:
-    """Make the schema known to Hydra as ``train_schema``."""
+    """Make the schema known to Hydra as `train_schema`."""
     ConfigStore.instance().store("train_schema", node=TrainConfig)
 
 

@@ -1,1 +1,1 @@
-"""Datasets: one file each, loaded through ``_target_``."""
+"""Datasets: one file each, loaded through `_target_`."""

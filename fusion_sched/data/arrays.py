@@ -1,4 +1,4 @@
-"""The user's own arrays, from one ``.npz`` file."""
+"""The user's own arrays, from one `.npz` file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from fusion_sched.types import Splits
 
 @dataclass(frozen=True)
 class Arrays:
-    """One array per modality by name, labels ``y``, and optionally ``split``.
+    """One array per modality by name, labels `y`, and optionally `split`.
 
-    ``y``: integers ``(N,)``, any values; each distinct value is a class. ``split``: strings
-    ``train``, ``validation``, ``test``; without it a stratified split is drawn from ``split_seed``.
-    Modalities: any other arrays ``(N, ...)``, numeric and finite; they are standardised with the
+    `y`: integers `(N,)`, any values; each distinct value is a class. `split`: strings
+    `train`, `validation`, `test`; without it a stratified split is drawn from `split_seed`.
+    Modalities: any other arrays `(N, ...)`, numeric and finite; they are standardised with the
     training split's mean and deviation (per feature for vectors, per channel for images
-    ``(N, channels, height, width)``, one pair for other shapes). Nothing in the file is unpickled.
+    `(N, channels, height, width)`, one pair for other shapes). Nothing in the file is unpickled.
     """
 
     root: str
@@ -59,7 +59,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (BadZipFile, EOFError) as error:
-        raise ValueError(f"{path} is not a readable .npz file: {error}; save it anew") from error
+        raise ValueError(f"{path} is not a readable .npz file: {error}; save it again") from error
     except ValueError as error:
         raise ValueError(
             f"{path}: {error}; expected plain numeric arrays, save them without objects"
@@ -85,7 +85,6 @@ def check_labels(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
 
 
 def check_inputs(arrays: dict[str, np.ndarray], samples: int, root: str) -> dict[str, np.ndarray]:
-    """Return the modality arrays, each checked for length, kind and finiteness."""
     inputs = {name: values for name, values in arrays.items() if name not in ("y", "split")}
     if not inputs:
         raise ValueError(f"{root} holds no modality, expected at least one array besides y")
@@ -107,12 +106,11 @@ def check_inputs(arrays: dict[str, np.ndarray], samples: int, root: str) -> dict
 
 
 def index_from_split(split: np.ndarray, labels: np.ndarray, root: str) -> dict[str, np.ndarray]:
-    """Return the three index arrays that the file's own ``split`` names."""
-    known = set(SPLIT_NAMES)
-    found = set(map(str, np.unique(split)))
-    if split.shape != labels.shape or found != known:
+    """Return the three index arrays that the file's own `split` names."""
+    names = set(map(str, np.unique(split)))
+    if split.shape != labels.shape or names != set(SPLIT_NAMES):
         raise ValueError(
-            f"split in {root} has shape {split.shape} and values {sorted(found)[:6]}, expected "
+            f"split in {root} has shape {split.shape} and values {sorted(names)[:6]}, expected "
             f"{len(labels)} strings that use each of {list(SPLIT_NAMES)}"
         )
     index = {name: np.flatnonzero(split == name) for name in SPLIT_NAMES}

@@ -5,9 +5,7 @@ Recognition of Handwritten Digits (UCI: 5,620 pictures of 8 × 8, the last 1,797
 wrote none of the others).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count, islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,12 +13,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusion_sched.data.clips.audio import audio_remarks, fixed_length, log_mel, read_audio
-from fusion_sched.data.clips.imitation import SampleSpec, voiced_sound, write_wav
+from fusion_sched.data.clips.audio import audio_warnings, log_mel, padded, read_audio
 from fusion_sched.data.clips.source import Download, Source, not_there
 from fusion_sched.data.clips.types import Issue, ReadError, Report
+from fusion_sched.data.listed import check_choice
 from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays
-from fusion_sched.data.opencv import cv2
+from fusion_sched.data.samples.digits import write_avdigits
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.types import Splits
 
 RATE = 8000
@@ -29,11 +28,15 @@ OTHER_WRITERS_FROM = 3823
 """First picture by the writers who are kept for test, where one file holds all pictures."""
 RECORDINGS = Path("fsdd", "recordings")
 PICTURES = Path("optdigits", "optdigits.csv")
-TRAINING_PICTURES, TEST_PICTURES = (
-    Path("optdigits", "optdigits.tra"), Path("optdigits", "optdigits.tes"),
-)  # fmt: skip
+TRAINING_PICTURES = Path("optdigits", "optdigits.tra")
+TEST_PICTURES = Path("optdigits", "optdigits.tes")
 SPOKEN = "https://github.com/Jakobovski/free-spoken-digit-dataset"
 WRITTEN = "https://archive.ics.uci.edu/ml/machine-learning-databases/optdigits"
+# The checksums are those that others have recorded for these files.
+SHA256 = {
+    TRAINING_PICTURES: "e1b683cc211604fe8fd8c4417e6a69f31380e0c61d4af22e93cc21e9257ffedd",
+    TEST_PICTURES: "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8",
+}
 
 SOURCE = Source(
     name="avdigits",
@@ -49,25 +52,15 @@ SOURCE = Source(
     ),
     how="Fetch it by `fusion-sched data fetch avdigits --root FOLDER`.",
     counts={"balanced": {"train": 2400, "validation": 300, "test": 300}},
-    # The checksums are those that others have recorded for these files.
-    downloads=(
+    downloads=[
         Download(
             f"{SPOKEN}/archive/refs/tags/v1.0.10.zip",
             "c680098f5d2355ba7cc4bd8b0ca9e0a24c00ebe3b4c552208889a4d28d4fbc2b",
             str(RECORDINGS),
             member="free-spoken-digit-dataset-1.0.10/recordings",
         ),
-        Download(
-            f"{WRITTEN}/optdigits.tra",
-            "e1b683cc211604fe8fd8c4417e6a69f31380e0c61d4af22e93cc21e9257ffedd",
-            str(TRAINING_PICTURES),
-        ),
-        Download(
-            f"{WRITTEN}/optdigits.tes",
-            "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8",
-            str(TEST_PICTURES),
-        ),
-    ),
+        *(Download(f"{WRITTEN}/{path.name}", sha256, str(path)) for path, sha256 in SHA256.items()),
+    ],
 )
 
 
@@ -75,12 +68,18 @@ SOURCE = Source(
 class AVDigits:
     """Each recording with a picture of the same digit, paired inside the splits.
 
-    ``preset="balanced"``: every speaker in every split (recordings 0-4 of each speaker and digit
-    are test, as its authors propose, 5-9 validation): both modalities are good.
-    ``preset="imbalanced"``: one speaker is held out for validation and one for test, chosen by
-    ``split_seed``: the voice is much the harder modality. Pictures: test from writers of their
-    own; validation from the last fifth of the other writers' pictures. Modalities: ``audio``
-    (1, 32, 65), a standardised log-mel spectrogram of one second, and ``image`` (1, 8, 8).
+    Modalities: `audio` (1, 32, 65), a standardised log-mel spectrogram of one second, and `image`
+    (1, 8, 8). Pictures for test are from writers of their own, those for validation the last fifth
+    of the other writers' pictures.
+
+    Parameters
+    ----------
+    root : folder of the dataset
+    preset : `"balanced"`: every speaker in every split (recordings 0-4 of each speaker and digit
+        are test, as its authors propose, 5-9 validation): both modalities are good;
+        `"imbalanced"`: one speaker is held out for validation and one for test: the voice is much
+        the harder modality
+    split_seed : seed that chooses those speakers and pairs recordings with pictures
     """
 
     root: str
@@ -89,18 +88,20 @@ class AVDigits:
     source: ClassVar[Source] = SOURCE
 
     def __post_init__(self) -> None:
-        if self.preset not in ("balanced", "imbalanced"):
-            raise ValueError(f"preset is {self.preset!r}, expected 'balanced' or 'imbalanced'")
+        check_choice("preset", self.preset, ("balanced", "imbalanced"))
 
     def load(self) -> Splits:
         """Read, split and pair.
 
-        Raises:
-            FileNotFoundError: the recordings or pictures are not under ``root``.
-            ValueError: a recording whose name or content is not what the dataset's are.
+        Raises
+        ------
+        FileNotFoundError
+            The recordings or pictures are not under `root`.
+        ValueError
+            A recording whose name or content is not what the dataset's are.
         """
         clips = list_recordings(Path(self.root))
-        pictures, picture_labels, written_split = read_pictures(Path(self.root))
+        pictures, picture_labels, written_split = read_written_digits(Path(self.root))
         split = self.split_of(clips)
         labels = clips["digit"].to_numpy()
         rng = np.random.default_rng(self.split_seed)
@@ -110,7 +111,7 @@ class AVDigits:
                 to_pair = np.flatnonzero((split == name) & (labels == digit))
                 pool = np.flatnonzero((written_split == name) & (picture_labels == digit))
                 if len(to_pair) and not len(pool):
-                    raise ValueError(f"no picture of a {digit} in {name}; fetch optdigits anew")
+                    raise ValueError(f"no picture of a {digit} in {name}; fetch optdigits again")
                 chosen[to_pair] = np.resize(rng.permutation(pool), len(to_pair))
         index = {name: np.flatnonzero(split == name) for name in SPLIT_NAMES}
         for name in SPLIT_NAMES:
@@ -119,7 +120,7 @@ class AVDigits:
                     f"no recording in {name}: {len(clips)} recordings in {self.root}, expected "
                     "numbers below 5, from 5 to 9 and above (preset=balanced)"
                 )
-        audio = spectrograms([Path(p) for p in clips["path"]])
+        audio = _spectrograms([Path(p) for p in clips["path"]])
         audio = (audio - audio[index["train"]].mean()) / audio[index["train"]].std()
         inputs = {"audio": audio, "image": pictures[chosen]}
         return splits_from_arrays(inputs, labels, index, [str(d) for d in range(10)])
@@ -127,35 +128,23 @@ class AVDigits:
     def check(self) -> Report:
         """Read every recording and picture."""
         clips = list_recordings(Path(self.root))
-        read_pictures(Path(self.root))
+        read_written_digits(Path(self.root))
         split = self.split_of(clips)
         counts = {
             name: {str(d): int(((split == name) & (clips["digit"] == d)).sum()) for d in range(10)}
             for name in SPLIT_NAMES
         }
-        faults = [fault for path in clips["path"] for fault in recording_faults(path)]
+        issues = [issue for path in clips["path"] for issue in _recording_issues(path)]
         complete = sum(map(sum, (c.values() for c in counts.values()))) == 3000
         known = self.preset if complete and self.preset in SOURCE.counts else ""
-        return Report(counts, faults, SOURCE.counts.get(known, {}), known)
+        return Report(counts, issues, SOURCE.counts.get(known, {}), known)
 
     @staticmethod
-    def write_sample(out: Path, plan: SampleSpec) -> None:
-        """Write spoken and written digits of three speakers; 120 recordings fill every split."""
-        rng = np.random.default_rng(plan.seed)
-        (out / RECORDINGS).mkdir(parents=True)
-        for digit, speaker, number in islice(recording_names(), plan.clips):
-            strength = plan.strength_of("audio")
-            wave = voiced_sound(digit, 10, strength, rng.uniform(0.3, 0.8), RATE, rng)
-            write_wav(out / RECORDINGS / f"{digit}_{speaker}_{number}.wav", wave, RATE)
-        (out / PICTURES).parent.mkdir()
-        for path, rows in ((TRAINING_PICTURES, 400), (TEST_PICTURES, 100)):
-            digits = [row % 10 for row in range(rows)]
-            drawn = np.stack([draw_digit(d, plan.strength_of("image"), rng) for d in digits])
-            table = np.column_stack([drawn.reshape(rows, 64), digits])
-            pd.DataFrame(table).to_csv(out / path, header=False, index=False)
+    def write_sample(out: Path, spec: SampleSpec) -> None:
+        """Write sample data: spoken and written digits of three speakers."""
+        write_avdigits(out, spec, RATE, RECORDINGS, (TRAINING_PICTURES, TEST_PICTURES))
 
     def split_of(self, clips: pd.DataFrame) -> np.ndarray:
-        """Return the split's name of each recording."""
         if self.preset == "balanced":
             number = clips["number"].to_numpy()
             return np.where(number < 5, "test", np.where(number < 10, "validation", "train"))
@@ -189,75 +178,55 @@ def list_recordings(root: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["path", "digit", "speaker", "number"])
 
 
-def recording_faults(path: Path) -> list[Issue]:
+def _recording_issues(path: Path) -> list[Issue]:
     """Return what is wrong or odd about a recording; all of them are short, by their nature."""
     try:
         read_audio(path, RATE)
-        remarks = [(kind, text) for kind, text in audio_remarks(path, RATE) if kind != "short"]
+        warnings = [(kind, text) for kind, text in audio_warnings(path, RATE) if kind != "short"]
     except ReadError as error:
         return [Issue(error.kind, path.stem, "audio", str(error))]
-    return [Issue(kind, path.stem, "audio", text, fatal=False) for kind, text in remarks]
+    return [Issue(kind, path.stem, "audio", text, fatal=False) for kind, text in warnings]
 
 
-def recording_names() -> Iterator[tuple[int, str, int]]:
-    """Yield digit, speaker and number so that 120 of them have all of each in every split."""
-    for first in count(0):
-        for number in (10 + 2 * first, 11 + 2 * first, first % 5, 5 + first % 5):
-            for speaker in ("anna", "boris", "chen"):
-                for digit in range(10):
-                    yield digit, speaker, number
-
-
-def draw_digit(digit: int, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Return a picture ``(8, 8)`` with values 0 … 16 of the digit, or of any one, as drawn."""
-    shown = digit if rng.random() < strength else rng.integers(10)
-    canvas = np.zeros((32, 32), dtype=np.uint8)
-    corner = (int(rng.integers(3, 8)), int(rng.integers(25, 30)))
-    cv2.putText(canvas, str(shown), corner, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 255, 3)
-    small = cv2.resize(canvas, (8, 8), interpolation=cv2.INTER_AREA)
-    drawn: np.ndarray = np.rint(small / 255 * 16).astype(int)
-    return drawn
-
-
-def read_pictures(root: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return pictures ``(N, 1, 8, 8)`` on a 0-1 scale, their digits and their splits' names."""
+def read_written_digits(root: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pictures `(N, 1, 8, 8)` on a 0-1 scale, their digits and their splits' names."""
     training, test, both = root / TRAINING_PICTURES, root / TEST_PICTURES, root / PICTURES
     if training.is_file() and test.is_file():
-        parts = [read_table(path, header=None) for path in (training, test)]
+        parts = [_read_table(path, header=None) for path in (training, test)]
     elif both.is_file():
-        table = read_table(both, header=0)
+        table = _read_table(both, header=0)
         parts = [table[:OTHER_WRITERS_FROM], table[OTHER_WRITERS_FROM:]]
     else:
         raise not_there(SOURCE, training)
     values = np.concatenate(parts)
     pictures = values[:, :64].reshape(-1, 1, 8, 8) / 16.0
-    return pictures, values[:, 64].astype(np.int64), split_pictures(*map(len, parts))
+    return pictures, values[:, 64].astype(np.int64), _split_pictures(*map(len, parts))
 
 
-def read_table(path: Path, header: int | None) -> np.ndarray:
+def _read_table(path: Path, header: int | None) -> np.ndarray:
     """Return rows of 64 pixels, 0 … 16, and a digit."""
     try:
         values = pd.read_csv(path, header=header).to_numpy()
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as a table: {error}; fetch it anew") from error
+        raise ValueError(f"{path} cannot be read as a table: {error}; fetch it again") from error
     if values.ndim != 2 or values.shape[1] != 65 or not np.issubdtype(values.dtype, np.integer):
         raise ValueError(
             f"{path} has {values.shape[0]} rows and {values.shape[1]} columns of {values.dtype}, "
-            "expected rows of 64 whole numbers and a class; fetch it anew"
+            "expected rows of 64 whole numbers and a class; fetch it again"
         )
     if values.min(initial=0) < 0 or values[:, :64].max(initial=0) > 16 or values[:, 64].max() > 9:
         raise ValueError(f"{path} holds pixels outside 0 … 16 or classes outside 0 … 9")
     return values
 
 
-def split_pictures(training: int, test: int) -> np.ndarray:
+def _split_pictures(training: int, test: int) -> np.ndarray:
     """Return the split's name of each picture: the last fifth of the training ones validates."""
     held_out = training - int(0.8 * training)
     return np.repeat(["train", "validation", "test"], [training - held_out, held_out, test])
 
 
-def spectrograms(paths: list[Path]) -> np.ndarray:
-    """Return log-mel spectrograms ``(N, 1, 32, 65)`` of the first second of each file."""
+def _spectrograms(paths: list[Path]) -> np.ndarray:
+    """Return log-mel spectrograms `(N, 1, 32, 65)` of the first second of each file."""
     length = int(RATE * SECONDS)
-    waves = np.stack([fixed_length(read_audio(path, RATE), length) for path in paths])
+    waves = np.stack([padded(read_audio(path, RATE), length) for path in paths])
     return log_mel(torch.as_tensor(waves), RATE, n_fft=256, hop=125, bands=32).numpy()

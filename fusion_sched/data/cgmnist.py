@@ -13,15 +13,15 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from fusion_sched.data.clips.audio_visual import SampleClip, check_choice, plan_sample
-from fusion_sched.data.clips.imitation import SampleSpec, shown_class
 from fusion_sched.data.clips.source import Download, Source, not_there
 from fusion_sched.data.clips.types import Issue, Report
-from fusion_sched.data.digits import CLASSES, check_variance, jittered_colours
-from fusion_sched.data.idx import read_idx, write_idx
+from fusion_sched.data.digits import CLASSES, check_variance, painted
+from fusion_sched.data.idx import read_idx
+from fusion_sched.data.listed import check_choice
 from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays, stratified_split
-from fusion_sched.data.opencv import cv2
 from fusion_sched.data.pickles import load_object
+from fusion_sched.data.samples.digits import write_cgmnist
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.types import Splits
 
 MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist"
@@ -65,7 +65,7 @@ SOURCE = Source(
 
 
 class Digits(NamedTuple):
-    """One of MNIST's two parts: pictures uint8 ``(N, 28, 28)`` and labels int64 ``(N,)``."""
+    """One of MNIST's two parts: pictures uint8 `(N, 28, 28)` and labels int64 `(N,)`."""
 
     pictures: np.ndarray
     labels: np.ndarray
@@ -73,18 +73,23 @@ class Digits(NamedTuple):
 
 @dataclass(frozen=True)
 class CGMNIST:
-    """Modalities ``gray`` (1, 28, 28) and ``colored`` (3, 28, 28): views of the same digit.
+    """Modalities `gray` (1, 28, 28) and `colored` (3, 28, 28): views of the same digit.
 
-    In training the colour tells the class; in test it is random. The colour is the easy modality:
-    it wins the competition and is worth nothing later. ``validation`` is the share of MNIST's
-    training part that is kept for it, drawn by ``split_seed``.
+    In training the colour shows the class; in test it is random. The colour is the easy modality:
+    it wins the competition and is worth nothing later.
 
-    ``colours="generated"``: ten colours of ours with Gaussian jitter of ``jitter_variance`` on a
-    0-1 scale, fixed by ``split_seed``; the validation part is coloured at random, as the test part
-    is, so that the epoch is chosen for what it will be tested on.
-    ``colours="published"``: those of ``mnist_10color_jitter_var_0.030.npy`` (the number is
-    ``jitter_variance``), paired with the gray digits by position. All of its training pictures are
-    coloured by class, those kept for validation too: whatever is chosen on them favours colour.
+    Parameters
+    ----------
+    root : folder of the dataset
+    colours : `"generated"`: ten colours of ours, fixed by `split_seed`; the validation part is
+        coloured at random, as the test part is, so that the epoch is chosen for what it will be
+        tested on; `"published"`: those of `mnist_10color_jitter_var_0.030.npy` (the number is
+        `jitter_variance`), paired with the gray digits by position; all of its training pictures
+        are coloured by class, those kept for validation too, which favours colour in whatever is
+        chosen on them
+    jitter_variance : of the Gaussian jitter of a colour, on a 0-1 scale
+    validation : share of MNIST's training part that is kept for validation
+    split_seed : seed that draws it
     """
 
     root: str
@@ -102,28 +107,31 @@ class CGMNIST:
     def load(self) -> Splits:
         """Return the splits.
 
-        Raises:
-            FileNotFoundError: MNIST, or the published colours, are not under ``root``.
-            ValueError: a file that is damaged, or two that do not belong together.
+        Raises
+        ------
+        FileNotFoundError
+            MNIST, or the published colours, are not under `root`.
+        ValueError
+            A file that is damaged, or two that do not belong together.
         """
         digits = read_mnist(Path(self.root))
-        faults = examine(digits)
-        if faults:
-            raise ValueError("; ".join(fault.message for fault in faults))
-        index = self.split(digits)
+        issues = label_issues(digits)
+        if issues:
+            raise ValueError("; ".join(issue.message for issue in issues))
+        index = self._split(digits)
         pictures = np.concatenate([part.pictures for part in digits.values()])
         labels = np.concatenate([part.labels for part in digits.values()])
         if self.colours == "published":
             colored = read_colours(self.colour_file, digits)
         else:
-            colored = self.coloured(pictures, labels, index["train"])
+            colored = self._coloured(pictures, labels, index["train"])
         inputs = {
-            "gray": normalised(pictures[:, None], *GRAY),
-            "colored": normalised(colored, *COLOURED),
+            "gray": _normalised(pictures[:, None], *GRAY),
+            "colored": _normalised(colored, *COLOURED),
         }
         return splits_from_arrays(inputs, labels, index, CLASSES, {"colours": self.colours})
 
-    def split(self, digits: Mapping[str, Digits]) -> dict[str, np.ndarray]:
+    def _split(self, digits: Mapping[str, Digits]) -> dict[str, np.ndarray]:
         """Return positions by split; test follows on MNIST's training part."""
         trained, tested = digits["train"].labels, digits["test"].labels
         # stratified_split makes three parts; the two others together are what stays in training.
@@ -133,8 +141,8 @@ class CGMNIST:
         test = len(trained) + np.arange(len(tested))
         return {"train": train, "validation": parts["validation"], "test": test}
 
-    def coloured(self, pictures: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
-        """Return pictures ``(N, 3, 28, 28)`` whose colour follows the class in ``train`` only."""
+    def _coloured(self, pictures: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
+        """Return pictures `(N, 3, 28, 28)` whose colour follows the class in `train` only."""
         rng = np.random.default_rng(self.split_seed)
         colour_class = rng.integers(0, len(CLASSES), len(labels))
         colour_class[train] = labels[train]
@@ -148,12 +156,12 @@ class CGMNIST:
     def check(self) -> Report:
         """Read everything and report what is wrong or odd."""
         digits = read_mnist(Path(self.root))
-        faults = examine(digits)
+        issues = label_issues(digits)
         if self.colours == "published":
             read_colours(self.colour_file, digits)
-        if faults:
-            return Report({}, faults, SOURCE.counts["mnist"])
-        index = self.split(digits)
+        if issues:
+            return Report({}, issues, SOURCE.counts["mnist"])
+        index = self._split(digits)
         labels = np.concatenate([part.labels for part in digits.values()])
         counts = {
             split: {name: int((labels[index[split]] == k).sum()) for k, name in enumerate(CLASSES)}
@@ -162,49 +170,28 @@ class CGMNIST:
         return Report(counts, [], SOURCE.counts["mnist"])
 
     @staticmethod
-    def write_sample(out: Path, plan: SampleSpec) -> None:
-        """Write drawn digits as MNIST's four files, and coloured ones as the published array."""
-        rng = np.random.default_rng(plan.seed)
-        found = plan_sample(plan, len(CLASSES), 12, ("train",) * 5 + ("test",))
-        content: dict[str, np.ndarray] = {}
-        for split, names in FILES.items():
-            clips = [clip for clip in found if clip.split == split]
-            labels = np.array([clip.label for clip in clips])
-            pictures = np.stack([drawn_digit(clip, plan, rng) for clip in clips])
-            for name, values in zip(names, (pictures, labels.astype(np.uint8)), strict=True):
-                write_idx(out / f"{name}.gz", values)
-            strength = plan.strength_of("colored") if split == "train" else 0.0
-            colour_class = [shown_class(label, len(CLASSES), strength, rng) for label in labels]
-            painted_ones = painted(pictures, np.array(colour_class), 0.03, rng)
-            content[f"{split}_image"] = painted_ones.transpose(0, 2, 3, 1).round().astype(np.uint8)
-            content[f"{split}_label"] = labels.astype(np.uint8)
-        np.save(CGMNIST(str(out)).colour_file, np.array(content, dtype=object), allow_pickle=True)
+    def write_sample(out: Path, spec: SampleSpec) -> None:
+        """Write sample data: drawn digits as MNIST's four files and as the published array."""
+        write_cgmnist(out, spec, FILES, CGMNIST(str(out)).colour_file)
 
 
 def read_mnist(root: Path) -> dict[str, Digits]:
-    """Return MNIST's two parts.
-
-    Raises:
-        FileNotFoundError: a file is not under ``root``.
-        ValueError: a file is damaged, or pictures and labels differ in number.
-    """
-    return {split: read_part(root, *names) for split, names in FILES.items()}
-
-
-def read_part(root: Path, pictures_name: str, labels_name: str) -> Digits:
-    """Return one part of MNIST."""
-    pictures = read_idx(find(root, pictures_name), 3)
-    labels = read_idx(find(root, labels_name), 1)
-    if pictures.shape != (len(labels), SIDE, SIDE):
-        raise ValueError(
-            f"{pictures_name} under {root} holds pictures {pictures.shape} for {len(labels)} "
-            f"labels, expected ({len(labels)}, {SIDE}, {SIDE}); fetch both anew"
-        )
-    return Digits(pictures, labels.astype(np.int64))
+    """Return MNIST's two parts; `ValueError` where pictures and labels differ in number."""
+    parts = {}
+    for split, (pictures_name, labels_name) in FILES.items():
+        pictures = read_idx(_find(root, pictures_name), 3)
+        labels = read_idx(_find(root, labels_name), 1)
+        if pictures.shape != (len(labels), SIDE, SIDE):
+            raise ValueError(
+                f"{pictures_name} under {root} holds pictures {pictures.shape} for {len(labels)} "
+                f"labels, expected ({len(labels)}, {SIDE}, {SIDE}); fetch both again"
+            )
+        parts[split] = Digits(pictures, labels.astype(np.int64))
+    return parts
 
 
-def find(root: Path, name: str) -> Path:
-    """Return where a file of MNIST lies: as published, unpacked, or as torchvision keeps it."""
+def _find(root: Path, name: str) -> Path:
+    """Return the path of a file of MNIST: as published, unpacked, or as torchvision keeps it."""
     for folder in (root, root / "MNIST" / "raw"):
         for path in (folder / name, folder / f"{name}.gz"):
             if path.is_file():
@@ -212,36 +199,28 @@ def find(root: Path, name: str) -> Path:
     raise not_there(SOURCE, root / f"{name}.gz")
 
 
-def examine(digits: Mapping[str, Digits]) -> list[Issue]:
-    """Return what is wrong with the labels."""
-    faults = []
+def label_issues(digits: Mapping[str, Digits]) -> list[Issue]:
+    issues = []
     for split, part in digits.items():
         wrong = np.flatnonzero(part.labels >= len(CLASSES))
         if len(wrong):
-            faults.append(
-                Issue(
-                    "unknown label", f"{split} {wrong[0]}", "",
-                    f"{FILES[split][1]} holds {len(wrong)} label(s) above 9, the first is "
-                    f"{part.labels[wrong[0]]} at position {wrong[0]}; fetch it anew",
-                )
-            )  # fmt: skip
-    return faults
+            message = (
+                f"{FILES[split][1]} holds {len(wrong)} label(s) above 9, the first is "
+                f"{part.labels[wrong[0]]} at position {wrong[0]}; fetch it again"
+            )
+            issues.append(Issue("unknown label", f"{split} {wrong[0]}", "", message))
+    return issues
 
 
 def read_colours(path: Path, digits: Mapping[str, Digits]) -> np.ndarray:
-    """Return the published coloured pictures ``(N, 3, 28, 28)``, train first, then test.
-
-    Raises:
-        FileNotFoundError: the file is not there.
-        ValueError: it holds something else, or its labels are not those of the gray digits.
-    """
+    """Return the published coloured pictures `(N, 3, 28, 28)`, train first, then test."""
     if not path.is_file():
         raise not_there(SOURCE, path)
     content = load_object(path)
     wanted = {f"{split}_{kind}" for split in FILES for kind in ("image", "label")}
     if not isinstance(content, dict) or not wanted <= set(content):
-        found = sorted(content) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"{path} holds {found}, expected a dict with {sorted(wanted)}")
+        held = sorted(content) if isinstance(content, dict) else type(content).__name__
+        raise ValueError(f"{path} holds {held}, expected a dict with {sorted(wanted)}")
     for split, part in digits.items():
         image, label = (np.asarray(content[f"{split}_{kind}"]) for kind in ("image", "label"))
         expected = (len(part.labels), SIDE, SIDE, 3)
@@ -253,37 +232,16 @@ def read_colours(path: Path, digits: Mapping[str, Digits]) -> np.ndarray:
         if label.shape != part.labels.shape or (label != part.labels).any():
             raise ValueError(
                 f"{split}_label in {path} is not what {FILES[split][1]} says, so that gray and "
-                "coloured digits do not belong together; fetch both anew"
+                "coloured digits do not belong together; fetch both again"
             )
     images = [content[f"{split}_image"] for split in FILES]
     return np.concatenate(images).transpose(0, 3, 1, 2)
 
 
-def painted(
-    pictures: np.ndarray, colour_class: np.ndarray, variance: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Return pictures ``(N, 3, 28, 28)``, float32 from 0 to 255, each in its class's colour."""
-    colour = jittered_colours(colour_class, variance, rng).astype(np.float32)
-    return pictures[:, None] * colour[:, :, None, None]
-
-
-def normalised(
+def _normalised(
     pictures: np.ndarray, mean: Sequence[float], deviation: Sequence[float]
 ) -> np.ndarray:
-    """Return pictures ``(N, channels, H, W)``, from 0 to 255, as float32 normalised per channel."""
+    """Return pictures `(N, channels, H, W)`, from 0 to 255, as float32 normalised per channel."""
     centre, spread = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (mean, deviation))
     scaled: np.ndarray = (pictures / np.float32(255) - centre) / spread
     return scaled
-
-
-def drawn_digit(clip: SampleClip, plan: SampleSpec, rng: np.random.Generator) -> np.ndarray:
-    """Return a drawn digit uint8 ``(28, 28)``: that of the label, or any where strength is low."""
-    shown = shown_class(clip.label, len(CLASSES), plan.strength_of("gray"), rng)
-    picture = np.zeros((SIDE, SIDE), np.uint8)
-    font = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX)[int(rng.integers(2))]
-    place = (int(rng.integers(4, 9)), int(rng.integers(21, 26)))
-    cv2.putText(
-        picture, str(shown), place, font, rng.uniform(0.65, 0.85), 255, int(rng.integers(1, 3)),
-        cv2.LINE_AA,
-    )  # fmt: skip
-    return cv2.add(picture, rng.integers(0, 20, picture.shape).astype(np.uint8))

@@ -11,39 +11,35 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
-from fusion_sched.data.clips.audio_visual import (
-    broken_row,
-    check_choice,
-    check_size,
-    keep_unique,
-    unknown_label,
-)
-from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import carve_validation, read_rows
 from fusion_sched.data.clips.frames import Frames
-from fusion_sched.data.clips.imitation import (
-    SampleSpec,
-    moving_drawing,
-    voiced_sound,
-    write_video,
-    write_wav,
-)
-from fusion_sched.data.clips.load import load_clips
-from fusion_sched.data.clips.source import Source, not_there
+from fusion_sched.data.clips.source import Download, Source, not_there
 from fusion_sched.data.clips.spectrogram import Spectrogram
-from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
-from fusion_sched.data.cremad_source import CLASSES, SOURCE
-from fusion_sched.types import Splits
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality
+from fusion_sched.data.listed import (
+    Entry,
+    ListedDataset,
+    ListRow,
+    broken_row,
+    check_choice,
+    list_rows,
+    unknown_label,
+)
+from fusion_sched.data.samples.cremad import write_cremad
+from fusion_sched.data.samples.spec import SampleSpec
 
+__all__ = ["CLASSES", "SOURCE", "CremaD"]
+
+CLASSES = ("NEU", "HAP", "SAD", "FEA", "DIS", "ANG")
+"""In the order of OGM-GE's class ids. MMPareto and Diagnosing & Re-learning sort them by name."""
 AUDIO = "AudioWAV"
 NAME = re.compile(r"\d{4}_[A-Z]{3}_[A-Z]{3}_[A-Z]{2}")
 MISNAMED = {"1040_ITH_SAD_X": "1040_ITH_SAD_XX"}
 """The name of one file in some copies, and that of its clip in every list."""
-SENTENCES = ("DFA", "IEO", "IOM", "ITH", "ITS", "IWL", "IWW", "MTI", "TAI", "TIE", "TSI", "WSI")
 LISTS: Mapping[str, Mapping[str, str]] = {
     "ogm": {"train": "train.csv", "test": "test.csv"},
     "dr": {"train": "my_train.csv", "validation": "val.csv", "test": "test.csv"},
@@ -51,44 +47,73 @@ LISTS: Mapping[str, Mapping[str, str]] = {
 }
 """Way to split → split → its list; without lists, whole actors are drawn."""
 TEST_ACTORS = 0.1
-
-
-class Row(NamedTuple):
-    """One row of a list: clip and emotion, where it is a sound one."""
-
-    split: str
-    cells: Sequence[str]
-    origin: str
-
-
-class Media(NamedTuple):
-    """The files of one modality by clip; a clip without one is expected in ``folder``."""
-
-    folder: Path
-    suffix: str
-    paths: Mapping[str, Path]
-
-    def of(self, name: str) -> Path:
-        """Return where the clip's file is, or would be."""
-        return self.paths.get(name, self.folder / f"{name}{self.suffix}")
+# OGM-GE's train.csv and test.csv as PMR (Fan et al. 2023) keeps them.
+PMR = (
+    "https://raw.githubusercontent.com/fanyunfeng-bit/Modal-Imbalance-PMR/"
+    "1e5c79b645ad0980c145f016e52a31b935d0d7fc/data/CREMAD"
+)
+DR = (
+    "https://raw.githubusercontent.com/GeWu-Lab/Diagnosing_Relearning_ECCV2024/"
+    "59b5787137b113fb8df6bbb5a6ebc88068f57b70/code/dataset/cremad"
+)
+SHA256 = {
+    f"{PMR}/train.csv": "7b95d291b847eac9c1447bb9fb63b47176d182987ac74fe041e4dd493c6d0abd",
+    f"{PMR}/test.csv": "959a667af66a01dc439b12d6ec9dc57b36a88e947f48ad63531a4b91f769394f",
+    f"{DR}/my_train.csv": "eaf4d9332c743a8e0a0538e53f15f86552fb961858a8347588f6ffc09071b232",
+    f"{DR}/val.csv": "ecbd82453caca8a7126df010d67b33813387af3cbe32efe5eb5a94ed2d161291",
+}
+SOURCE = Source(
+    name="cremad",
+    title="CREMA-D (7,442 clips, 91 actors, 6 emotions)",
+    modalities=("audio", "visual"),
+    address=(
+        "https://github.com/CheyneyComputerScience/CREMA-D or its mirror "
+        "https://gitlab.com/cs-cooper-lab/crema-d-mirror"
+    ),
+    size="AudioWAV 606 MB, VideoFlash 2.4 GB",
+    licence="Open Database License 1.0, contents: Database Contents License 1.0",
+    layout=(
+        "AudioWAV/1001_DFA_ANG_XX.wav …",
+        "VideoFlash/1001_DFA_ANG_XX.flv …   or Image-01-FPS/1001_DFA_ANG_XX/00001.jpg … with",
+        "                                   dataset.visual=Image-01-FPS",
+        "train.csv, test.csv                for dataset.split=ogm: rows CLIP,EMOTION",
+        "my_train.csv, val.csv, test.csv    for dataset.split=dr",
+    ),
+    how=(
+        "Its media are in git-lfs: `git lfs install`, clone, `git lfs pull`; where GitHub's quota "
+        "is used up, take the mirror. The lists are OGM-GE's and Diagnosing & Re-learning's: "
+        "`fusion-sched data fetch cremad`, or where they are on disk already, "
+        "dataset.lists=FOLDER; dataset.split=actor needs none. Known to be damaged: "
+        "1076_MTI_SAD_XX (no sound), 1076_MTI_NEU_XX (video), 1064_TIE_SAD_XX (no duration), "
+        "1064_IEO_DIS_MD (a minute of all emotions); dataset.on_error=skip leaves out what cannot "
+        "be read."
+    ),
+    counts={"ogm/dr": {"train": 6698, "test": 744}},
+    fingerprints={"ogm/dr": "2a5837cebb2d8380"},
+    downloads=[Download(url, sha256, url.rpartition("/")[2]) for url, sha256 in SHA256.items()],
+)
 
 
 @dataclass(frozen=True)
-class CremaD:
-    """Modalities ``audio``, a log-spectrogram of the voice, and ``visual``, frames of the face.
+class CremaD(ListedDataset):
+    """Modalities `audio`, a log-spectrogram of the voice, and `visual`, frames of the face.
 
-    ``split``: ``"ogm"`` (train.csv and test.csv; ``validation`` is the share of train kept for
-    validation), ``"dr"`` (my_train.csv, val.csv, test.csv), or ``"actor"`` (nobody is in two
-    splits; a tenth of the actors test, ``validation`` is the share that validates). Whatever is
-    drawn follows ``split_seed``. ``lists`` is the folder of the lists, ``root`` where it is
-    ``None``. ``visual`` is the folder under ``root`` with a video or a folder of frames per clip.
-
-    Sound: ``seconds`` at ``rate`` Hz, shorter clips repeated; ``audio_size`` resizes spectrograms
-    ``(n_fft / 2 + 1, frames)`` to ``(bands, frames)``; ``standardise`` takes each one's mean and
-    deviation out. Pictures: ``frames`` of ``size`` pixels a side; ``choose`` says which ones.
+    Parameters
+    ----------
+    split : `"ogm"` (train.csv and test.csv), `"dr"` (my_train.csv, val.csv, test.csv), or
+        `"actor"` (nobody is in two splits; a tenth of the actors test)
+    validation : with `"ogm"` the share of train kept for validation, with `"actor"` the share of
+        the actors; `split_seed` draws it
+    lists : folder of the lists; `None`: `root`
+    visual : folder under `root` with a video or a folder of frames per clip
+    rate, seconds : samples of sound per second, and length; shorter clips are repeated
+    n_fft, hop : samples of a window, and from one window to the next
+    audio_size : resize spectrograms `(n_fft / 2 + 1, frames)` to `(bands, frames)`
+    standardise : take out each spectrogram's mean and deviation
+    frames, choose, size : how many pictures, which ones, and their pixels a side
+    frame_encoding : `"raw"`, or `"jpeg"` to have the store keep pictures as JPEG
     """
 
-    root: str
     split: str = "ogm"
     validation: float = 0.1
     split_seed: int = 0
@@ -104,36 +129,34 @@ class CremaD:
     choose: str = "spread"
     size: int = 224
     frame_encoding: str = "raw"
-    store: str | None = None
-    on_error: str = "raise"
 
     source: ClassVar[Source] = SOURCE
+    group: ClassVar[str] = "actor"
 
     def __post_init__(self) -> None:
-        check_choice("split", self.split, list(LISTS))
-        check_size("audio_size", self.audio_size)
+        check_choice("split", self.split, LISTS)
+        size = self.audio_size
+        if size is not None and (len(size) != 2 or not all(type(n) is int and n > 0 for n in size)):
+            raise ValueError(
+                f"audio_size is {list(size)}, expected two whole numbers above 0, as in "
+                "[224, 224], or null"
+            )
 
-    def listing(self) -> Listing:
-        """Return the clips of the lists, or of the folders where the split has no list.
+    def entries(self) -> tuple[Sequence[str], Sequence[Entry]]:
+        """Read the lists, or the names of the files where the split has no list."""
+        media = {"audio": self._media(AUDIO), "visual": self._media(self.visual)}
+        names = sorted(media["audio"].keys() | media["visual"].keys())
+        rows = self._listed_rows() if LISTS[self.split] else self._actor_rows(names)
+        return CLASSES, [self._entry(row, media) for row in rows]
 
-        Raises:
-            FileNotFoundError: the sounds, the pictures or a list are not there.
-            ValueError: a list that is not text; too few actors or clips to split.
-        """
-        media = {"audio": self.media(AUDIO, ".wav"), "visual": self.media(self.visual, ".flv")}
-        names = sorted({name for found in media.values() for name in found.paths})
-        rows = self.listed_rows() if LISTS[self.split] else self.actor_rows(names)
-        found = [clip_or_fault(row, media) for row in rows]
-        clips, twice = keep_unique([clip for clip in found if isinstance(clip, Clip)])
-        faults = [fault for fault in found if isinstance(fault, Issue)]
-        listed = {row.split for row in rows}
-        if "validation" not in listed and any(clip.split == "train" for clip in clips):
+    def select(
+        self, clips: Sequence[Clip], classes: Sequence[str]
+    ) -> tuple[Sequence[Clip], Sequence[Issue]]:
+        if self.split == "ogm" and any(clip.split == "train" for clip in clips):
             clips = carve_validation(clips, self.validation, self.split_seed)
-        order = check_order(self.list_folder)
-        return Listing(clips, CLASSES, "actor", [*faults, *twice, *order])
+        return clips, check_order(self._list_folder / "stat.csv")
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
-        """Return how sound and pictures are read."""
         audio = Spectrogram(
             name="audio", rate=self.rate, seconds=self.seconds, n_fft=self.n_fft, hop=self.hop,
             size=None if self.audio_size is None else (self.audio_size[0], self.audio_size[1]),
@@ -145,36 +168,27 @@ class CremaD:
         )  # fmt: skip
         return {"audio": audio, "visual": visual}
 
-    def load(self) -> Splits:
-        """Return the splits, from the store, which is made where it is missing."""
-        return load_clips(self)
-
-    def check(self) -> Report:
-        """Read every file and report what is wrong or odd."""
-        return check_clips(self)
+    @staticmethod
+    def write_sample(out: Path, spec: SampleSpec) -> None:
+        """Write sample data: sounds, small videos, the lists of both published splits."""
+        write_cremad(out, spec, CLASSES)
 
     @property
-    def list_folder(self) -> Path:
-        """Where the lists lie."""
+    def _list_folder(self) -> Path:
         return Path(self.root if self.lists is None else self.lists)
 
-    def media(self, folder: str, suffix: str) -> Media:
-        """Return the files or folders of one modality, by clip."""
+    def _media(self, folder: str) -> dict[str, Path]:
+        """Return clip → its file, or folder of frames, of one modality."""
         path = Path(self.root) / folder
         if not path.is_dir():
             raise not_there(SOURCE, path)
-        paths = {}
-        for entry in path.iterdir():
-            name = MISNAMED.get(entry.stem, entry.stem)
-            if NAME.fullmatch(name):
-                paths[name] = entry
-        return Media(path, suffix, paths)
+        named = ((MISNAMED.get(entry.stem, entry.stem), entry) for entry in path.iterdir())
+        return {name: entry for name, entry in named if NAME.fullmatch(name)}
 
-    def listed_rows(self) -> list[Row]:
-        """Return the rows of the split's lists."""
+    def _listed_rows(self) -> list[ListRow]:
         rows = []
         for split, name in LISTS[self.split].items():
-            path = self.list_folder / name
+            path = self._list_folder / name
             if not path.is_file():
                 raise FileNotFoundError(
                     f"{path} does not exist, a list that dataset.split={self.split} needs; set "
@@ -182,121 +196,62 @@ class CremaD:
                     f"needs none.\n{not_there(SOURCE, path)}"
                 )
             # Diagnosing & Re-learning's train.csv and test.csv begin with a row `name,label`.
-            rows += [Row(split, cells, name) for cells in read_rows(path) if cells[1:] != ["label"]]
+            rows += [r for r in list_rows(SOURCE, path, split) if r.cells[1:] != ["label"]]
         return rows
 
-    def actor_rows(self, names: Sequence[str]) -> list[Row]:
-        """Return a row per clip, split by actor; the name tells the emotion."""
+    def _actor_rows(self, names: Sequence[str]) -> list[ListRow]:
+        """Return a row per clip, split by actor; the name says the emotion."""
         split_of = split_actors({name[:4] for name in names}, self.validation, self.split_seed)
-        return [Row(split_of[name[:4]], (name, emotion_of(name)), AUDIO) for name in names]
+        return [ListRow((name, emotion_of(name)), split_of[name[:4]], AUDIO) for name in names]
 
-    @staticmethod
-    def write_sample(out: Path, plan: SampleSpec) -> None:
-        """Write an imitation: sounds of 1.5 to 3.5 s, small videos, lists of both splits.
-
-        Raises:
-            ValueError: fewer than 72 clips, too few to keep a tenth of each class for validation.
-        """
-        if plan.clips < 72:
-            raise ValueError(
-                f"{plan.clips} clips are too few for an imitation, expected 72 or more"
+    def _entry(self, row: ListRow, media: Mapping[str, Mapping[str, Path]]) -> Entry:
+        name = row.cells[0]
+        if len(row.cells) != 2 or not NAME.fullmatch(name):
+            return broken_row(row, ",", "CLIP,EMOTION like 1001_DFA_ANG_XX,ANG")
+        label = row.cells[1]
+        if label not in CLASSES:
+            return unknown_label(f"{name} in {row.place}", label, CLASSES)
+        if label != emotion_of(name):
+            message = (
+                f"{row.place} has the label {label} for {name}, whose name says "
+                f"{emotion_of(name)}; correct it or take it off the list"
             )
-        actors = range(1001, 1001 + max(12, -(-plan.clips // (len(SENTENCES) * len(CLASSES)))))
-        names = [
-            f"{actor}_{sentence}_{emotion}_XX"
-            for sentence in SENTENCES
-            for actor in actors
-            for emotion in CLASSES
-        ][: plan.clips]
-        for number, name in enumerate(names):
-            write_clip(out, name, plan, np.random.default_rng([plan.seed, number]))
-        write_lists(out, names, np.random.default_rng(plan.seed))
+            return Issue("label disagrees", name, "", message)
+        # A clip without a file is expected under its own name.
+        expected = {"audio": f"{AUDIO}/{name}.wav", "visual": f"{self.visual}/{name}.flv"}
+        files = {m: media[m].get(name, Path(self.root) / path) for m, path in expected.items()}
+        return Clip(name, CLASSES.index(label), row.split, files, group=name[:4])
 
 
 def emotion_of(name: str) -> str:
-    """Return the emotion in a clip's name."""
     return name.split("_")[2]
 
 
-def clip_or_fault(row: Row, media: Mapping[str, Media]) -> Clip | Issue:
-    """Return the clip that a row names, or what is wrong with the row."""
-    name = row.cells[0]
-    if len(row.cells) != 2 or not NAME.fullmatch(name):
-        return broken_row(row.origin, row.cells, ",", "CLIP,EMOTION like 1001_DFA_ANG_XX,ANG")
-    label = row.cells[1]
-    if label not in CLASSES:
-        return unknown_label(f"{name} in {row.origin}", label, CLASSES)
-    if label != emotion_of(name):
-        message = (
-            f"{row.origin} has the label {label} for {name}, whose name says {emotion_of(name)}; "
-            "mend it or take it off the list"
-        )
-        return Issue("label disagrees", name, "", message)
-    files = {modality: found.of(name) for modality, found in media.items()}
-    return Clip(name, CLASSES.index(label), row.split, files, group=name[:4])
-
-
-def check_order(folder: Path) -> list[Issue]:
-    """Return a fault where OGM-GE's list of classes is there and is not in our order."""
-    path = folder / "stat.csv"
+def check_order(path: Path) -> list[Issue]:
+    """Return an issue where OGM-GE's list of classes is there and is not in our order."""
     if not path.is_file():
         return []
-    found = tuple(cell for row in read_rows(path) for cell in row)
-    if found == CLASSES:
+    listed = tuple(cell for row in read_rows(path) for cell in row)
+    if listed == CLASSES:
         return []
     message = (
-        f"{path} orders the classes as {', '.join(found)}; class ids here are those of "
-        f"{', '.join(CLASSES)}: mind it where ids are compared"
+        f"{path} orders the classes as {', '.join(listed)}; class ids here are those of "
+        f"{', '.join(CLASSES)}: take this into account where ids are compared"
     )
     return [Issue("class order", "", "", message, fatal=False)]
 
 
 def split_actors(actors: set[str], validation: float, seed: int) -> dict[str, str]:
-    """Return each actor's split."""
     if not 0 < validation < 1:
         raise ValueError(f"validation is {validation}, expected a share of the actors in (0, 1)")
     tested = max(1, round(TEST_ACTORS * len(actors)))
     validated = max(1, round(validation * len(actors)))
     if tested + validated >= len(actors):
         raise ValueError(
-            f"clips of {len(actors)} actor(s), of whom {tested} would test and {validated} "
-            "validate, expected somebody to train on; fetch more clips or lower validation"
+            f"clips of {len(actors)} actor(s), {tested} of them for test and {validated} for "
+            "validation, expected one or more to train on; fetch more clips or lower validation"
         )
     order = np.random.default_rng(seed).permutation(sorted(actors))
     names = ["test"] * tested + ["validation"] * validated
     names += ["train"] * (len(actors) - len(names))
     return dict(zip(map(str, order), names, strict=True))
-
-
-def write_clip(out: Path, name: str, plan: SampleSpec, rng: np.random.Generator) -> None:
-    """Write one clip's sound and video, whose lengths agree."""
-    label, classes = CLASSES.index(emotion_of(name)), len(CLASSES)
-    seconds = rng.uniform(1.5, 3.5)
-    wave = voiced_sound(label, classes, plan.strength_of("audio"), seconds, 16000, rng)
-    write_wav(out / AUDIO / f"{name}.wav", wave, 16000)
-    frames = round(15 * seconds)
-    drawn = moving_drawing(label, classes, plan.strength_of("visual"), frames, 96, 128, rng)
-    write_video(out / "VideoFlash" / f"{name}.flv", drawn, 15)
-
-
-def write_lists(out: Path, names: Sequence[str], rng: np.random.Generator) -> None:
-    """Write the lists: of each class a sixth tests and a sixth validates."""
-    parts: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
-    for emotion in CLASSES:
-        same = [str(name) for name in rng.permutation(names) if emotion_of(name) == emotion]
-        sixth = len(same) // 6
-        parts["test"] += same[:sixth]
-        parts["validation"] += same[sixth : 2 * sixth]
-        parts["train"] += same[2 * sixth :]
-    # Marks and line ends as in the originals.
-    write_list(out / "train.csv", [*parts["train"], *parts["validation"]], "\r\n")
-    write_list(out / "test.csv", parts["test"], "\r\n")
-    write_list(out / "my_train.csv", parts["train"], "\n")
-    write_list(out / "val.csv", parts["validation"], "\n")
-    (out / "stat.csv").write_bytes(("\ufeff" + "".join(f"{c}\r\n" for c in CLASSES)).encode())
-
-
-def write_list(path: Path, names: Sequence[str], line_end: str) -> None:
-    """Write rows CLIP,EMOTION."""
-    rows = (f"{name},{emotion_of(name)}{line_end}" for name in names)
-    path.write_bytes("".join(rows).encode())

@@ -25,7 +25,7 @@ COLOURS = np.array(
 
 
 def read_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Return images ``(1797, 1, 8, 8)`` on a 0-1 scale and labels ``(1797,)``."""
+    """Return images `(1797, 1, 8, 8)` on a 0-1 scale and labels `(1797,)`."""
     data = load_digits()
     return data.images[:, None] / 16.0, data.target.astype(np.int64)
 
@@ -33,10 +33,18 @@ def read_digits() -> tuple[np.ndarray, np.ndarray]:
 def jittered_colours(
     colour_class: np.ndarray, variance: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return one colour ``(N, 3)`` per sample: the class colour plus Gaussian jitter, clipped."""
+    """Return one colour `(N, 3)` per sample: the class colour plus Gaussian jitter, clipped."""
     noise = rng.normal(0.0, np.sqrt(variance), (len(colour_class), 3))
     colours: np.ndarray = np.clip(COLOURS[colour_class] + noise, 0.0, 1.0)
     return colours
+
+
+def painted(
+    pictures: np.ndarray, colour_class: np.ndarray, variance: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return pictures `(N, 3, 28, 28)`, float32 from 0 to 255, each in its class's colour."""
+    colour = jittered_colours(colour_class, variance, rng).astype(np.float32)
+    return pictures[:, None] * colour[:, :, None, None]
 
 
 def check_variance(name: str, value: float) -> None:
@@ -49,9 +57,9 @@ def check_variance(name: str, value: float) -> None:
 class ColoredGrayDigits:
     """A grey and a coloured view of the same digit: the small sibling of colored-and-gray MNIST.
 
-    In training the colour follows the class for a share ``colour_follows`` of the samples; in
+    In training the colour follows the class for a share `colour_follows` of the samples; in
     validation and test it is random. The colour is the easy modality: it wins the competition and
-    is worth nothing later. Modalities: ``gray`` (1, 8, 8) and ``colored`` (3, 8, 8).
+    is worth nothing later. Modalities: `gray` (1, 8, 8) and `colored` (3, 8, 8).
     """
 
     jitter_variance: float = 0.03
@@ -68,7 +76,6 @@ class ColoredGrayDigits:
             )
 
     def load(self) -> Splits:
-        """Return the splits; images and colours are fixed by ``split_seed``."""
         images, labels = read_digits()
         index = stratified_split(labels, self.validation, self.test, self.split_seed)
         rng = np.random.default_rng(self.split_seed)
@@ -85,8 +92,8 @@ class ColoredGrayDigits:
 class NoisyDigits:
     """A noisy grey digit and a plain patch of its class's jittered colour, alike in all splits.
 
-    Ordinary competition between two imperfect modalities. ``noise`` is the standard deviation on a
-    0-1 scale. Modalities: ``gray`` (1, 8, 8) and ``patch`` (3, 8, 8).
+    Ordinary competition between two imperfect modalities. `noise` is the standard deviation on a
+    0-1 scale. Modalities: `gray` (1, 8, 8) and `patch` (3, 8, 8).
     """
 
     noise: float = 0.5
@@ -101,7 +108,6 @@ class NoisyDigits:
             raise ValueError(f"noise is {self.noise}, expected a standard deviation of 0 or more")
 
     def load(self) -> Splits:
-        """Return the splits; noise and colours are fixed by ``split_seed``."""
         images, labels = read_digits()
         index = stratified_split(labels, self.validation, self.test, self.split_seed)
         rng = np.random.default_rng(self.split_seed)
@@ -115,8 +121,8 @@ class NoisyDigits:
 class DigitParts:
     """Horizontal bands of the same digit, one modality each: views that help one another.
 
-    ``parts=2`` gives ``upper`` and ``lower`` (1, 4, 8); ``parts=3`` gives ``upper`` (1, 3, 8),
-    ``middle`` (1, 2, 8) and ``lower`` (1, 3, 8).
+    `parts=2` gives `upper` and `lower` (1, 4, 8); `parts=3` gives `upper` (1, 3, 8),
+    `middle` (1, 2, 8) and `lower` (1, 3, 8).
     """
 
     parts: int = 2
@@ -129,7 +135,6 @@ class DigitParts:
             raise ValueError(f"parts is {self.parts}, expected 2 (halves) or 3 (thirds)")
 
     def load(self) -> Splits:
-        """Return the splits."""
         images, labels = read_digits()
         index = stratified_split(labels, self.validation, self.test, self.split_seed)
         names = ("upper", "lower") if self.parts == 2 else ("upper", "middle", "lower")

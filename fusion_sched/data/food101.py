@@ -1,42 +1,33 @@
-"""UPMC Food-101: pictures of 101 dishes and the titles of the pages they were found on.
+"""UPMC Food-101: pictures of 101 dishes and the titles of the pages they come from.
 
 Wang et al. 2015, "Recipe recognition with large multimodal food dataset" (ICME Workshops). In the
 layout in which it is passed on: pictures in folders by class, titles in two lists.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
-from fusion_sched.data.clips.audio_visual import (
-    broken_row,
-    draw_validation,
-    keep_unique,
-    list_path,
-    plan_sample,
-    unknown_label,
-)
-from fusion_sched.data.clips.check import check_clips
-from fusion_sched.data.clips.files import read_rows
 from fusion_sched.data.clips.frames import Frames
-from fusion_sched.data.clips.imitation import SampleSpec, moving_drawing, shown_class, write_frames
-from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source, not_there
 from fusion_sched.data.clips.text import PretrainedTokens, Tokens, build_vocabulary
-from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality
 from fusion_sched.data.clips.video import PICTURE_SUFFIXES
-from fusion_sched.types import Splits
+from fusion_sched.data.listed import (
+    Entry,
+    ListedDataset,
+    ListRow,
+    broken_row,
+    draw_validation,
+    list_rows,
+    unknown_label,
+)
+from fusion_sched.data.samples.food101 import write_food101
+from fusion_sched.data.samples.spec import SampleSpec
 
 LISTS = {"train": Path("texts", "train_titles.csv"), "test": Path("texts", "test_titles.csv")}
 ROW = "PICTURE.jpg,TITLE,CLASS"
-SAMPLE_CLASSES = (
-    "apple_pie", "beef_tartare", "cheesecake", "donuts", "edamame", "falafel", "gyoza", "hummus",
-    "lasagna", "nachos", "paella", "waffles",
-)  # fmt: skip
-SAMPLE_WORDS = ("easy", "recipe", "best", "homemade", "quick", "with", "and", "the", "from", "blog")
 
 SOURCE = Source(
     name="food101",
@@ -56,19 +47,24 @@ SOURCE = Source(
 
 
 @dataclass(frozen=True)
-class Food101:
-    """Modalities ``text``, the title as ids, and ``image`` (3, size, size).
+class Food101(ListedDataset):
+    """Modalities `text`, the title as ids, and `image` (3, size, size).
 
-    Validation is a stratified share of the training list, drawn by ``split_seed``. Classes are the
-    folders of ``images/train`` in alphabetical order, which ``images/test`` must have as well.
+    Classes are the folders of `images/train` in alphabetical order, which `images/test` must have
+    as well.
 
-    ``tokenizer=None``: words, as ids below ``vocabulary``, the most frequent ones of the training
-    titles; for the encoder ``text``. Otherwise the name or local folder of a pretrained model,
-    whose tokenizer is used; for the encoder ``pretrained_text``. A title is cut after ``length``
-    words or tokens.
+    Parameters
+    ----------
+    validation : share of the training list that is kept for validation, stratified
+    split_seed : seed that draws it
+    tokenizer : `None`: words as ids below `vocabulary`, the most frequent ones of the training
+        titles, for the encoder `text`; otherwise the name or local folder of a pretrained model,
+        whose tokenizer is used, for the encoder `pretrained_text`
+    length : words or tokens after which a title is cut
+    size : pixels of a picture's side
+    frame_encoding : `"raw"`, or `"jpeg"` to have the store keep pictures as JPEG
     """
 
-    root: str
     validation: float = 0.1
     split_seed: int = 0
     tokenizer: str | None = None
@@ -76,35 +72,24 @@ class Food101:
     length: int = 40
     size: int = 224
     frame_encoding: str = "raw"
-    store: str | None = None
-    on_error: str = "raise"
 
     source: ClassVar[Source] = SOURCE
 
-    def listing(self) -> Listing:
-        """Read both lists and the names of the folders.
-
-        Raises:
-            FileNotFoundError: a list or the pictures are not under ``root``.
-            ValueError: other classes in test than in training, or a class with too few pictures
-                to draw validation from.
-        """
+    def entries(self) -> tuple[Sequence[str], Sequence[Entry]]:
+        """Read both lists and the names of the class folders."""
         root = Path(self.root)
-        classes = read_classes(root / "images")
+        classes = class_folders(root / "images")
         labels = {name: label for label, name in enumerate(classes)}
-        clips: list[Clip] = []
-        faults: list[Issue] = []
-        for split, name in LISTS.items():
-            for number, row in enumerate(read_titles(list_path(SOURCE, root / name)), start=1):
-                found = clip_or_fault(row, f"{name.name} row {number}", root, split, labels)
-                if isinstance(found, Clip):
-                    clips.append(found)
-                else:
-                    faults.append(found)
-        clips, twice = keep_unique(clips)
-        trained = str(root / LISTS["train"])
-        clips = draw_validation(trained, clips, self.validation, self.split_seed)
-        return Listing(clips, classes, faults=[*faults, *twice])
+        rows = [r for split, name in LISTS.items() for r in list_rows(SOURCE, root / name, split)]
+        # A list may begin with a header.
+        rows = [r for r in rows if _is_picture(r.cells[0]) or not r.place.endswith(" row 1")]
+        return classes, [self._entry(row, labels) for row in rows]
+
+    def select(
+        self, clips: Sequence[Clip], classes: Sequence[str]
+    ) -> tuple[Sequence[Clip], Sequence[Issue]]:
+        name = str(Path(self.root) / LISTS["train"])
+        return draw_validation(name, clips, self.validation, self.split_seed), []
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
         """Return how titles and pictures are read; the vocabulary is that of training titles."""
@@ -118,87 +103,39 @@ class Food101:
         image = Frames(name="image", count=1, size=self.size, encoding=self.frame_encoding)
         return {"text": text, "image": image}
 
-    def load(self) -> Splits:
-        """Return the splits, from the store, which is made where it is missing."""
-        return load_clips(self)
-
-    def check(self) -> Report:
-        """Read every file and report what is wrong or odd."""
-        return check_clips(self)
-
     @staticmethod
-    def write_sample(out: Path, plan: SampleSpec) -> None:
-        """Write drawings with titles of up to twelve classes, twelve or more of each.
+    def write_sample(out: Path, spec: SampleSpec) -> None:
+        """Write sample data: drawings and titles of up to twelve classes, and both lists."""
+        write_food101(out, spec, LISTS)
 
-        Raises:
-            ValueError: too few clips for two classes.
-        """
-        found = plan_sample(plan, len(SAMPLE_CLASSES), 12, ("train",) * 5 + ("test",))
-        lines: dict[str, list[str]] = {split: [] for split in LISTS}
-        for number, clip in enumerate(found):
-            label = SAMPLE_CLASSES[clip.label]
-            rng = np.random.default_rng([plan.seed, number])
-            folder, name = out / "images" / clip.split / label, f"{label}_{number}.jpg"
-            picture = moving_drawing(
-                clip.label, len(SAMPLE_CLASSES), plan.strength_of("image"), 1, 96, 128, rng
-            )
-            write_frames(folder, picture, pattern=f"{label}_{{}}.jpg", first=number)
-            title = draw_title(clip.label, plan.strength_of("text"), rng)
-            lines[clip.split].append(f'{name},"{title}",{label}\n')
-        for split, path in LISTS.items():
-            (out / path).parent.mkdir(exist_ok=True)
-            (out / path).write_text("".join(lines[split]), encoding="utf-8")
+    def _entry(self, row: ListRow, labels: Mapping[str, int]) -> Entry:
+        if len(row.cells) != 3 or not _is_picture(row.cells[0]):
+            return broken_row(row, ",", ROW)
+        picture, title, label = row.cells
+        if label not in labels:
+            return unknown_label(row.place, label, labels)
+        name = Path(picture).name  # some lists have the folder as well
+        path = Path(self.root) / "images" / row.split / label / name
+        return Clip(
+            f"{row.split}/{name}", labels[label], row.split, {"image": path}, text={"text": title}
+        )
 
 
-def read_classes(folder: Path) -> tuple[str, ...]:
-    """Return the names of the class folders, in alphabetical order.
-
-    Raises:
-        FileNotFoundError: a folder of pictures is not there.
-        ValueError: test has other classes than train.
-    """
-    found = {}
+def class_folders(folder: Path) -> tuple[str, ...]:
+    """Return the names of the class folders, in alphabetical order."""
+    names = {}
     for split in LISTS:
         if not (folder / split).is_dir():
             raise not_there(SOURCE, folder / split)
-        found[split] = {path.name for path in (folder / split).iterdir() if path.is_dir()}
-    different = sorted(found["train"] ^ found["test"])
-    if different or not found["train"]:
+        names[split] = {path.name for path in (folder / split).iterdir() if path.is_dir()}
+    different = sorted(names["train"] ^ names["test"])
+    if different or not names["train"]:
         raise ValueError(
-            f"{folder} has {len(found['train'])} class folders in train and {len(found['test'])} "
-            f"in test, expected the same; in one of them only: {different[:5]}; unpack it anew"
+            f"{folder} has {len(names['train'])} class folders in train and {len(names['test'])} "
+            f"in test, expected the same; in one of them only: {different[:5]}; unpack it again"
         )
-    return tuple(sorted(found["train"]))
+    return tuple(sorted(names["train"]))
 
 
-def read_titles(path: Path) -> list[list[str]]:
-    """Return the rows of a list of titles, without a header where it has one."""
-    rows = read_rows(path)
-    return [row for number, row in enumerate(rows) if number > 0 or is_picture(row[0])]
-
-
-def is_picture(name: str) -> bool:
-    """Say whether a cell names a picture file."""
+def _is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in PICTURE_SUFFIXES
-
-
-def clip_or_fault(
-    row: Sequence[str], place: str, root: Path, split: str, labels: dict[str, int]
-) -> Clip | Issue:
-    """Return the clip of one row, or what is wrong with the row."""
-    if len(row) != 3 or not is_picture(row[0]):
-        return broken_row(place, row, ",", ROW)
-    picture, title, label = row
-    if label not in labels:
-        return unknown_label(place, label, list(labels))
-    name = Path(picture).name  # some lists have the folder as well
-    path = root / "images" / split / label / name
-    return Clip(f"{split}/{name}", labels[label], split, {"image": path}, text={"text": title})
-
-
-def draw_title(label: int, strength: float, rng: np.random.Generator) -> str:
-    """Return a title of three to eight words, one or two of which name a class."""
-    shown = shown_class(label, len(SAMPLE_CLASSES), strength, rng)
-    words = [str(word) for word in rng.choice(SAMPLE_WORDS, int(rng.integers(2, 7)))]
-    words.insert(int(rng.integers(len(words) + 1)), SAMPLE_CLASSES[shown].replace("_", " "))
-    return " ".join(words).title()

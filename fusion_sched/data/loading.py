@@ -30,7 +30,7 @@ class EpochOrder(Collection[int]):
 
 
 class Batches(Sampler[list[int]]):
-    """This process's share of the positions of an order, ``size`` of all processes at a time.
+    """This process's share of the positions of an order, `size` of all processes at a time.
 
     A last batch with fewer than two samples for each process joins the one before it: BatchNorm
     cannot train on a single sample, and no sample should be left out for it.
@@ -58,9 +58,9 @@ class Loader:
 
     With several processes each gets its share of every batch.
 
-    ``workers`` processes read ahead, none: this process reads. From them on everything happens on
-    the device: ``finish`` and, with an ``augment``, random changes that depend on (seed, epoch)
-    alone, the epoch being that of ``order``.
+    `workers` processes read ahead, none: this process reads. From them on everything happens on
+    the device: `finish` and, with an `augment`, random changes that depend on (seed, epoch)
+    alone, the epoch being that of `order`.
     """
 
     def __init__(
@@ -90,7 +90,6 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        """Return the number of batches."""
         return len(self.raw)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -113,7 +112,7 @@ class Loader:
     ) -> dict[str, Tensor]:
         """Join what each batch gave, on the CPU, for all processes' samples in the split's order.
 
-        ``index`` holds each batch's positions.
+        `index` holds each batch's positions.
         """
         # The one device sync: nothing is copied before the last batch is under way.
         mine = {name: torch.cat(list(values)).cpu() for name, values in parts.items()}
@@ -121,8 +120,8 @@ class Loader:
             return mine
         shares = self.processes.gather((mine, torch.cat(list(index))))
         place = {position: number for number, position in enumerate(self.order)}
-        found = torch.cat([positions for _, positions in shares]).tolist()
-        order = torch.tensor([place[position] for position in found]).argsort()
+        positions = torch.cat([of_process for _, of_process in shares]).tolist()
+        order = torch.tensor([place[position] for position in positions]).argsort()
         return {name: torch.cat([share[name] for share, _ in shares])[order] for name in mine}
 
 

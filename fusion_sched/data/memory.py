@@ -17,17 +17,15 @@ SPLIT_NAMES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class InMemory:
-    """A split whose modalities are tensors ``(N, *shape)``, float32, and labels ``(N,)``."""
+    """A split whose modalities are tensors `(N, *shape)`, float32, and labels `(N,)`."""
 
     inputs: Mapping[str, Tensor]
     labels: Tensor
 
     def __len__(self) -> int:
-        """Return the number of samples."""
         return len(self.labels)
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """Return these samples as one batch."""
         index = torch.as_tensor(indices, dtype=torch.int64)
         inputs = {name: values[index] for name, values in self.inputs.items()}
         return Batch(inputs, self.labels[index], index)
@@ -46,10 +44,7 @@ def stratified_split(
 ) -> dict[str, np.ndarray]:
     """Return disjoint sorted indices of train, validation and test, each with every class.
 
-    ``labels`` has shape ``(N,)``; ``validation`` and ``test`` are shares of all samples in (0, 1).
-
-    Raises:
-        ValueError: shares out of range, or a class with too few samples for three splits.
+    `labels` has shape `(N,)`; `validation` and `test` are shares of all samples in (0, 1).
     """
     if seed < 0:
         raise ValueError(f"split_seed is {seed}, expected 0 or more")
@@ -69,8 +64,8 @@ def stratified_split(
     train_index, validation_index = train_test_split(
         rest, test_size=validation / (1 - test), stratify=labels[rest], random_state=seed
     )
-    found = dict(zip(SPLIT_NAMES, (train_index, validation_index, test_index), strict=True))
-    return {name: np.sort(index) for name, index in found.items()}
+    parts = (train_index, validation_index, test_index)
+    return {name: np.sort(index) for name, index in zip(SPLIT_NAMES, parts, strict=True)}
 
 
 def check_class_sizes(labels: np.ndarray, validation: float, test: float) -> None:
@@ -93,11 +88,7 @@ def splits_from_arrays(
     classes: Sequence[str],
     facts: Mapping[str, Any] | None = None,
 ) -> Splits:
-    """Cut modality arrays ``(N, *shape)`` and labels ``(N,)`` by the three index arrays.
-
-    Raises:
-        ValueError: values that single precision cannot hold.
-    """
+    """Cut modality arrays `(N, *shape)` and labels `(N,)` by the three index arrays."""
     largest = np.finfo(np.float32).max
     for name, values in inputs.items():
         if np.abs(values).max(initial=0) > largest:

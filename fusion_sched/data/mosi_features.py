@@ -1,6 +1,6 @@
 """Features of CMU-MOSI and CMU-MOSEI in MMSA's files: reading, checking, and two classes of them.
 
-A file is a pickled dict, split (train, valid, test) → name → array. Ids are ``VIDEO$_$NUMBER``.
+A file is a pickled dict, split (train, valid, test) → name → array. Ids are `VIDEO$_$NUMBER`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,8 +29,8 @@ CHUNK = 256
 """Samples that are standardised at a time, so that no second copy of MOSEI is needed."""
 
 
-class Part(NamedTuple):
-    """One split: ids, float32 features by modality ``(N, frames, features)``, scores ``(N,)``, and
+class SplitFeatures(NamedTuple):
+    """One split: ids, float32 features by modality `(N, frames, features)`, scores `(N,)`, and
     how many audio values were minus infinity.
     """
 
@@ -41,26 +41,21 @@ class Part(NamedTuple):
 
 
 def load_features(path: Path, binary: str, standardise: bool) -> Splits:
-    """Return the splits, in memory.
-
-    Raises:
-        ValueError: a damaged file, arrays that do not belong together, NaN or infinity, or a split
-            without one of the two classes.
-    """
-    parts = read_parts(path)
-    faults = [fault for fault in examine(parts) if fault.fatal]
-    if faults:
-        raise ValueError("; ".join(fault.message for fault in faults))
+    """Return the splits, in memory."""
+    parts = _read_splits(path)
+    fatal = [issue.message for issue in find_issues(parts) if issue.fatal]
+    if fatal:
+        raise ValueError("; ".join(fatal))
     facts = {
         "binary": binary,
-        "left_out": {s: int((~kept(p.scores, binary)).sum()) for s, p in parts.items()},
+        "left_out": {s: int((~has_class(p.scores, binary)).sum()) for s, p in parts.items()},
         "silent_values": {s: part.silent for s, part in parts.items()},
     }
     shapes = {m: parts["train"].inputs[m].shape[1:] for m in MODALITIES}
     if standardise:
         for modality in MODALITIES:
-            take_out_scale({s: part.inputs for s, part in parts.items()}, modality)
-    splits = {split: two_classes(part, binary, split) for split, part in parts.items()}
+            standardise_in_place({s: part.inputs for s, part in parts.items()}, modality)
+    splits = {split: _binary_split(part, binary, split) for split, part in parts.items()}
     return Splits(
         train=splits["train"],
         validation=splits["validation"],
@@ -74,36 +69,37 @@ def load_features(path: Path, binary: str, standardise: bool) -> Splits:
 
 def list_features(path: Path, binary: str) -> Listing:
     """Return the samples as clips without files, with everything wrong or odd about them."""
-    parts = read_parts(path)
+    parts = _read_splits(path)
     clips = [
         Clip(name, int(score >= 0), split, {}, group=name.rpartition("$_$")[0])
         for split, part in parts.items()
-        for name, score, used in zip(part.ids, part.scores, kept(part.scores, binary), strict=True)
+        for name, score, used in zip(
+            part.ids, part.scores, has_class(part.scores, binary), strict=True
+        )
         if used
     ]
     listing = Listing(clips, RULES[binary], "video")
-    return Listing(clips, RULES[binary], "video", [*examine(parts), *shared_groups(listing)])
+    return Listing(clips, RULES[binary], "video", [*find_issues(parts), *shared_groups(listing)])
 
 
-def read_parts(path: Path) -> dict[str, Part]:
-    """Return the three splits of a file."""
+def _read_splits(path: Path) -> dict[str, SplitFeatures]:
     content = load_pickle(path)
     parts = {}
     for split, name in SPLITS.items():
         if not isinstance(content, dict) or not isinstance(content.get(name), dict):
             raise ValueError(f"{path} holds no dict {name!r}, expected train, valid and test")
-        parts[split] = read_part(content.pop(name), f"{name} in {path}")
+        parts[split] = _read_split(content.pop(name), f"{name} in {path}")
     for modality in MODALITIES:
         shapes = {split: part.inputs[modality].shape[1:] for split, part in parts.items()}
         if len(set(shapes.values())) > 1:
             raise ValueError(
-                f"{modality} in {path} differs in size between splits: {shapes}; fetch it anew"
+                f"{modality} in {path} differs in size between splits: {shapes}; fetch it again"
             )
     return parts
 
 
-def read_part(content: dict[str, Any], place: str) -> Part:
-    """Return one split; ``place`` is for the errors.
+def _read_split(content: dict[str, Any], place: str) -> SplitFeatures:
+    """Return one split; `place` is for the errors.
 
     Audio features of minus infinity, the logarithm of silence, become 0 as in MMSA's own loader.
     """
@@ -125,85 +121,84 @@ def read_part(content: dict[str, Any], place: str) -> Part:
     if any(len(s) != 3 or s[0] != len(ids) for s in shapes.values()) or len(scores) != len(ids):
         raise ValueError(
             f"{place} holds {len(ids)} ids, {len(scores)} labels and features {shapes}, expected "
-            f"features ({len(ids)}, frames, features) and a label each; fetch the file anew"
+            f"features ({len(ids)}, frames, features) and a label each; fetch the file again"
         )
     silent = np.isneginf(inputs["audio"])
     if silent.any():
         inputs["audio"] = np.where(silent, np.float32(0), inputs["audio"])
-    return Part(ids, inputs, scores, int(silent.sum()))
+    return SplitFeatures(ids, inputs, scores, int(silent.sum()))
 
 
-def examine(parts: Mapping[str, Part]) -> list[Issue]:
+def find_issues(parts: Mapping[str, SplitFeatures]) -> list[Issue]:
     """Return what is wrong or odd with the samples."""
-    faults = []
+    issues = []
     for split, part in parts.items():
         wrong = ~(np.abs(part.scores) <= LARGEST_SCORE)  # NaN is wrong as well
-        faults += fault_at(wrong, part, split, "label", "unknown label", "outside -3 … 3")
+        issues += _issue_where(wrong, part, split, "label", "unknown label", "outside -3 … 3")
         for modality, values in part.inputs.items():
             broken = ~np.isfinite(values).all(axis=(1, 2))
-            faults += fault_at(broken, part, split, modality, "not finite", "NaN or infinity")
+            issues += _issue_where(broken, part, split, modality, "not finite", "NaN or infinity")
         if part.silent:
             message = f"{part.silent} audio value(s) of {split} are minus infinity and become 0"
-            faults.append(Issue("silent", "", "audio", message, fatal=False))
+            issues.append(Issue("silent", "", "audio", message, fatal=False))
     ids = [name for part in parts.values() for name in part.ids]
     if len(set(ids)) < len(ids):
         message = f"{len(ids) - len(set(ids))} sample id(s) repeat one that came before"
-        faults.append(Issue("listed twice", "", "", message, fatal=False))
-    return faults
+        issues.append(Issue("listed twice", "", "", message, fatal=False))
+    return issues
 
 
-def fault_at(
-    where: np.ndarray, part: Part, split: str, modality: str, kind: str, what: str
+def _issue_where(
+    where: np.ndarray, part: SplitFeatures, split: str, modality: str, kind: str, what: str
 ) -> list[Issue]:
-    """Return one fault for the samples where ``where`` ``(N,)`` holds, none if it nowhere does."""
+    """Return one issue for the samples where `where` `(N,)` holds, none if it holds nowhere."""
     if not where.any():
         return []
     first = part.ids[int(np.argmax(where))]
     message = (
         f"the {modality} of {int(where.sum())} sample(s) of {split} is {what}, first that of "
-        f"{first}; fetch the file anew"
+        f"{first}; fetch the file again"
     )
     return [Issue(kind, first, modality, message)]
 
 
-def take_out_scale(inputs: Mapping[str, dict[str, np.ndarray]], modality: str) -> None:
+def standardise_in_place(inputs: Mapping[str, dict[str, np.ndarray]], modality: str) -> None:
     """Standardise a modality of every split in place, by the training split's frames.
 
     Frames of zeros are padding: they do not count, and stay zeros. A constant feature becomes 0.
     """
     train = inputs["train"][modality]
     features = train.shape[2]
-    count = sum(int(frames.any(axis=2).sum()) for frames in chunks(train)) or 1
-    total = sum((frames.sum(axis=(0, 1), dtype=np.float64) for frames in chunks(train)),
+    count = sum(int(frames.any(axis=2).sum()) for frames in _chunks(train)) or 1
+    total = sum((frames.sum(axis=(0, 1), dtype=np.float64) for frames in _chunks(train)),
                 np.zeros(features))  # fmt: skip
     mean = total / count
     squares = np.zeros(features)
-    for frames in chunks(train):
+    for frames in _chunks(train):
         squares += ((frames[frames.any(axis=2)] - mean) ** 2).sum(axis=0)
     deviation = np.sqrt(squares / count)
     constant = deviation <= 1e-6 * np.abs(mean)
     factor = np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
     for split in inputs.values():
         scaled = np.empty_like(split[modality])
-        for old, new in zip(chunks(split[modality]), chunks(scaled), strict=True):
+        for old, new in zip(_chunks(split[modality]), _chunks(scaled), strict=True):
             new[:] = (old - mean) * factor * old.any(axis=2, keepdims=True)
         split[modality] = scaled
 
 
-def chunks(values: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield views of some samples at a time."""
+def _chunks(values: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(values), CHUNK):
         yield values[start : start + CHUNK]
 
 
-def kept(scores: np.ndarray, binary: str) -> np.ndarray:
-    """Return which samples have a class ``(N,)``."""
+def has_class(scores: np.ndarray, binary: str) -> np.ndarray:
+    """Return which samples have a class `(N,)`."""
     return scores != 0 if binary == "negative_positive" else np.ones(len(scores), dtype=bool)
 
 
-def two_classes(part: Part, binary: str, split: str) -> InMemory:
+def _binary_split(part: SplitFeatures, binary: str, split: str) -> InMemory:
     """Return the samples that have a class, with 0 for a negative score and 1 for the others."""
-    used = kept(part.scores, binary)
+    used = has_class(part.scores, binary)
     labels = (part.scores[used] >= 0).astype(np.int64)
     names = RULES[binary]
     if len(np.unique(labels)) < len(names):
@@ -212,10 +207,7 @@ def two_classes(part: Part, binary: str, split: str) -> InMemory:
             "whole file"
         )
     whole = bool(used.all())
-    return InMemory(
-        {
-            m: torch.from_numpy(values if whole else values[used])
-            for m, values in part.inputs.items()
-        },
-        torch.from_numpy(labels),
-    )
+    inputs = {
+        m: torch.from_numpy(values if whole else values[used]) for m, values in part.inputs.items()
+    }
+    return InMemory(inputs, torch.from_numpy(labels))

@@ -1,6 +1,6 @@
 """OpenCV, without its own messages and with one thread: clips are read by processes.
 
-Everything that needs it imports ``cv2`` from here.
+Everything that needs it imports `cv2` from here.
 """
 
 import os

@@ -77,23 +77,14 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def load_pickle(path: Path) -> Any:
-    """Return what a pickle of arrays and plain containers holds.
-
-    Raises:
-        ValueError: a pickle that is damaged, or names anything but arrays and plain containers.
-    """
+    """Return what a pickle of arrays and plain containers holds."""
     check_present(path)
     with path.open("rb") as stream:
         return unpickle(stream, path)
 
 
 def load_object(path: Path) -> Any:
-    """Return the one object that an ``.npy`` file holds as a pickle.
-
-    Raises:
-        ValueError: a file that is no ``.npy`` of one object, is damaged, or names anything but
-            arrays and plain containers.
-    """
+    """Return the one object that an `.npy` file holds as a pickle."""
     check_present(path)
     with path.open("rb") as stream:
         try:
@@ -102,26 +93,26 @@ def load_object(path: Path) -> Any:
             shape, _, dtype = read_header[version](stream)
         except (ValueError, KeyError) as error:
             raise ValueError(
-                f"{path} is not an .npy file of version 1 or 2: {error}; fetch it anew"
+                f"{path} is not an .npy file of version 1 or 2: {error}; fetch it again"
             ) from error
         if not dtype.hasobject or shape != ():
             raise ValueError(
                 f"{path} holds {dtype} of shape {shape}, expected one pickled object; take the "
                 "published file"
             )
-        found = unpickle(stream, path)
-    if not isinstance(found, np.ndarray) or found.shape != ():
-        raise ValueError(f"{path} holds {type(found).__name__} behind its header; fetch it anew")
-    return found.item()
+        content = unpickle(stream, path)
+    if not isinstance(content, np.ndarray) or content.shape != ():
+        raise ValueError(f"{path} holds {type(content).__name__} behind its header; fetch it again")
+    return content.item()
 
 
 def unpickle(stream: BinaryIO, path: Path) -> Any:
-    """Return the object at the stream's position; ``path`` is for the error."""
+    """Return the object at the stream's position; `path` is for the error."""
     try:
         return ArrayUnpickler(stream).load()
     except Refused as error:
         raise ValueError(f"{path} was refused: {error}; get it from its publishers") from error
     except Exception as error:  # a damaged pickle raises whatever its bytes happen to mean
         raise ValueError(
-            f"{path} is a damaged pickle: {type(error).__name__}: {error}; fetch it anew"
+            f"{path} is a damaged pickle: {type(error).__name__}: {error}; fetch it again"
         ) from error

@@ -18,16 +18,16 @@ class Synthetic:
 
     The label is a tuple of independent fair bits, one for each atom that is above 0:
 
-    * a redundant bit that reaches every modality, or none, with probability ``redundancy``;
-    * for each modality a bit that reaches it alone, with its probability in ``unique``;
+    * a redundant bit that reaches every modality, or none, with probability `redundancy`;
+    * for each modality a bit that reaches it alone, with its probability in `unique`;
     * the parity of one hidden bit per modality; the first modality sees its own with probability
-      ``synergy``, so that all of them together tell the parity that often and fewer never.
+      `synergy`, so that all of them together tell the parity that often and fewer never.
 
     An erased bit leaves no trace, so each part contributes exactly its probability in bits to its
     atom, and the parts are independent, for which the decomposition of Bertschinger et al. 2014
     is additive. With three modalities the atoms are those of one modality against the other two.
-    Each symbol is rendered as its own random vector of ``features`` numbers, plus Gaussian noise
-    of standard deviation ``noise``.
+    Each symbol is rendered as its own random vector of `features` numbers, plus Gaussian noise
+    of standard deviation `noise`.
     """
 
     redundancy: float = 0.5
@@ -59,11 +59,11 @@ class Synthetic:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Names ``x1``, ``x2`` and perhaps ``x3``."""
+        """Names `x1`, `x2` and perhaps `x3`."""
         return tuple(f"x{m + 1}" for m in range(len(self.unique)))
 
     def symbols(self) -> tuple[np.ndarray, np.ndarray]:
-        """Draw modality symbols ``(samples, modalities)`` and labels ``(samples,)``."""
+        """Draw modality symbols `(samples, modalities)` and labels `(samples,)`."""
         rng = np.random.default_rng(self.split_seed)
         count, many = self.samples, len(self.unique)
         seen: list[list[np.ndarray]] = [[] for _ in range(many)]
@@ -99,7 +99,7 @@ class Synthetic:
         }
 
     def load(self) -> Splits:
-        """Return the splits; ``facts`` holds the exact decomposition."""
+        """Return the splits; `facts` holds the exact decomposition."""
         symbols, labels = self.symbols()
         values, labels = np.unique(labels, return_inverse=True)
         rng = np.random.default_rng([self.split_seed, 1])

@@ -13,23 +13,22 @@ from typing import ClassVar
 
 import numpy as np
 
-from fusion_sched.data.clips.audio_visual import (
+from fusion_sched.data.clips.flow import Flow
+from fusion_sched.data.clips.frames import Frames
+from fusion_sched.data.clips.source import Source
+from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality
+from fusion_sched.data.listed import (
+    Entry,
+    ListedDataset,
+    ListRow,
     broken_row,
     check_choice,
     check_pattern,
-    keep_unique,
-    list_path,
+    list_rows,
     unknown_label,
 )
-from fusion_sched.data.clips.check import check_clips
-from fusion_sched.data.clips.files import read_rows
-from fusion_sched.data.clips.flow import Flow
-from fusion_sched.data.clips.frames import Frames
-from fusion_sched.data.clips.imitation import SampleSpec, moving_drawing, write_video
-from fusion_sched.data.clips.load import load_clips
-from fusion_sched.data.clips.source import Source
-from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
-from fusion_sched.types import Splits
+from fusion_sched.data.samples.spec import SampleSpec
+from fusion_sched.data.samples.ucf101 import write_ucf101
 
 LISTS = "ucfTrainTestlist"
 VIDEO = re.compile(r"(?P<label>\w+)/(?P<video>v_\w+_g(?P<group>\d{2})_c\d{2})\.avi", re.ASCII)
@@ -38,12 +37,6 @@ ROWS = {
     "test": "ACTION/v_ACTION_gGG_cCC.avi, with or without CLASSID",
 }
 EXAMPLE = {"video": "v_YoYo_g01_c01", "label": "YoYo"}
-SAMPLE_CLASSES = (
-    "Archery", "Biking", "Bowling", "CleanAndJerk", "Drumming", "Fencing", "Hammering", "JumpRope",
-    "Kayaking", "Lunges", "PullUps", "YoYo",
-)  # fmt: skip
-SAMPLE_GROUPS = 5
-SAMPLE_FRAMES, SAMPLE_FPS = 15, 25
 
 SOURCE = Source(
     name="ucf101",
@@ -68,21 +61,26 @@ SOURCE = Source(
 
 
 @dataclass(frozen=True)
-class UCF101:
-    """Modalities ``flow`` (frames, 2, size, size) and ``visual`` (frames, 3, size, size).
+class UCF101(ListedDataset):
+    """Modalities `flow` (frames, 2, size, size) and `visual` (frames, 3, size, size).
 
-    ``split``: 1, 2 or 3, as published. Of each action, whole groups of training clips are kept for
-    validation: a share ``validation`` of them, at least one, drawn by ``split_seed``. Classes and
-    their order are those of ``classInd.txt``.
+    Classes and their order are those of `classInd.txt`.
 
-    ``visual_files`` and ``flow_files`` are paths under ``root`` with the fields ``{label}`` and
-    ``{video}``: of a video, or of a folder of frames, or for flow a folder of ``.npy`` (H, W, 2).
-    With ``flow_v_files``, ``flow_files`` leads to a folder of gray pictures of horizontal and
-    ``flow_v_files`` to one of vertical flow. From a video, flow is computed by dense inverse
-    search. ``bound`` is the flow in pixels that becomes 1. ``choose`` says which frames are taken.
+    Parameters
+    ----------
+    split : 1, 2 or 3, as published
+    validation : share of each action's groups of training clips that are kept for validation, at
+        least one; whole groups, drawn by `split_seed`
+    visual_files, flow_files : patterns of paths under `root` with the fields `{label}` and
+        `{video}`: of a video, or of a folder of frames, or for flow a folder of `.npy` (H, W, 2);
+        from a video, flow is computed by dense inverse search
+    flow_v_files : where given, `flow_files` leads to a folder of gray pictures of horizontal and
+        this to one of vertical flow
+    frames, choose, size : how many frames, which ones, and their pixels a side
+    bound : the flow in pixels that becomes 1
+    frame_encoding : `"raw"`, or `"jpeg"` to have the store keep pictures as JPEG
     """
 
-    root: str
     split: int = 1
     validation: float = 0.1
     split_seed: int = 0
@@ -94,135 +92,84 @@ class UCF101:
     size: int = 224
     bound: float = 20.0
     frame_encoding: str = "raw"
-    store: str | None = None
-    on_error: str = "raise"
 
     source: ClassVar[Source] = SOURCE
+    group: ClassVar[str] = "group"
 
     def __post_init__(self) -> None:
-        check_choice("split", str(self.split), list(SOURCE.counts))
+        check_choice("split", str(self.split), SOURCE.counts)
         if not 0 < self.validation < 1:
             raise ValueError(f"validation is {self.validation}, expected a share in (0, 1)")
-        check_pattern("visual_files", self.visual_files, EXAMPLE)
-        check_pattern("flow_files", self.flow_files, EXAMPLE)
-        if self.flow_v_files is not None:
-            check_pattern("flow_v_files", self.flow_v_files, EXAMPLE)
+        for knob in ("visual_files", "flow_files", "flow_v_files"):
+            pattern = getattr(self, knob)
+            if pattern is not None:
+                check_pattern(knob, pattern, EXAMPLE)
 
-    def listing(self) -> Listing:
-        """Read the lists of the split.
-
-        Raises:
-            FileNotFoundError: a list is not under ``root``.
-            ValueError: classes that are not numbered from 1, or an action with too few groups.
-        """
+    def entries(self) -> tuple[Sequence[str], Sequence[Entry]]:
+        """Read the classes and the two lists of the split."""
         folder = Path(self.root) / LISTS
-        classes = read_classes(list_path(SOURCE, folder / "classInd.txt"))
+        classes = numbered_classes(folder / "classInd.txt")
         labels = {name: label for label, name in enumerate(classes)}
-        clips: list[Clip] = []
-        faults: list[Issue] = []
-        for split in ("train", "test"):
-            name = f"{split}list{self.split:02d}.txt"
-            rows = read_words(list_path(SOURCE, folder / name))
-            for number, row in enumerate(rows, start=1):
-                found = self.clip_or_fault(row, f"{name} row {number}", split, labels)
-                if isinstance(found, Clip):
-                    clips.append(found)
-                else:
-                    faults.append(found)
-        clips, twice = keep_unique(clips)
-        clips = carve_groups(clips, classes, self.validation, self.split_seed)
-        return Listing(clips, classes, "group", [*faults, *twice])
+        rows = [
+            row
+            for split in ("train", "test")
+            for row in read_words(folder / f"{split}list{self.split:02d}.txt", split)
+        ]
+        return classes, [self._entry(row, labels) for row in rows]
 
-    def clip_or_fault(
-        self, row: Sequence[str], place: str, split: str, labels: Mapping[str, int]
-    ) -> Clip | Issue:
-        """Return the clip of one row, or what is wrong with the row."""
-        name = VIDEO.fullmatch(row[0])
-        # Rows to train on end in the class's number, rows to test on need not.
-        numbers = (2,) if split == "train" else (1, 2)
-        if name is None or len(row) not in numbers or not all(cell.isdigit() for cell in row[1:]):
-            return broken_row(place, row, " ", ROWS[split])
-        if name["label"] not in labels:
-            return unknown_label(place, name["label"], list(labels))
-        label = labels[name["label"]]
-        if row[1:] not in ([], [str(label + 1)]):
-            message = (
-                f"{place} gives {row[0]} the class {row[1]}, but {name['label']} is {label + 1} in "
-                "classInd.txt; take both from one archive"
-            )
-            return Issue("label disagrees", name["video"], "", message)
-        group = f"{name['label']}_g{name['group']}"
-        fields = {"video": name["video"], "label": name["label"]}
-        return Clip(name["video"], label, split, self.files(fields), group=group)
-
-    def files(self, fields: dict[str, str]) -> dict[str, Path]:
-        """Return the files of the clip that has these fields."""
-        root = Path(self.root)
-        visual, flow = (root / p.format(**fields) for p in (self.visual_files, self.flow_files))
-        if self.flow_v_files is None:
-            return {"flow": flow, "visual": visual}
-        flow_v = root / self.flow_v_files.format(**fields)
-        return {"flow_u": flow, "flow_v": flow_v, "visual": visual}
+    def select(
+        self, clips: Sequence[Clip], classes: Sequence[str]
+    ) -> tuple[Sequence[Clip], Sequence[Issue]]:
+        """Keep whole groups for validation."""
+        return carve_groups(clips, classes, self.validation, self.split_seed), []
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
-        """Return how flow and pictures are read."""
         flow = Flow(
             name="flow", count=self.frames, size=self.size, bound=self.bound, choose=self.choose
         )
         visual = Frames(
-            name="visual",
-            count=self.frames,
-            size=self.size,
-            encoding=self.frame_encoding,
+            name="visual", count=self.frames, size=self.size, encoding=self.frame_encoding,
             choose=self.choose,
-        )
+        )  # fmt: skip
         return {"flow": flow, "visual": visual}
 
-    def load(self) -> Splits:
-        """Return the splits, from the store, which is made where it is missing."""
-        return load_clips(self)
-
-    def check(self) -> Report:
-        """Read every file and report what is wrong or odd."""
-        return check_clips(self)
-
     @staticmethod
-    def write_sample(out: Path, plan: SampleSpec) -> None:
-        """Write small videos of up to twelve actions, ten or more of each, with all three lists.
+    def write_sample(out: Path, spec: SampleSpec) -> None:
+        """Write sample data: small videos of up to twelve actions and all lists."""
+        write_ucf101(out, spec, LISTS)
 
-        Form and colour tell the action and so does the motion, in the same clips: flow is computed
-        from the videos, so that the strength of ``visual`` is that of both.
-
-        Raises:
-            ValueError: too few clips for two actions.
-        """
-        least = 2 * SAMPLE_GROUPS
-        if plan.clips < 2 * least:
-            raise ValueError(
-                f"{plan.clips} clips are too few for an imitation, expected at least {2 * least}: "
-                "two actions of five groups with two clips each"
+    def _entry(self, row: ListRow, labels: Mapping[str, int]) -> Entry:
+        name, numbers = VIDEO.fullmatch(row.cells[0]), row.cells[1:]
+        # Rows to train on end in the class's number, rows to test on need not.
+        counts = (1,) if row.split == "train" else (0, 1)
+        if name is None or len(numbers) not in counts or not all(n.isdigit() for n in numbers):
+            return broken_row(row, " ", ROWS[row.split])
+        label, video = name["label"], name["video"]
+        if label not in labels:
+            return unknown_label(row.place, label, labels)
+        number = labels[label] + 1
+        if numbers not in ([], [str(number)]):
+            message = (
+                f"{row.place} gives {row.cells[0]} the class {numbers}, but {label} is {number} in "
+                "classInd.txt; take both from one archive"
             )
-        classes = SAMPLE_CLASSES[: plan.clips // least]
-        names = []
-        for number in range(plan.clips):
-            label, place = number % len(classes), number // len(classes)
-            group, clip = place % SAMPLE_GROUPS + 1, place // SAMPLE_GROUPS + 1
-            names.append(f"{classes[label]}/v_{classes[label]}_g{group:02d}_c{clip:02d}.avi")
-            rng = np.random.default_rng([plan.seed, number])
-            pictures = moving_drawing(
-                label, len(classes), plan.strength_of("visual"), SAMPLE_FRAMES, 48, 64, rng
-            )
-            write_video(out / "UCF-101" / names[-1], pictures, SAMPLE_FPS)
-        write_lists(out / LISTS, sorted(names), classes)
+            return Issue("label disagrees", video, "", message)
+        files = self._files(label=label, video=video)
+        return Clip(video, labels[label], row.split, files, group=f"{label}_g{name['group']}")
+
+    def _files(self, **fields: str) -> dict[str, Path]:
+        """Return the files of the clip that has these fields."""
+        patterns = {"flow": self.flow_files, "visual": self.visual_files}
+        if self.flow_v_files is not None:
+            patterns = {
+                "flow_u": self.flow_files, "flow_v": self.flow_v_files, "visual": self.visual_files,
+            }  # fmt: skip
+        return {m: Path(self.root) / pattern.format(**fields) for m, pattern in patterns.items()}
 
 
-def read_classes(path: Path) -> tuple[str, ...]:
-    """Return the actions in the order of their numbers.
-
-    Raises:
-        ValueError: the rows are not 1 … N with one name each.
-    """
-    rows = read_words(path)
+def numbered_classes(path: Path) -> tuple[str, ...]:
+    """Return the actions in the order of their numbers."""
+    rows = [row.cells for row in read_words(path)]
     numbers = [row[0] for row in rows]
     names = tuple(row[-1] for row in rows)
     counted = [str(number) for number in range(1, len(rows) + 1)]
@@ -234,53 +181,33 @@ def read_classes(path: Path) -> tuple[str, ...]:
     return names
 
 
-def read_words(path: Path) -> list[list[str]]:
+def read_words(path: Path, split: str = "") -> list[ListRow]:
     """Return the words of each row, however many blanks are between them and at its end."""
-    return [[cell for cell in row if cell] for row in read_rows(path, delimiter=" ")]
+    rows = list_rows(SOURCE, path, split, delimiter=" ")
+    return [row._replace(cells=[cell for cell in row.cells if cell]) for row in rows]
 
 
 def carve_groups(
     clips: Sequence[Clip], classes: Sequence[str], share: float, seed: int
 ) -> list[Clip]:
-    """Return the clips with whole groups of training clips, of each class, made validation.
-
-    Raises:
-        ValueError: a class whose training clips are all of one group.
-    """
+    """Return the clips with whole groups of training clips, of each class, made validation."""
     groups: dict[int, set[str]] = {}
     for clip in clips:
         if clip.split == "train":
             groups.setdefault(clip.label, set()).add(clip.group)
     chosen: set[str] = set()
-    for label, found in sorted(groups.items()):
-        if len(found) < 2:
+    for label, names in sorted(groups.items()):
+        if len(names) < 2:
             raise ValueError(
-                f"the training clips of {classes[label]} are all of one group, {min(found)}; "
+                f"the training clips of {classes[label]} are all of one group, {min(names)}; "
                 "expected two or more, so that one can validate: take the whole list"
             )
-        count = min(max(1, round(share * len(found))), len(found) - 1)
+        count = min(max(1, round(share * len(names))), len(names) - 1)
         rng = np.random.default_rng([seed, label])
-        chosen.update(rng.permutation(sorted(found))[:count])
+        chosen.update(rng.permutation(sorted(names))[:count])
     return [
         replace(clip, split="validation")
         if clip.split == "train" and clip.group in chosen
         else clip
         for clip in clips
     ]
-
-
-def write_lists(folder: Path, names: Sequence[str], classes: Sequence[str]) -> None:
-    """Write the classes and the lists of three splits; split N tests on group N."""
-    folder.mkdir()
-    rows = "".join(f"{number} {name}\n" for number, name in enumerate(classes, start=1))
-    (folder / "classInd.txt").write_text(rows, encoding="utf-8")
-    for split in (1, 2, 3):
-        lines: dict[str, list[str]] = {"train": [], "test": []}
-        for name in names:
-            if f"_g{split:02d}_" in name:
-                lines["test"].append(f"{name}\n")
-            else:
-                lines["train"].append(f"{name} {classes.index(name.partition('/')[0]) + 1}\n")
-        for part, found in lines.items():
-            path = folder / f"{part}list{split:02d}.txt"
-            path.write_text("".join(found), encoding="utf-8")

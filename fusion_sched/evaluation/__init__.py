@@ -2,18 +2,18 @@
 be trusted, and what each modality adds.
 
     means = mean_embeddings(model, plain_train)
-    found = examine(model, test, means, seed=0)
+    robustness = evaluate_robustness(model, test, means, seed=0)
 """
 
 from fusion_sched.evaluation.calibration import Calibration, calibration_error, calibration_of
 from fusion_sched.evaluation.contribution import MOST_MODALITIES, Contribution, contribution_of
-from fusion_sched.evaluation.examination import (
+from fusion_sched.evaluation.noise import Gaussian, Noise, Replaced, noises_for
+from fusion_sched.evaluation.robustness import (
     NoiseCurve,
     Robustness,
-    examine,
+    evaluate_robustness,
     mean_embeddings,
 )
-from fusion_sched.evaluation.noise import Gaussian, Noise, Replaced, noises_for
 
 __all__ = [
     "MOST_MODALITIES",
@@ -27,7 +27,7 @@ __all__ = [
     "calibration_error",
     "calibration_of",
     "contribution_of",
-    "examine",
+    "evaluate_robustness",
     "mean_embeddings",
     "noises_for",
 ]

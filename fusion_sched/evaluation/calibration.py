@@ -15,7 +15,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Calibration:
-    """Expected calibration error by modality or ``fused``; fused negative log-likelihood in nats
+    """Expected calibration error by modality or `fused`; fused negative log-likelihood in nats
     and Brier score in [0, 2].
     """
 
@@ -25,7 +25,7 @@ class Calibration:
 
 
 def calibration_of(logits: Mapping[str, Tensor], y: Tensor) -> Calibration:
-    """Return how well the probabilities of logits ``(N, classes)`` fit labels ``(N,)``.
+    """Return how well the probabilities of logits `(N, classes)` fit labels `(N,)`.
 
     The Brier score is the mean over samples of Σ_c (p_c - [y = c])² (Brier, 1950).
     """

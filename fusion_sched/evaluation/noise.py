@@ -13,7 +13,7 @@ from fusion_sched.runtime.environment import seed_for
 
 
 class Noise(Protocol):
-    """Noise in one modality. ``kind`` says what its levels count.
+    """Noise in one modality. `kind` says what its levels count.
 
     What it does to a sample depends on its seed and the sample's position in the split alone: not
     on device, batch size or number of processes. All levels share one draw, so that a curve differs
@@ -24,7 +24,7 @@ class Noise(Protocol):
     levels: ClassVar[tuple[float, ...]]
 
     def draw(self, x: Tensor, index: Tensor) -> Iterator[tuple[float, Tensor]]:
-        """Yield each level and the inputs ``(B, *shape)`` with that much noise."""
+        """Yield each level and the inputs `(B, *shape)` with that much noise."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Gaussian:
 class Replaced:
     """Replaces tokens by those that a random sample of the split has at the same position.
 
-    So every position keeps its distribution, padding and special tokens included; whatever stands
-    above a position, such as a mask, comes along. A level is the share of positions replaced.
-    ``pool`` holds the split's inputs ``(N, *shape)``; positions are the last axis.
+    So every position keeps its distribution, padding and special tokens included; values of other
+    rows at the position, such as a mask, are replaced with it. A level is the share of positions
+    replaced. `pool` holds the split's inputs `(N, *shape)`; positions are the last axis.
     """
 
     pool: Tensor
@@ -83,7 +83,7 @@ def generators(index: Tensor, seed: int) -> Iterator[Generator]:
 
 
 def noises_for(loader: Loader, seed: int) -> dict[str, Noise]:
-    """Return the noise that suits each modality, from one look at a split's inputs.
+    """Return the noise that suits each modality, from one pass over a split's inputs.
 
     Whole numbers are ids, to which nothing can be added: their noise replaces them.
     """
@@ -109,6 +109,5 @@ def noises_for(loader: Loader, seed: int) -> dict[str, Noise]:
 
 
 def moments_of(x: Tensor) -> Tensor:
-    """Return the number of values, their sum and the sum of their squares, ``(3,)``."""
     wide = x.double()
     return torch.stack([wide.new_tensor(x.numel()), wide.sum(), wide.square().sum()])

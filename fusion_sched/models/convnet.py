@@ -12,7 +12,7 @@ class ConvNet(nn.Module):
 
     As in the code published with arXiv 2509.20840: normalised input; 5 × 5 convolution to 32
     channels; maximum over 3 × 3 with stride 2; 3 × 3 to 32; 3 × 3 with stride 2 to 64; 3 × 3 to 64;
-    mean over the picture; 64 → 512 → ``embedding``. ReLU after each convolution, none between the
+    mean over the picture; 64 → 512 → `embedding`. ReLU after each convolution, none between the
     linear layers. Kaiming's initialisation goes by the inputs of a convolution, where that code
     goes by its outputs: drawn digits are learnt in a third of the steps.
     """
@@ -35,6 +35,6 @@ class ConvNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, channels, height, width)`` to ``(B, embedding)``."""
+        """Map `(B, channels, height, width)` to `(B, embedding)`."""
         out: Tensor = self.layers(x)
         return out

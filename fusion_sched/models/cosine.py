@@ -10,13 +10,13 @@ from torch.nn.functional import linear, normalize
 class MMCosine(nn.Module):
     """The scaled sum of each modality's cosines with its class weights (Xu et al., ICASSP 2023).
 
-    logits_c = ``scale`` Σ_m cos(W_m,c, φ_m) for class c, embedding φ_m and one weight vector W_m,c
-    without bias: every modality adds between -``scale`` and ``scale``, however large its embedding
+    logits_c = `scale` Σ_m cos(W_m,c, φ_m) for class c, embedding φ_m and one weight vector W_m,c
+    without bias: every modality adds between -`scale` and `scale`, however large its embedding
     has grown. A zero embedding has no direction and adds 0. 10 is the authors' scale on CREMA-D;
     any number of modalities.
 
     Cosines bound how sure the fused logits can be: with k modalities the cross-entropy of two
-    classes stays above ln(1 + exp(-2 k ``scale``)).
+    classes stays above ln(1 + exp(-2 k `scale`)).
 
     Where we differ: the authors put the cosines in the place of the logits of whichever fusion has
     been chosen, while training; here they are the fusion, in training and in evaluation.
@@ -32,7 +32,6 @@ class MMCosine(nn.Module):
         )
 
     def forward(self, embeddings: Mapping[str, Tensor], logits: Mapping[str, Tensor]) -> Tensor:
-        """Return logits ``(B, classes)``."""
         cosines = [
             linear(normalize(embeddings[m], dim=1), normalize(weight, dim=1))
             for m, weight in self.weights.items()

@@ -1,7 +1,7 @@
 """Encoders: one modality's input to one embedding vector.
 
-Each takes ``shape``, the input's shape without the batch axis, and ``embedding``, the number of
-output features, and maps ``(B, *shape)`` to ``(B, embedding)``.
+Each takes `shape`, the input's shape without the batch axis, and `embedding`, the number of
+output features, and maps `(B, *shape)` to `(B, embedding)`.
 """
 
 import math
@@ -26,7 +26,7 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], embedding))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, *shape)`` to ``(B, embedding)``."""
+        """Map `(B, *shape)` to `(B, embedding)`."""
         out: Tensor = self.layers(x)
         return out
 
@@ -34,7 +34,7 @@ class MLP(nn.Module):
 class SmallCNN(nn.Module):
     """3 × 3 convolutions with stride 2, then one linear layer.
 
-    For images ``(channels, height, width)``; strides where a pooling layer would stand make it the
+    For images `(channels, height, width)`; strides where a pooling layer would stand make it the
     fastest of its size on a CPU. The first convolution keeps the size of images of up to 16 pixels
     a side, which have none to spare.
     """
@@ -57,26 +57,26 @@ class SmallCNN(nn.Module):
         self.project = nn.Linear(channels * height * width, embedding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, *shape)`` to ``(B, embedding)``."""
+        """Map `(B, *shape)` to `(B, embedding)`."""
         out: Tensor = self.project(self.layers(x))
         return out
 
 
 class ByShape(nn.Module):
-    """A small CNN for images ``(channels, height, width)``, an MLP for everything else."""
+    """A small CNN for images `(channels, height, width)`, an MLP for everything else."""
 
     def __init__(self, shape: Shape, embedding: int = 64) -> None:
         super().__init__()
         self.encoder = SmallCNN(shape, embedding) if len(shape) == 3 else MLP(shape, embedding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, *shape)`` to ``(B, embedding)``."""
+        """Map `(B, *shape)` to `(B, embedding)`."""
         out: Tensor = self.encoder(x)
         return out
 
 
 def image_shape(shape: Shape, encoder: str) -> tuple[int, int, int]:
-    """Return ``(channels, height, width)`` or say what the encoder needs."""
+    """Return `(channels, height, width)` or say what the encoder needs."""
     if len(shape) != 3:
         raise ValueError(
             f"{encoder} got input of shape {tuple(shape)}, expected (channels, height, width); "

@@ -1,4 +1,4 @@
-"""Fusion by certainty: who is less in doubt about a sample counts for more in it."""
+"""Fusion weighted by entropy: a more certain prediction of a sample gets a larger weight."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,6 @@ class EntropyWeighted(nn.Module):
         self.names = tuple(sizes)
 
     def forward(self, embeddings: Mapping[str, Tensor], logits: Mapping[str, Tensor]) -> Tensor:
-        """Return logits ``(B, classes)``."""
         own = torch.stack([logits[name] for name in self.names])
         weights = torch.softmax(-entropies(own.detach()), dim=0)
         return (weights[:, :, None] * own).sum(dim=0)

@@ -1,7 +1,7 @@
 """Fusion modules: embeddings and logits by modality name to fused logits.
 
-Each takes ``sizes`` (modality → embedding features) and ``classes``, and maps two dicts, embeddings
-``(B, size)`` and the modalities' own logits ``(B, classes)``, to fused logits ``(B, classes)``.
+Each takes `sizes` (modality → embedding features) and `classes`, and maps two dicts, embeddings
+`(B, size)` and the modalities' own logits `(B, classes)`, to fused logits `(B, classes)`.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,6 @@ class Concat(nn.Module):
         self.linear = nn.Linear(sum(sizes.values()), classes)
 
     def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
-        """Return logits ``(B, classes)``."""
         out: Tensor = self.linear(torch.cat([embeddings[name] for name in self.names], dim=1))
         return out
 
@@ -34,7 +33,6 @@ class Sum(nn.Module):
         self.linear = nn.ModuleDict({m: nn.Linear(size, classes) for m, size in sizes.items()})
 
     def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
-        """Return logits ``(B, classes)``."""
         parts = [layer(embeddings[name]) for name, layer in self.linear.items()]
         return torch.stack(parts).sum(dim=0)
 
@@ -47,7 +45,6 @@ class Average(nn.Module):
         self.names = tuple(sizes)
 
     def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
-        """Return logits ``(B, classes)``."""
         return torch.stack([logits[name] for name in self.names]).mean(dim=0)
 
 
@@ -61,7 +58,6 @@ class FiLM(nn.Module):
         self.linear = nn.Linear(sizes[self.second], classes)
 
     def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
-        """Return logits ``(B, classes)``."""
         scale, shift = self.modulate(embeddings[self.first]).chunk(2, dim=1)
         out: Tensor = self.linear(scale * embeddings[self.second] + shift)
         return out
@@ -82,7 +78,6 @@ class Gated(nn.Module):
         self.linear = nn.Linear(common, classes)
 
     def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
-        """Return logits ``(B, classes)``."""
         gate = torch.sigmoid(self.gate(embeddings[self.first]))
         out: Tensor = self.linear(gate * self.value(embeddings[self.second]))
         return out

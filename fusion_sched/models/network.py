@@ -13,9 +13,9 @@ PRECISIONS = ("float32", "bf16")
 class MultimodalNetwork(nn.Module):
     """Encoders by modality name, a linear head on each embedding, and a fusion module.
 
-    ``encoders``: modality → module mapping ``(B, *shape)`` to ``(B, size)``; ``heads`` alike to
-    ``(B, classes)``; ``fusion`` maps the dicts of embeddings and of logits to ``(B, classes)``.
-    ``precision`` is ``"float32"``, or ``"bf16"`` for automatic mixed precision; outputs are
+    `encoders`: modality → module mapping `(B, *shape)` to `(B, size)`; `heads` alike to
+    `(B, classes)`; `fusion` maps the dicts of embeddings and of logits to `(B, classes)`.
+    `precision` is `"float32"`, or `"bf16"` for automatic mixed precision; outputs are
     float32 either way.
     """
 
@@ -41,20 +41,31 @@ class MultimodalNetwork(nn.Module):
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Outputs:
         """Return fused and unimodal logits, and the embeddings."""
-        with self.arithmetic(inputs):
-            embeddings = {m: encoder(inputs[m]) for m, encoder in self.encoders.items()}
-            unimodal = {m: self.heads[m](e).float() for m, e in embeddings.items()}
-            fused = self.fusion(embeddings, unimodal).float()
-        return Outputs(fused, unimodal, {m: e.float() for m, e in embeddings.items()})
+        return self.fuse(self.encode({m: inputs[m] for m in self.encoders}))
 
-    def unimodal_logits(self, inputs: Mapping[str, Tensor], modality: str) -> Tensor:
-        """Return one modality's logits ``(B, classes)``; the others are not run at all."""
-        with self.arithmetic(inputs):
-            out: Tensor = self.heads[modality](self.encoders[modality](inputs[modality]))
-        return out.float()
+    def encode(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the embeddings of these modalities alone, in the network's own precision."""
+        with self._precision_of(inputs):
+            return {m: self.encoders[m](x) for m, x in inputs.items()}
 
-    def arithmetic(self, inputs: Mapping[str, Tensor]) -> torch.autocast:
-        """Return the context in which the layers compute."""
+    def unimodal_logits(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the logits `(B, classes)` of these modalities' own heads."""
+        with self._precision_of(embeddings):
+            return {m: self.heads[m](e).float() for m, e in embeddings.items()}
+
+    def fuse(
+        self, embeddings: Mapping[str, Tensor], unimodal: Mapping[str, Tensor] | None = None
+    ) -> Outputs:
+        """Return the outputs for embeddings of all modalities.
+
+        `unimodal` are logits to fuse in place of those that the heads give.
+        """
+        own = self.unimodal_logits(embeddings) if unimodal is None else dict(unimodal)
+        with self._precision_of(embeddings):
+            fused = self.fusion(embeddings, own).float()
+        return Outputs(fused, own, {m: e.float() for m, e in embeddings.items()})
+
+    def _precision_of(self, inputs: Mapping[str, Tensor]) -> torch.autocast:
         device = next(iter(inputs.values())).device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16")
 
@@ -77,8 +88,10 @@ def embedding_sizes(
 ) -> dict[str, int]:
     """Return the number of features each encoder gives, by running it on one blank input.
 
-    Raises:
-        ValueError: an encoder that does not return ``(B, size)``.
+    Raises
+    ------
+    ValueError
+        An encoder that does not return `(B, size)`.
     """
     sizes = {}
     for name, encoder in encoders.items():

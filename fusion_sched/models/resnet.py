@@ -22,7 +22,7 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, inside, H, W)`` to ``(B, outside, H / stride, W / stride)``."""
+        """Map `(B, inside, H, W)` to `(B, outside, H / stride, W / stride)`."""
         shortcut = x if self.downsample is None else self.downsample(x)
         out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
         result: Tensor = self.relu(out + shortcut)
@@ -32,10 +32,10 @@ class BasicBlock(nn.Module):
 class ResNet18(nn.Module):
     """ResNet-18 for pictures or spectrograms with any number of channels, and for short clips.
 
-    ``shape`` is ``(channels, height, width)`` or ``(frames, channels, height, width)``; frames are
-    folded into the batch and their features averaged over time. ``fc`` gives the embedding, so
-    that with ``embedding=1000`` and 3 channels the state dict is that of torchvision
-    (11,689,512 parameters). ``width`` is the first stage's number of channels.
+    `shape` is `(channels, height, width)` or `(frames, channels, height, width)`; frames are
+    folded into the batch and their features averaged over time. `fc` gives the embedding, so
+    that with `embedding=1000` and 3 channels the state dict is that of torchvision
+    (11,689,512 parameters). `width` is the first stage's number of channels.
     """
 
     def __init__(self, shape: Sequence[int], embedding: int = 64, width: int = 64) -> None:
@@ -66,7 +66,7 @@ class ResNet18(nn.Module):
         return nn.Sequential(BasicBlock(inside, outside, stride), BasicBlock(outside, outside, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, C, H, W)`` or ``(B, frames, C, H, W)`` to ``(B, embedding)``."""
+        """Map `(B, C, H, W)` or `(B, frames, C, H, W)` to `(B, embedding)`."""
         pictures = x.flatten(0, 1) if x.ndim == 5 else x
         out = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
         out = self.layer4(self.layer3(self.layer2(self.layer1(out))))

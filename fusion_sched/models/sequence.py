@@ -9,10 +9,10 @@ from fusion_sched.models.encoders import check_sizes
 
 
 class GRU(nn.Module):
-    """A gated recurrent network over the frames that say something, its states averaged.
+    """A gated recurrent network over the frames that are not padding, its states averaged.
 
-    ``shape`` is ``(frames, features)``. Frames of zeros only are padding, wherever they stand:
-    they are skipped, so that more of them change nothing. ``width`` is the number of states.
+    `shape` is `(frames, features)`. Frames of zeros only are padding, wherever they stand:
+    they are skipped, so that more of them change nothing. `width` is the number of states.
     """
 
     def __init__(self, shape: Sequence[int], embedding: int = 64, width: int = 64) -> None:
@@ -27,7 +27,7 @@ class GRU(nn.Module):
         self.project = nn.Linear(width, embedding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, frames, features)`` to ``(B, embedding)``."""
+        """Map `(B, frames, features)` to `(B, embedding)`."""
         real = (x != 0).any(dim=2)
         # Real frames first, in their order: what the network reads after them is not looked at.
         order = torch.argsort(real.logical_not().to(torch.uint8), dim=1, stable=True)

@@ -14,10 +14,10 @@ PADDING = 0
 class TextEncoder(nn.Module):
     """The mean of a text's word vectors, normalised, and two layers on it.
 
-    ``shape`` is ``(length,)``: ids below ``vocabulary``, 0 where there is no word. The order of
+    `shape` is `(length,)`: ids below `vocabulary`, 0 where there is no word. The order of
     words is not seen: for titles of ten words that costs little, and the network trains from
     scratch in a few passes. Word vectors start small against the normalisation, so that plain
-    gradient descent moves them at all. ``width`` is the size of a word vector.
+    gradient descent moves them at all. `width` is the size of a word vector.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class TextEncoder(nn.Module):
         self.layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, embedding))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ids ``(B, length)`` to ``(B, embedding)``."""
+        """Map ids `(B, length)` to `(B, embedding)`."""
         ids = x.long()
         out: Tensor = self.layers(self.normalise(masked_mean(self.words(ids), ids != PADDING)))
         return out
@@ -49,8 +49,8 @@ class TextEncoder(nn.Module):
 class PretrainedText(nn.Module):
     """A pretrained text network, its states averaged over the tokens, and one linear layer.
 
-    ``shape`` is ``(2, length)``: ids of the network's own tokenizer and a mask, 1 where a token is.
-    ``model`` is a name or a local folder that ``transformers`` loads. The loaded weights are kept
+    `shape` is `(2, length)`: ids of the network's own tokenizer and a mask, 1 where a token is.
+    `model` is a name or a local folder that `transformers` loads. The loaded weights are kept
     as they are and train on with everything else.
     """
 
@@ -66,7 +66,7 @@ class PretrainedText(nn.Module):
         self.project = nn.Linear(self.network.config.hidden_size, embedding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ids and mask ``(B, 2, length)`` to ``(B, embedding)``."""
+        """Map ids and mask `(B, 2, length)` to `(B, embedding)`."""
         ids, mask = x.long().unbind(dim=1)
         states = self.network(input_ids=ids, attention_mask=mask).last_hidden_state
         out: Tensor = self.project(masked_mean(states, mask != 0))
@@ -74,7 +74,7 @@ class PretrainedText(nn.Module):
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean ``(B, size)`` of ``(B, length, size)`` where the mask holds, 0 if nowhere."""
+    """Return the mean `(B, size)` of `(B, length, size)` where the mask holds, 0 if nowhere."""
     weights = mask.unsqueeze(-1).to(values.dtype)
     return (values * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
@@ -82,8 +82,10 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 def load_network(model: str) -> Any:
     """Return a pretrained network, by name or from a local folder, in single precision.
 
-    Raises:
-        ValueError: no ``transformers``, or nothing under that name.
+    Raises
+    ------
+    ValueError
+        No `transformers`, or nothing under that name.
     """
     try:
         from transformers import AutoModel

@@ -14,7 +14,7 @@ from fusion_sched.runlog.schema import (
     diagnosis_from,
     stage_fields,
 )
-from fusion_sched.runlog.writer import NullTraceWriter, TraceWriter, lock
+from fusion_sched.runlog.writer import NullTraceWriter, TraceWriter
 
 __all__ = [
     "FORMAT",
@@ -27,7 +27,6 @@ __all__ = [
     "hand_over_epoch",
     "hand_over_probe",
     "inside",
-    "lock",
     "read_trace",
     "stage_fields",
 ]

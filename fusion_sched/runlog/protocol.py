@@ -1,9 +1,9 @@
 """The protocol of a run: what must agree before two results may stand in one table."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from fusion_sched.runtime.files import json_digest
 
 PLACES = ("root", "store", "lists")
 """Keys of a dataset that name folders or files."""
@@ -31,8 +31,7 @@ def protocol_of(config: Mapping[str, Any], fingerprint: Mapping[str, str]) -> di
         },
         "batch_size": config["batch_size"],
     }
-    digest = hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
-    return {"protocol": protocol, "protocol_hash": digest[:12]}
+    return {"protocol": protocol, "protocol_hash": json_digest(protocol)[:12]}
 
 
 def protocol_differences(protocols: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,14 +1,13 @@
 """Writes `trace.jsonl`: one JSON object per line, flushed after each."""
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from fusion_sched.runlog.schema import TRACE_FILE
+from fusion_sched.runtime.files import atomic_write
 
 
 class TraceWriter:
@@ -30,9 +29,8 @@ class TraceWriter:
         self.lines = keep_lines
         self._started = time.perf_counter() - elapsed
         kept = self._first_lines(keep_lines)
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text("".join(kept), encoding="utf-8")
-        os.replace(temporary, self.path)
+        with atomic_write(self.path) as file:
+            file.write("".join(kept).encode())
         self._file = self.path.open("a", encoding="utf-8")
 
     def _first_lines(self, count: int) -> list[str]:
@@ -68,23 +66,6 @@ class TraceWriter:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def lock(run_dir: Path) -> TextIO:
-    """Return an open file that holds the run folder for this process until it is closed.
-
-    Raises:
-        ValueError: another process is writing to the folder.
-    """
-    holder = (run_dir / ".lock").open("w", encoding="utf-8")
-    try:
-        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder.close()
-        raise ValueError(
-            f"another process is training in {run_dir}; wait for it to end or choose another folder"
-        ) from error
-    return holder
 
 
 class NullTraceWriter:

@@ -1,21 +1,21 @@
 """Atomic save and load of everything a run needs to go on."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from fusion_sched.runtime.files import atomic_write, remove_leftovers
+
 CHECKPOINT_DIR = "checkpoint"
 LAST = "last.pt"
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain values to a temporary name, then rename: never half a file."""
+    """Write tensors and plain values, all of them or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with atomic_write(path) as file:
         try:
             torch.save(content, file)
         except RuntimeError as error:  # torch's word for a write that failed
@@ -23,17 +23,17 @@ def save(path: Path, content: dict[str, Any]) -> None:
                 f"{path} could not be written: {str(error).splitlines()[0]}; is the disk full? "
                 "What was saved before is untouched"
             ) from error
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:
     """Read a checkpoint; only tensors and plain values, nothing is unpickled.
 
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is truncated or is no checkpoint.
+    Raises
+    ------
+    FileNotFoundError
+        No such file.
+    ValueError
+        The file is truncated or is no checkpoint.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist, expected a checkpoint file")
@@ -49,7 +49,8 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
 
 
 def remove_others(folder: Path, keep: set[str]) -> None:
-    """Delete the weights in ``folder`` that no checkpoint refers to any more."""
+    """Delete the weights in `folder` that no checkpoint refers to, and half-written ones."""
+    remove_leftovers(folder)
     for path in folder.glob("*.pt"):
         if path.name not in keep:
             path.unlink()

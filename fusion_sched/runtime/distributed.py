@@ -29,16 +29,16 @@ class Processes:
         return self.rank == 0
 
     def share(self, items: Sequence[Value]) -> list[Value]:
-        """Return this process's share of some items: every ``count``-th."""
+        """Return this process's share of some items: every `count`-th."""
         return list(items[self.rank :: self.count])
 
     def gather(self, value: Value) -> list[Value]:
         """Return every process's value, by rank; tensors have to be on the CPU."""
         if self.count == 1:
             return [value]
-        found: list[Any] = [None] * self.count
-        torch.distributed.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.count
+        torch.distributed.all_gather_object(values, value)
+        return values
 
     def agree(self, value: Value) -> Value:
         """Return the first process's value; tensors have to be on the CPU."""
@@ -46,8 +46,8 @@ class Processes:
             return value
         from accelerate.utils import broadcast_object_list
 
-        found: Value = broadcast_object_list([value])[0]
-        return found
+        agreed: Value = broadcast_object_list([value])[0]
+        return agreed
 
     def wait(self) -> None:
         """Wait until every process has come here."""
@@ -90,10 +90,12 @@ SINGLE_PROCESS = Processes()
 
 
 def join_processes(cpu: bool) -> Processes:
-    """Return this process among those that torchrun started, or alone; ``cpu``: not on CUDA.
+    """Return this process among those that torchrun started, or alone; `cpu`: not on CUDA.
 
-    Raises:
-        ImportError: several processes, and accelerate is not installed.
+    Raises
+    ------
+    ImportError
+        Several processes, and accelerate is not installed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return SINGLE_PROCESS

@@ -14,12 +14,14 @@ import torch
 
 
 def pick_device(name: str, local_rank: int = 0) -> torch.device:
-    """Return the device called ``name``; ``auto`` takes CUDA where there is one.
+    """Return the device called `name`; `auto` takes CUDA where there is one.
 
-    ``local_rank`` numbers the processes of one training on this machine: each has its own device.
+    `local_rank` numbers the processes of one training on this machine: each has its own device.
 
-    Raises:
-        ValueError: a name torch does not know, or a device this machine does not have.
+    Raises
+    ------
+    ValueError
+        A name torch does not know, or a device this machine does not have.
     """
     if name == "auto":
         return (
@@ -47,21 +49,19 @@ def seed_for(seed: int, *purpose: int | str) -> int:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed torch, numpy's and Python's global generators."""
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002  (for plugged-in code that draws from it)
     random.seed(seed)
 
 
 def versions() -> dict[str, str]:
-    """Return versions of what the numbers depend on."""
     packages = ("fusion-sched", "torch", "numpy", "scipy", "scikit-learn", "hydra-core")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **found}
+    installed = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **installed}
 
 
 def git_revision() -> str | None:
-    """Return the revision of the checkout this package runs from, ``None`` outside of one."""
+    """Return the revision of the checkout this package runs from, `None` outside of one."""
     folder = Path(__file__).resolve().parent
     try:
         answer = subprocess.run(
@@ -92,7 +92,6 @@ def shown_path(folder: Path) -> str:
 
 
 def describe_device(device: torch.device) -> str:
-    """Return the device in words."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"{device} ({platform.machine()}, {torch.get_num_threads()} thread(s))"

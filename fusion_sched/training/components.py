@@ -1,9 +1,8 @@
-"""A run: its parts, what changes while it goes on, and the checkpoint that holds it all."""
+"""What a run is made of: model, data, probe, controller, balancer and the plans of its stages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,28 +11,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from fusion_sched.balancers import Balancer, BalancerState
+from fusion_sched.balancers import Balancer
 from fusion_sched.data.loading import EpochOrder, Loader
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.pid import Solver
-from fusion_sched.runlog import (
-    NullTraceWriter,
-    TraceWriter,
-)
+from fusion_sched.runlog.protocol import protocol_of
 from fusion_sched.runlog.trackers import Tracker
-from fusion_sched.runtime import checkpoint
 from fusion_sched.runtime.distributed import Processes
-from fusion_sched.runtime.environment import seed_for
-from fusion_sched.training.schedules import Schedule
-from fusion_sched.types import (
-    Controller,
-    ControllerState,
-    Diagnosis,
-    ProbeInputs,
-    Samples,
-    Splits,
-    Stage,
-)
+from fusion_sched.runtime.environment import describe_device, git_revision, seed_for, versions
+from fusion_sched.types import Controller, Diagnosis, ProbeInputs, Samples, Splits
 
 EventSink = Callable[[dict[str, Any]], None]
 
@@ -47,18 +33,22 @@ class Probe(Protocol):
     source: str
 
     def diagnose(
-        self, seen: ProbeInputs, solver: Solver, memory: dict[str, Tensor]
+        self, inputs: ProbeInputs, solver: Solver, state: dict[str, Tensor], /
     ) -> tuple[Diagnosis, dict[str, Tensor]]:
-        """Estimate what the embeddings say of the label; take and return its memory."""
+        """Return the information of embeddings about the label, and the state for the next one."""
 
 
 @dataclass(frozen=True)
 class StagePlan:
-    """How a stage trains: its longest length, its optimizer and its learning-rate schedule."""
+    """How a stage trains: at most `epochs` epochs, its optimizer and its learning rate.
+
+    `scheduler` takes the optimizer and the number of epochs, which for the joint stage is known
+    only when it starts, and returns a scheduler that is stepped after each epoch.
+    """
 
     epochs: int
     optimizer: Callable[..., Optimizer]
-    schedule: Schedule
+    scheduler: Callable[[Optimizer, int], LRScheduler]
 
 
 @dataclass(frozen=True)
@@ -83,36 +73,30 @@ class RunComponents:
     workers: int
     config: dict[str, Any]
 
-
-@dataclass
-class State:
-    """What changes while a run goes on, besides weights and optimizer: a checkpoint holds it all.
-
-    ``epoch`` and ``step`` are the next ones; ``memory`` is the probe's, ``balance`` the balancer's;
-    ``peak`` and ``best`` name
-    weights in the checkpoint folder, by the number of epochs they have; ``test_predictions`` holds
-    the fused predictions of every joint epoch, not yet scored.
-    """
-
-    stage: Stage
-    controller: ControllerState
-    epoch: int = 0
-    step: int = 0
-    unimodal_epochs: int = 0
-    diagnosis: Diagnosis | None = None
-    memory: dict[str, Tensor] = field(default_factory=dict)
-    peak: str | None = None
-    best: str | None = None
-    best_epoch: int = -1
-    best_validation: dict[str, float] = field(default_factory=dict)
-    test_predictions: list[Tensor] = field(default_factory=list)
-    balance: BalancerState = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
+    def start_fields(self) -> dict[str, Any]:
+        """Return what a reader of the trace must know of the run."""
+        splits = self.splits
+        fingerprint = splits.fingerprints()
+        fields = {
+            "modalities": {m: list(shape) for m, shape in splits.shapes.items()},
+            "classes": list(splits.classes),
+            "split_sizes": {name: len(split) for name, split in splits.by_name().items()},
+            "fingerprint": fingerprint,
+            **protocol_of(self.config, fingerprint),
+            "facts": dict(splits.facts),
+            "seed": self.seed,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "device": describe_device(self.device),
+            "versions": versions(),
+            "git": git_revision(),
+            "config": self.config,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 @dataclass
 class Loaders:
-    """One loader per purpose; only ``train`` is shuffled and augmented."""
+    """One loader per purpose; only `train` is shuffled and augmented."""
 
     train: Loader
     plain_train: Loader
@@ -120,31 +104,6 @@ class Loaders:
     test: Loader
     probe: Loader
     order: EpochOrder
-
-
-@dataclass
-class Run:
-    """A run under way."""
-
-    parts: RunComponents
-    folder: Path
-    state: State
-    loaders: Loaders
-    trace: TraceWriter | NullTraceWriter
-    optimizer: Optimizer
-    scheduler: LRScheduler
-
-    @property
-    def total_epochs(self) -> int:
-        """Number of epochs over both stages, were stage 2 to start now."""
-        plan = self.parts
-        used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
-        return used + plan.stage2.epochs
-
-    @property
-    def weights(self) -> Path:
-        """Folder of the weights and of the last checkpoint."""
-        return self.folder / checkpoint.CHECKPOINT_DIR
 
 
 def make_loaders(parts: RunComponents) -> Loaders:
@@ -170,8 +129,10 @@ def make_loaders(parts: RunComponents) -> Loaders:
 def choose_probe_samples(splits: Splits, probe: Probe, seed: int) -> tuple[Samples, list[int]]:
     """Return the split that the probe looks at, and which of its samples.
 
-    Raises:
-        ValueError: a held-out slice that leaves too little to train on.
+    Raises
+    ------
+    ValueError
+        A held-out slice that leaves too little to train on.
     """
     if probe.source == "prefix":
         return splits.train, list(range(min(probe.samples, len(splits.train))))
@@ -185,7 +146,7 @@ def choose_probe_samples(splits: Splits, probe: Probe, seed: int) -> tuple[Sampl
 
 
 def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:
-    """Return at most ``count`` sorted positions, each class in its share."""
+    """Return at most `count` sorted positions, each class in its share."""
     if count >= len(labels):
         return list(range(len(labels)))
     rng = np.random.default_rng(seed_for(seed, "probe"))
@@ -194,20 +155,3 @@ def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:
     # Every k-th of the samples sorted by class: shares are right to within one sample.
     picked = by_class[np.floor(np.arange(count) * len(labels) / count).astype(int)]
     return sorted(picked.tolist())
-
-
-def make_optimizer(parts: RunComponents, state: State) -> tuple[Optimizer, LRScheduler]:
-    """Return the stage's own optimizer and schedule, over all parameters.
-
-    A frozen parameter has no gradient, and torch's optimizers leave such a parameter and its
-    state alone.
-    """
-    parts.model.requires_grad_(True)
-    if not state.stage.joint:
-        plan, epochs = parts.stage1, parts.stage1.epochs
-    else:
-        plan = parts.stage2
-        spare = parts.stage1.epochs - state.unimodal_epochs if parts.equal_budget else 0
-        epochs = plan.epochs + spare
-    optimizer = plan.optimizer(parts.model.parameters())
-    return optimizer, plan.schedule(optimizer, epochs)

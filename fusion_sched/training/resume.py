@@ -1,4 +1,4 @@
-"""What a run leaves behind to go on from: weights, checkpoint, trace."""
+"""The checkpoint of a run: written after each epoch, and read back to go on."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -16,27 +16,15 @@ from fusion_sched.runlog import (
     read_trace,
 )
 from fusion_sched.runtime import checkpoint
-from fusion_sched.training.components import (
-    EventSink,
-    Run,
-    RunComponents,
-    State,
-    make_loaders,
-    make_optimizer,
-)
+from fusion_sched.training.components import EventSink, RunComponents, make_loaders
+from fusion_sched.training.state import Run, RunState, make_optimizer
 from fusion_sched.types import Stage
 
-
-def keep_weights(run: Run, purpose: str) -> str:
-    """Save the present weights under a name of their own; return it."""
-    name = f"{purpose}-{run.state.epoch + 1:04d}.pt"
-    if run.parts.processes.first:
-        checkpoint.save(run.weights / name, {"model": run.parts.model.state_dict()})
-    run.parts.processes.wait()
-    return name
+OLD_STATE_KEYS = {"memory": "probe_state", "balance": "balancer_state"}
+"""Keys of the state in checkpoints of older versions, and what they are called now."""
 
 
-def save(run: Run) -> None:
+def save_run(run: Run) -> None:
     """Write the checkpoint, then delete the weights that it no longer names."""
     state = run.state
     if not run.parts.processes.first:
@@ -53,24 +41,27 @@ def save(run: Run) -> None:
         "trace_lines": run.trace.lines,
         "elapsed": run.trace.elapsed,
     }
-    checkpoint.save(run.weights / checkpoint.LAST, content)
-    checkpoint.remove_others(run.weights, {checkpoint.LAST, str(state.peak), str(state.best)})
+    checkpoint.save(run.checkpoint_dir / checkpoint.LAST, content)
+    needed = {checkpoint.LAST, str(state.peak), str(state.best)}
+    checkpoint.remove_others(run.checkpoint_dir, needed)
 
 
 def resume_run(parts: RunComponents, folder: Path, show: EventSink) -> Run | None:
-    """Return the run that ``folder`` holds, as it was after its last whole epoch, or ``None``.
+    """Return the run that `folder` holds, as it was after its last whole epoch, or `None`.
 
-    Raises:
-        ValueError: a checkpoint that is damaged, is missing though epochs were traced, or belongs
-            to another configuration or to other data.
+    Raises
+    ------
+    ValueError
+        A checkpoint that is damaged, is missing though epochs were traced, or belongs to another
+        configuration or to other data.
     """
     path = folder / checkpoint.CHECKPOINT_DIR / checkpoint.LAST
-    content = read_checkpoint(parts, folder, path)
+    content = _read_checkpoint(parts, folder, path)
     parts.processes.wait()  # until all have read: then the first one writes
     if content is None:
         return None
     try:
-        return restored(parts, folder, show, content)
+        return _restored_run(parts, folder, show, content)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(
             f"{path} does not hold this run's state: {str(error).splitlines()[0]}; it is of "
@@ -78,11 +69,11 @@ def resume_run(parts: RunComponents, folder: Path, show: EventSink) -> Run | Non
         ) from error
 
 
-def read_checkpoint(parts: RunComponents, folder: Path, path: Path) -> dict[str, Any] | None:
-    """Return the checkpoint at ``path``, on the CPU, ``None`` where the run has not begun."""
+def _read_checkpoint(parts: RunComponents, folder: Path, path: Path) -> dict[str, Any] | None:
+    """Return the checkpoint at `path`, on the CPU, `None` where the run has not begun."""
     if path.exists():
         content = checkpoint.load(path, torch.device("cpu"))
-        check_same_run(parts, folder)
+        _check_same_run(parts, folder)
         return content
     trace = folder / TRACE_FILE  # empty: killed before its first event
     if trace.exists() and trace.stat().st_size and read_trace(folder).of("epoch"):
@@ -93,24 +84,30 @@ def read_checkpoint(parts: RunComponents, folder: Path, path: Path) -> dict[str,
     return None
 
 
-def moved(value: Any, device: torch.device) -> Any:
+def _to_device(value: Any, device: torch.device) -> Any:
     """Return a value with every tensor inside it on the device."""
     if isinstance(value, Tensor):
         return value.to(device)
     if isinstance(value, dict):
-        return {name: moved(inside, device) for name, inside in value.items()}
+        return {name: _to_device(inside, device) for name, inside in value.items()}
     if isinstance(value, list):
-        return [moved(inside, device) for inside in value]
+        return [_to_device(inside, device) for inside in value]
     return value
 
 
-def restored(parts: RunComponents, folder: Path, show: EventSink, content: dict[str, Any]) -> Run:
-    """Return the run as the checkpoint has it."""
-    saved = content["state"]
-    stage = Stage(tuple(saved["stage"]["active"]), saved["stage"]["joint"])
-    diagnosis = saved["diagnosis"] and diagnosis_from(saved["diagnosis"])
-    balance = moved(saved["balance"], parts.device)
-    state = State(**{**saved, "stage": stage, "diagnosis": diagnosis, "balance": balance})
+def _restored_state(saved: dict[str, Any], device: torch.device) -> RunState:
+    fields = {OLD_STATE_KEYS.get(name, name): value for name, value in saved.items()}
+    fields["stage"] = Stage(tuple(fields["stage"]["active"]), fields["stage"]["joint"])
+    fields["diagnosis"] = fields["diagnosis"] and diagnosis_from(fields["diagnosis"])
+    # Only the balancer computes on the device; predictions and the probe's state stay on the CPU.
+    fields["balancer_state"] = _to_device(fields["balancer_state"], device)
+    return RunState(**fields)
+
+
+def _restored_run(
+    parts: RunComponents, folder: Path, show: EventSink, content: dict[str, Any]
+) -> Run:
+    state = _restored_state(content["state"], parts.device)
     parts.model.load_state_dict(content["model"])
     optimizer, scheduler = make_optimizer(parts, state)
     optimizer.load_state_dict(content["optimizer"])
@@ -122,14 +119,12 @@ def restored(parts: RunComponents, folder: Path, show: EventSink, content: dict[
 def open_trace(
     parts: RunComponents, folder: Path, show: EventSink, lines: int = 0, elapsed: float = 0.0
 ) -> TraceWriter | NullTraceWriter:
-    """Return the trace's writer in the first process, what writes nothing in the others."""
     if not parts.processes.first:
         return NullTraceWriter(lines, elapsed)
     return TraceWriter(folder, show, lines, elapsed)
 
 
-def check_same_run(parts: RunComponents, folder: Path) -> None:
-    """Raise where the configuration or the data is no longer what the run began with."""
+def _check_same_run(parts: RunComponents, folder: Path) -> None:
     start = read_trace(folder).start
     began = {"role": "", **start["config"]}  # a run from before there were roles has none
     if began != parts.config:

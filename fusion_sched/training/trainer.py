@@ -1,71 +1,75 @@
 """One run in order: stage 1, diagnose, decide, hand over, stage 2, evaluate once on test."""
 
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from fusion_sched.balancers import EvalPasses
 from fusion_sched.controllers import within_stage1
-from fusion_sched.evaluation import examine, mean_embeddings
+from fusion_sched.evaluation import evaluate_robustness, mean_embeddings
+from fusion_sched.evaluation.metrics import Evaluation
 from fusion_sched.probe.assemble import error_quadrants
-from fusion_sched.runlog import FORMAT, diagnosis_fields, lock, stage_fields
-from fusion_sched.runlog.protocol import protocol_of
-from fusion_sched.runtime import checkpoint
-from fusion_sched.runtime.environment import (
-    describe_device,
-    git_revision,
-    peak_memory_bytes,
-    seed_everything,
-    seed_for,
-    versions,
-)
-from fusion_sched.training.components import (
-    EventSink,
-    Run,
-    RunComponents,
-    State,
-    make_loaders,
-    make_optimizer,
-)
+from fusion_sched.runlog import FORMAT, diagnosis_fields, stage_fields
+from fusion_sched.runtime.environment import peak_memory_bytes, seed_everything, seed_for
+from fusion_sched.runtime.files import lock
+from fusion_sched.training.components import EventSink, RunComponents, make_loaders
 from fusion_sched.training.epoch import (
     Backward,
     EpochLog,
-    Evaluation,
     embed,
     evaluate,
     predict,
+    step_scheduler,
     train_epoch,
     unimodal_backward,
 )
-from fusion_sched.training.resume import keep_weights, open_trace, resume_run, save
-from fusion_sched.types import FUSED, Decision, Diagnosis, Observation, ProbeInputs, Stage
+from fusion_sched.training.resume import open_trace, resume_run, save_run
+from fusion_sched.training.state import Run, RunState, make_optimizer
+from fusion_sched.types import FUSED, Decision, Observation, Stage
 
 BEFORE = -1
-"""The epoch of what is seen and decided before the first one."""
+"""The epoch of what is observed and decided before the first one."""
+LOCK_FILE = ".lock"
 
 
 def train(parts: RunComponents, folder: Path, show: EventSink) -> dict[str, Any]:
-    """Train in two stages, or go on with the run in ``folder``; return the result event.
+    """Train in two stages, or go on with the run in `folder`; return the result event.
 
-    Every event goes to ``folder/trace.jsonl`` and to ``show``. Epochs are selected on validation;
-    test labels are read once, at the end.
+    Every event goes to `folder/trace.jsonl` and to `show`. Epochs are selected on validation; test
+    labels are read once, at the end.
 
-    Raises:
-        FloatingPointError: a loss that is not finite.
-        ValueError: a checkpoint that is damaged or belongs to other data, or a folder that another
-            process is training in.
+    Raises
+    ------
+    FloatingPointError
+        A loss that is not finite.
+    ValueError
+        A checkpoint that is damaged or belongs to other data, or a folder that another process is
+        training in.
     """
-    # Before anything is read: another training may be writing it.
-    with lock(folder) if parts.processes.first else nullcontext():
+    with _locked(parts, folder):  # before anything is read: another training may be writing it
         run = resume_run(parts, folder, show) or start_run(parts, folder, show)
         try:
             return run_epochs(run)
         finally:
             run.trace.close()
+
+
+@contextmanager
+def _locked(parts: RunComponents, folder: Path) -> Iterator[None]:
+    if not parts.processes.first:
+        yield
+        return
+    try:
+        held = lock(folder / LOCK_FILE, blocking=False)
+    except BlockingIOError as error:
+        raise ValueError(
+            f"another process is training in {folder}; wait for it to end or choose another folder"
+        ) from error
+    with held:
+        yield
 
 
 def run_epochs(run: Run) -> dict[str, Any]:
@@ -74,57 +78,35 @@ def run_epochs(run: Run) -> dict[str, Any]:
         log, seconds = train_one(run)
         validation = evaluate(run.parts.model, run.loaders.validation)
         record_epoch(run, log, validation, seconds)
+        step_scheduler(run.scheduler, sum(log.loss.values()))
         probe = run.parts.probe
         every = probe.joint_every if run.state.stage.joint else probe.every
         fresh = (run.state.epoch + 1) % every == 0
         if fresh:
-            diagnose(run)
+            run_probe(run)
         if run.state.stage.joint:
             track_best(run, validation)
         else:
             step_controller(run, validation.accuracy(), fresh)
         run.state.epoch += 1
-        save(run)
+        save_run(run)
     return finish(run)
 
 
 def start_run(parts: RunComponents, folder: Path, show: EventSink) -> Run:
     """Start a run: trace its setting, diagnose the untrained state, let the controller decide."""
-    memory, decision = parts.controller.init(parts.model.modalities)
+    controller_state, decision = parts.controller.init(parts.model.modalities)
     trace = open_trace(parts, folder, show)
-    trace.write("start", **start_fields(parts, folder))
-    state = State(decision.stage, memory, epoch=BEFORE)
+    trace.write("start", format=FORMAT, run=folder.name, **parts.start_fields())
+    state = RunState(decision.stage, controller_state, epoch=BEFORE)
     run = Run(parts, folder, state, make_loaders(parts), trace, *make_optimizer(parts, state))
     record_decision(run, decision, None)
-    diagnose(run)
+    run_probe(run)
     if not state.stage.joint:
         step_controller(run, {}, fresh=True)
     state.epoch = 0
-    save(run)
+    save_run(run)
     return run
-
-
-def start_fields(parts: RunComponents, folder: Path) -> dict[str, Any]:
-    """Return what a reader of the trace must know of the run."""
-    splits = parts.splits
-    fingerprint = splits.fingerprints()
-    fields = {
-        "format": FORMAT,
-        "run": folder.name,
-        "modalities": {m: list(shape) for m, shape in splits.shapes.items()},
-        "classes": list(splits.classes),
-        "split_sizes": {name: len(split) for name, split in splits.by_name().items()},
-        "fingerprint": fingerprint,
-        **protocol_of(parts.config, fingerprint),
-        "facts": dict(splits.facts),
-        "seed": parts.seed,
-        "parameters": sum(p.numel() for p in parts.model.parameters()),
-        "device": describe_device(parts.device),
-        "versions": versions(),
-        "git": git_revision(),
-        "config": parts.config,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def train_one(run: Run) -> tuple[EpochLog, float]:
@@ -149,39 +131,43 @@ def backward_of(run: Run) -> Backward:
     state, parts = run.state, run.parts
     if not state.stage.joint:
         return partial(unimodal_backward, active=state.stage.active)
-    looks = EvalPasses(
+    passes = EvalPasses(
         train=partial(predict, parts.model, run.loaders.plain_train),
         validation=partial(predict, parts.model, run.loaders.validation),
     )
-    state.balance = parts.balancer.start_epoch(parts.model, looks, state.balance)
-    return partial(parts.balancer.backward, memory=state.balance)
+    state.balancer_state = parts.balancer.start_epoch(parts.model, passes, state.balancer_state)
+    return partial(parts.balancer.backward, state=state.balancer_state)
 
 
 def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float) -> None:
-    """Trace the epoch and step the schedule; the fused head counts only once it trains."""
+    """Trace the epoch; the fused head counts only once it trains."""
     stage = run.state.stage
     accuracy = validation.accuracy()
-    shown = {m: a for m, a in accuracy.items() if stage.joint or m != FUSED}
+    trained = {m: a for m, a in accuracy.items() if stage.joint or m != FUSED}
     run.trace.write(
         "epoch",
         epoch=run.state.epoch,
         step=run.state.step,
         **stage_fields(stage),
         loss=log.loss,
-        accuracy={"train": log.accuracy, "validation": shown},
-        lr=run.scheduler.get_last_lr()[0],
+        accuracy={"train": log.accuracy, "validation": trained},
+        lr=run.optimizer.param_groups[0]["lr"],
         samples_per_second=round(log.samples / seconds, 1),
         seconds=round(seconds, 4),
     )
-    run.scheduler.step()
 
 
-def diagnose(run: Run) -> None:
+def run_probe(run: Run) -> None:
     """Embed the probe's samples, estimate their information, and trace the diagnosis."""
-    state, started = run.state, time.perf_counter()
-    seen = embed(run.parts.model, run.loaders.probe)
+    state, parts, started = run.state, run.parts, time.perf_counter()
+    inputs = embed(parts.model, run.loaders.probe)
     embedded = time.perf_counter() - started
-    diagnosis, state.memory = solve_once(run, seen)
+    answer = None
+    if parts.processes.first:  # one process solves, so that all go on with the same numbers
+        answer = parts.probe.diagnose(inputs, parts.solver, state.probe_state)
+    agreed = parts.processes.agree(answer)
+    assert agreed is not None, "the first process has an answer"
+    diagnosis, state.probe_state = agreed
     state.diagnosis = diagnosis
     state.seconds["probe"] += time.perf_counter() - started
     fields = diagnosis_fields(diagnosis)
@@ -191,42 +177,31 @@ def diagnose(run: Run) -> None:
     )
 
 
-def solve_once(run: Run, seen: ProbeInputs) -> tuple[Diagnosis, dict[str, Tensor]]:
-    """Let the first process estimate and solve, and return its answer in all of them."""
-    parts, answer = run.parts, None
-    if parts.processes.first:
-        answer = parts.probe.diagnose(seen, parts.solver, run.state.memory)
-    agreed = parts.processes.agree(answer)
-    assert agreed is not None, "the first process has an answer"
-    return agreed
-
-
 def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None:
-    """Ask the controller, remember or restore weights as it says, and change the stage."""
-    state = run.state
-    last = state.unimodal_epochs >= run.parts.stage1.epochs
-    seen = Observation(state.epoch, state.diagnosis, fresh, validation, last)
-    state.controller, decision = run.parts.processes.agree(
-        within_stage1(run.parts.controller, state.controller, seen, run.parts.model.modalities)
+    """Step the controller; keep or restore weights as it decides, and change the stage."""
+    state, parts = run.state, run.parts
+    last = state.unimodal_epochs >= parts.stage1.epochs
+    observation = Observation(state.epoch, state.diagnosis, fresh, validation, last)
+    state.controller, decision = parts.processes.agree(
+        within_stage1(parts.controller, state.controller, observation, parts.model.modalities)
     )
     if decision.keep:
-        state.peak = keep_weights(run, "peak")
+        state.peak = run.keep_weights("peak")
     if decision.stage == state.stage:
         return
     before = state.stage
     if decision.restore:
         if state.peak is None:
             raise ValueError(
-                f"{type(run.parts.controller).__name__} wants weights restored that it never asked "
+                f"{type(parts.controller).__name__} wants weights restored that it never asked "
                 "to keep: its decisions must say keep=True before they say restore=True"
             )
-        content = checkpoint.load(run.weights / state.peak, run.parts.device)
-        run.parts.model.load_state_dict(content["model"])
-        state.memory = {}  # of weights that are no more
+        run.restore_weights(state.peak)
+        state.probe_state = {}  # it belongs to the weights that were trained since
     state.stage = decision.stage
     record_decision(run, decision, before)
     if state.stage.joint:
-        run.optimizer, run.scheduler = make_optimizer(run.parts, state)
+        run.optimizer, run.scheduler = make_optimizer(parts, state)
 
 
 def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
@@ -241,10 +216,10 @@ def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
 
 
 def track_best(run: Run, validation: Evaluation) -> None:
-    """Keep the weights that are best on validation; lay this epoch's test predictions aside."""
+    """Keep the weights that are best on validation, and this epoch's test predictions."""
     state, accuracy = run.state, validation.accuracy()
     if not state.best_validation or accuracy[FUSED] > state.best_validation[FUSED]:
-        state.best, state.best_epoch = keep_weights(run, "best"), state.epoch
+        state.best, state.best_epoch = run.keep_weights("best"), state.epoch
         state.best_validation = accuracy
     predicted = evaluate(run.parts.model, run.loaders.test).predictions[FUSED]
     state.test_predictions.append(predicted)
@@ -252,14 +227,17 @@ def track_best(run: Run, validation: Evaluation) -> None:
 
 def finish(run: Run) -> dict[str, Any]:
     """Score the selected epoch on test, and, for older papers, the best epoch on test."""
-    state, model = run.state, run.parts.model
-    content = checkpoint.load(run.weights / str(state.best), run.parts.device)
-    model.load_state_dict(content["model"])
-    test = evaluate(model, run.loaders.test)
-    examined = {"robustness": evaluate_robustness(run)} if run.parts.robustness else {}
+    state, parts = run.state, run.parts
+    run.restore_weights(str(state.best))
+    test = evaluate(parts.model, run.loaders.test)
+    robustness = {}
+    if parts.robustness:
+        means = mean_embeddings(parts.model, run.loaders.plain_train)
+        seed = seed_for(parts.seed, "robustness")
+        evaluated = evaluate_robustness(parts.model, run.loaders.test, means, seed)
+        robustness["robustness"] = evaluated.fields()
     accuracy, f1 = test.accuracy(), test.macro_f1()
     scores = [float((predicted == test.y).double().mean()) for predicted in state.test_predictions]
-    best_on_test = max(scores)
     seconds = {name: round(value, 3) for name, value in state.seconds.items()}
     fields = {
         "epoch": state.epoch - 1,
@@ -268,25 +246,18 @@ def finish(run: Run) -> dict[str, Any]:
         "validation": state.best_validation,
         "test": {m: {"accuracy": accuracy[m], "macro_f1": f1[m]} for m in accuracy},
         "best_on_test": {
-            "accuracy": best_on_test,
-            "epoch": state.unimodal_epochs + scores.index(best_on_test),
+            "accuracy": max(scores),
+            "epoch": state.unimodal_epochs + scores.index(max(scores)),
         },
-        "optimism_gap": best_on_test - accuracy[FUSED],
+        "optimism_gap": max(scores) - accuracy[FUSED],
         "confusion": test.confusion(),
         "quadrants": error_quadrants(
-            {m: p for m, p in test.predictions.items() if m != FUSED}, test.y
+            {m: test.predictions[m] for m in parts.model.modalities}, test.y
         ),
-        **examined,
+        **robustness,
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
-        "peak_memory_bytes": peak_memory_bytes(run.parts.device),
+        "peak_memory_bytes": peak_memory_bytes(parts.device),
         "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),
     }
     run.trace.write("result", **fields)
     return fields
-
-
-def evaluate_robustness(run: Run) -> dict[str, Any]:
-    """Return what the selected weights do without a modality and under noise, and much else."""
-    model, loaders = run.parts.model, run.loaders
-    means = mean_embeddings(model, loaders.plain_train)
-    return examine(model, loaders.test, means, seed_for(run.parts.seed, "robustness")).fields()

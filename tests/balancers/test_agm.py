@@ -18,8 +18,8 @@ from tests.balancers.tiny import (
     balanced,
     fused_loss,
     joint_losses,
-    look_at,
     network,
+    passes_of,
     plain,
     some_batch,
     train_whole_and_resumed,
@@ -112,19 +112,19 @@ def test_the_running_mean_is_that_of_all_steps_and_each_step_sees_the_earlier_on
     model, balancer = network(), AGM(alpha=0.7)
     batches = [some_batch(seed=seed) for seed in range(3)]
     losses = [share_losses(model, batch) for batch in batches]
-    memory = balancer.start_epoch(model, look_at(model, batches[0]), {})
+    state = balancer.start_epoch(model, passes_of(model, batches[0]), {})
     for number, batch in enumerate(batches):
         if number == 2:  # an epoch may end in between
-            memory = balancer.start_epoch(model, look_at(model, batch), memory)
+            state = balancer.start_epoch(model, passes_of(model, batch), state)
         past = {m: float(np.mean([s[m] for s in losses[:number]] or [0])) for m in losses[0]}
         expected = balancer.factors(doubles(losses[number]), doubles(past))
         raw = plain(model, batch, fused_loss)
-        found = balanced(balancer, model, batch, memory)
+        found = balanced(balancer, model, batch, state)
         key = "encoders.m0.weight"
         assert_close(found[key], expected["m0"].float() * raw[key])
-    means = {m: float(mean) for m, mean in memory["means"].items()}
+    means = {m: float(mean) for m, mean in state["means"].items()}
     assert means == pytest.approx({m: np.mean([s[m] for s in losses]) for m in means}, abs=1e-6)
-    assert memory["steps"] == 3
+    assert state["steps"] == 3
 
 
 def test_alpha_0_is_plain_joint_training() -> None:
@@ -139,7 +139,7 @@ def test_errors() -> None:
         AGM(alpha=-0.1)
     model, batch = network(1), some_batch(1)
     with pytest.raises(ValueError, match="balancer=agm compares modalities"):
-        AGM().start_epoch(model, look_at(model, batch), {})
+        AGM().start_epoch(model, passes_of(model, batch), {})
 
 
 def test_it_trains_and_resumes(tmp_path: Path) -> None:

@@ -9,17 +9,17 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fusion_sched.balancers import BalancerState, EvalPasses
-from fusion_sched.balancers.gblending import GBlending, blend, measure
+from fusion_sched.balancers.gblending import GBlending, blend, head_losses
 from fusion_sched.types import Outputs, Predictions
 from tests.balancers.tiny import (
     assert_close,
     balanced,
     gradients,
     joint_losses,
-    look_at,
     network,
+    passes_of,
     plain,
-    seen_of,
+    predictions_of,
     some_batch,
     train_whole_and_resumed,
 )
@@ -69,9 +69,10 @@ def test_heads_that_do_not_overfit_share_the_weight() -> None:
 def test_losses_are_means_over_the_splits() -> None:
     model = network()
     batches = [some_batch(seed=seed) for seed in (1, 2)]
-    found = measure(EvalPasses(*(lambda batch=b: seen_of(model, batch) for b in batches)))
+    passes = EvalPasses(*(lambda batch=b: predictions_of(model, batch) for b in batches))
+    found = head_losses(passes)
     for split, batch in zip(("train", "validation"), batches, strict=True):
-        logits = seen_of(model, batch).logits["m1"].numpy()
+        logits = predictions_of(model, batch).logits["m1"].numpy()
         logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         expected = -logs[np.arange(len(logits)), batch.y].mean()
         assert found[split]["m1"] == pytest.approx(float(expected), abs=1e-6)
@@ -86,13 +87,13 @@ def test_weights_are_equal_first_and_estimated_every_so_many_epochs(modalities: 
 
     def seen() -> Predictions:
         looks.append(len(weights))
-        return seen_of(model, train)
+        return predictions_of(model, train)
 
-    look, balancer = EvalPasses(seen, lambda: seen_of(model, validation)), GBlending(every=2)
-    memory: BalancerState = {}
+    look, balancer = EvalPasses(seen, lambda: predictions_of(model, validation)), GBlending(every=2)
+    state: BalancerState = {}
     for _ in range(5):
-        memory = balancer.start_epoch(model, look, memory)
-        weights.append(memory["weights"])
+        state = balancer.start_epoch(model, look, state)
+        weights.append(state["weights"])
         with torch.no_grad():  # no step of training: any other weights will do
             for parameter in model.parameters():
                 parameter.mul_(0.8)
@@ -105,7 +106,7 @@ def test_weights_are_equal_first_and_estimated_every_so_many_epochs(modalities: 
 
 def weighted_loss(weights: dict[str, float]) -> object:
     def loss(outputs: Outputs, y: Tensor) -> Tensor:
-        logits = {**outputs.unimodal, "fused": outputs.logits}
+        logits = outputs.by_head()
         return torch.stack([w * cross_entropy(logits[m], y) for m, w in weights.items()]).sum()
 
     return loss
@@ -134,9 +135,9 @@ def test_errors() -> None:
 
 def test_the_first_epoch_begins_with_a_look() -> None:
     model, batch = network(), some_batch()
-    memory = GBlending().start_epoch(model, look_at(model, batch), {})
-    assert memory["epoch"] == 0
-    assert set(memory["train"]) == {"m0", "m1", "fused"}
+    state = GBlending().start_epoch(model, passes_of(model, batch), {})
+    assert state["epoch"] == 0
+    assert set(state["train"]) == {"m0", "m1", "fused"}
 
 
 def test_it_trains_and_resumes(tmp_path: Path) -> None:

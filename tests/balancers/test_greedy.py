@@ -18,8 +18,8 @@ from tests.balancers.tiny import (
     balanced,
     fused_loss,
     joint_losses,
-    look_at,
     network,
+    passes_of,
     plain,
     some_batch,
     train_whole_and_resumed,
@@ -27,8 +27,8 @@ from tests.balancers.tiny import (
 
 
 def started(model: MultimodalNetwork, batch: Batch, epoch: int = 0) -> BalancerState:
-    memory = Greedy().start_epoch(model, look_at(model, batch), {})
-    return {**memory, "epoch": epoch}
+    state = Greedy().start_epoch(model, passes_of(model, batch), {})
+    return {**state, "epoch": epoch}
 
 
 def means_of(model: MultimodalNetwork, batches: list[Batch]) -> dict[str, Tensor]:
@@ -63,17 +63,17 @@ def test_who_is_ahead(speeds: tuple[float, ...], alpha: float, held: list[str]) 
 @pytest.mark.parametrize("modalities", [2, 3])
 def test_a_regular_step_descends_the_fused_loss_and_adds_to_the_speeds(modalities: int) -> None:
     model, batch = network(modalities), some_batch(modalities)
-    memory = started(model, batch)
+    state = started(model, batch)
     expected = plain(model, batch, fused_loss)
     for number in (1, 2):
-        for name, gradient in balanced(Greedy(), model, batch, memory).items():
+        for name, gradient in balanced(Greedy(), model, batch, state).items():
             assert_close(gradient, expected[name])
         for name in model.modalities:
             parts = {k: p for k, p in model.named_parameters() if f"encoders.{name}." in k}
             gradients = [expected[k] for k in parts]
             above = sum(float(g.square().sum()) for g in gradients if g is not None)
             below = sum(float(p.detach().square().sum()) for p in parts.values())
-            assert float(memory["speeds"][name]) == pytest.approx(number * above / below, rel=1e-4)
+            assert float(state["speeds"][name]) == pytest.approx(number * above / below, rel=1e-4)
 
 
 @pytest.mark.parametrize("fusion", [Concat, Sum, Average, FiLM, Gated])
@@ -81,9 +81,9 @@ def test_who_is_held_says_the_same_of_every_sample_and_rests(
     fusion: Callable[..., nn.Module],
 ) -> None:
     model, before, batch = network(fusion=fusion), some_batch(seed=5), some_batch()
-    memory = started(model, batch)
-    balanced(Greedy(alpha=9), model, before, memory)
-    memory = {**memory, "left": 3, "held": ["m0"]}
+    state = started(model, batch)
+    balanced(Greedy(alpha=9), model, before, state)
+    state = {**state, "left": 3, "held": ["m0"]}
     mean = means_of(model, [before, batch])["m0"]
 
     def loss_with_the_mean(outputs: object, y: Tensor) -> Tensor:
@@ -93,20 +93,20 @@ def test_who_is_held_says_the_same_of_every_sample_and_rests(
         return cross_entropy(model.fusion(embeddings, unimodal), y)
 
     expected = plain(model, batch, loss_with_the_mean)
-    found = balanced(Greedy(), model, batch, memory)
+    found = balanced(Greedy(), model, batch, state)
     for name, gradient in found.items():
         if name.startswith(("encoders.m0", "heads.m0")):
             assert gradient is None
         else:
             assert_close(gradient, expected[name])
-    assert memory["left"] == 2
+    assert state["left"] == 2
     assert found["encoders.m1.weight"] is not None
 
 
 def test_with_three_only_the_slowest_trains() -> None:
     model, batch = network(3), some_batch(3)
-    memory = {**started(model, batch), "left": 1, "held": ["m0", "m2"]}
-    found = balanced(Greedy(), model, batch, memory)
+    state = {**started(model, batch), "left": 1, "held": ["m0", "m2"]}
+    found = balanced(Greedy(), model, batch, state)
     still = {name for name, gradient in found.items() if gradient is None}
     assert {n.split(".")[1] for n in still if n.startswith("encoders.")} == {"m0", "m2"}
 
@@ -115,28 +115,28 @@ def test_a_window_follows_a_regular_step_in_which_somebody_was_ahead() -> None:
     """From the first epoch allowed on; speeds are not measured while somebody is held."""
     model, batch = network(), some_batch()
     balancer = Greedy(alpha=0.0, window=2)
-    memory, left, counts = started(model, batch), [], []
+    state, left, counts = started(model, batch), [], []
     for epoch in (0, 1):
         for _ in range(5):
-            balanced(balancer, model, batch, memory)
-            left.append(memory["left"])
-            counts.append(float(memory["speeds"]["m0"]))
+            balanced(balancer, model, batch, state)
+            left.append(state["left"])
+            counts.append(float(state["speeds"]["m0"]))
         if epoch == 0:
-            memory = balancer.start_epoch(model, look_at(model, batch), memory)
+            state = balancer.start_epoch(model, passes_of(model, batch), state)
     assert left == [0, 0, 0, 0, 0, 2, 1, 0, 2, 1]
     once = counts[0]
     assert counts == pytest.approx([once * n for n in (1, 2, 3, 4, 5, 6, 6, 6, 7, 7)])
-    assert len(memory["held"]) == 1
+    assert len(state["held"]) == 1
 
 
 def test_means_are_over_all_steps() -> None:
     model = network(3)
     batches = [some_batch(3, seed=seed) for seed in range(4)]
-    memory = started(model, batches[0])
+    state = started(model, batches[0])
     for batch in batches:
-        balanced(Greedy(), model, batch, memory)
+        balanced(Greedy(), model, batch, state)
     for name, mean in means_of(model, batches).items():
-        torch.testing.assert_close(memory["means"][name], mean)
+        torch.testing.assert_close(state["means"][name], mean)
 
 
 class First(nn.Module):
@@ -157,7 +157,7 @@ def test_errors() -> None:
             Greedy(**knobs)  # type: ignore[arg-type]
     alone, batch = network(1), some_batch(1)
     with pytest.raises(ValueError, match="balancer=greedy compares modalities"):
-        Greedy().start_epoch(alone, look_at(alone, batch), {})
+        Greedy().start_epoch(alone, passes_of(alone, batch), {})
     model, batch = network(fusion=First), some_batch()
     with pytest.raises(ValueError, match="no parameter of the encoder of 'm1'"):
         Greedy().backward(model, batch, started(model, batch))
@@ -169,7 +169,7 @@ def test_several_processes_are_refused() -> None:
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
     try:
         with pytest.raises(ValueError, match="train in one process"):
-            Greedy().start_epoch(model, look_at(model, batch), {})
+            Greedy().start_epoch(model, passes_of(model, batch), {})
     finally:
         torch.distributed.destroy_process_group()
 

@@ -14,7 +14,7 @@ from fusion_sched.models.fusion import Average, Concat
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import checkpoint
 from fusion_sched.types import Batch
-from tests.balancers.tiny import balanced, look_at, some_batch, train_whole_and_resumed
+from tests.balancers.tiny import balanced, passes_of, some_batch, train_whole_and_resumed
 from tests.conftest import of
 
 CLASSES, SIZE = 3, 4
@@ -69,11 +69,11 @@ def test_the_shared_head_gets_the_sum_of_projected_gradients(modalities: int) ->
     """Over three batches, the first gradient plain and each later one past all means before it."""
     model, balancer = network(modalities), MLA(alpha=0.3)
     batches = [some_batch(modalities, seed=seed) for seed in range(3)]
-    memory = balancer.start_epoch(model, look_at(model, batches[0]), {})
+    state = balancer.start_epoch(model, passes_of(model, batches[0]), {})
     projection = np.eye(SIZE)
     for number, batch in enumerate(batches):
         if number == 2:  # an epoch may end in between
-            memory = balancer.start_epoch(model, look_at(model, batch), memory)
+            state = balancer.start_epoch(model, passes_of(model, batch), state)
         weight, bias, encoders = np.zeros((CLASSES, SIZE)), np.zeros(CLASSES), {}
         for name in model.modalities:
             h, own, own_bias, encoders[name] = by_numpy(model, batch, name)
@@ -81,7 +81,7 @@ def test_the_shared_head_gets_the_sum_of_projected_gradients(modalities: int) ->
             seen = projection @ h
             projection = projection - np.outer(seen, seen) / (0.3 + h @ seen)
             projection /= np.sqrt((projection**2).sum())
-        found = balanced(balancer, model, batch, memory)
+        found = balanced(balancer, model, batch, state)
         for name in model.modalities:
             for key, value in (
                 (f"heads.{name}.weight", weight),
@@ -91,14 +91,14 @@ def test_the_shared_head_gets_the_sum_of_projected_gradients(modalities: int) ->
                 gradient = found[key]
                 assert gradient is not None
                 np.testing.assert_allclose(gradient.numpy(), value, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(memory["projection"].numpy(), projection, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(state["projection"].numpy(), projection, rtol=1e-4, atol=1e-6)
 
 
 def test_what_the_head_says_of_the_other_modality_hardly_changes() -> None:
     """The point of P: along the projected gradient the answer to a mean seen before stays."""
     model, batch = network(), some_batch()
     model.encoders["m0"].get_parameter("bias").data += 2  # a mean worth protecting
-    MLA().start_epoch(model, look_at(model, batch), {})
+    MLA().start_epoch(model, passes_of(model, batch), {})
     h, _, _, _ = by_numpy(model, batch, "m0")
     _, own, _, _ = by_numpy(model, batch, "m1")
     projection = narrowed(torch.eye(SIZE, dtype=torch.float64), torch.from_numpy(h), 0.1).numpy()
@@ -128,7 +128,7 @@ def test_a_step_is_a_round_of_alternation_to_first_order() -> None:
     batch, gaps, moves = some_batch(3), [], []
     for rate in (0.2, 0.1):
         model = network(3)
-        MLA().start_epoch(model, look_at(model, batch), {})
+        MLA().start_epoch(model, passes_of(model, batch), {})
         before = model.heads["m0"].get_parameter("weight").detach().clone()
         expected = alternate(copy.deepcopy(model), batch, rate)
         gradient = balanced(MLA(), model, batch)["heads.m0.weight"]
@@ -142,11 +142,11 @@ def test_a_step_is_a_round_of_alternation_to_first_order() -> None:
 def test_heads_become_their_mean_once() -> None:
     model, batch = network(3), some_batch(3)
     parts = [weights_of(model, m)[2:] for m in model.modalities]
-    memory = MLA().start_epoch(model, look_at(model, batch), {})
+    state = MLA().start_epoch(model, passes_of(model, batch), {})
     for name in model.modalities:
         for found, own in zip(weights_of(model, name)[2:], zip(*parts, strict=True), strict=True):
             np.testing.assert_allclose(found, np.mean(own, axis=0), rtol=1e-6)
-    assert MLA().start_epoch(model, look_at(model, batch), memory) is memory
+    assert MLA().start_epoch(model, passes_of(model, batch), state) is state
 
 
 def test_errors() -> None:
@@ -155,17 +155,17 @@ def test_errors() -> None:
     batch = some_batch()
     with_fusion = network(fusion=Concat)
     with pytest.raises(ValueError, match=r"Concat has parameters.*fusion=entropy"):
-        MLA().start_epoch(with_fusion, look_at(with_fusion, batch), {})
+        MLA().start_epoch(with_fusion, passes_of(with_fusion, batch), {})
     encoders = {"m0": nn.Linear(5, 4), "m1": nn.Linear(5, 3)}
     sizes = {"m0": 4, "m1": 3}
     heads: dict[str, nn.Module] = {m: nn.Linear(size, CLASSES) for m, size in sizes.items()}
     unequal = MultimodalNetwork(encoders, heads, Average(sizes, CLASSES))
     with pytest.raises(ValueError, match=r"equal size, got \{'m0': 4, 'm1': 3\}; give all"):
-        MLA().start_epoch(unequal, look_at(unequal, batch), {})
+        MLA().start_epoch(unequal, passes_of(unequal, batch), {})
     heads["m1"] = nn.Sequential(nn.Linear(3, CLASSES))
     deep = MultimodalNetwork(encoders, heads, Average(sizes, CLASSES))
     with pytest.raises(ValueError, match=r"one linear head.*'m1': 'Sequential'"):
-        MLA().start_epoch(deep, look_at(deep, batch), {})
+        MLA().start_epoch(deep, passes_of(deep, batch), {})
 
 
 @pytest.mark.parametrize("dataset", ["digits_cg", "digits_thirds"])

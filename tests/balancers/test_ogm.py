@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.balancers.contributions import contributions, ratios, scores
+from fusion_sched.balancers.contributions import class_probabilities, contributions, ratios
 from fusion_sched.balancers.ogm import OGM
 from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Sum
 from fusion_sched.models.network import MultimodalNetwork
@@ -19,8 +19,8 @@ from tests.balancers.tiny import (
     balanced,
     fused_loss,
     joint_losses,
-    look_at,
     network,
+    passes_of,
     plain,
     some_batch,
     train_whole_and_resumed,
@@ -107,9 +107,9 @@ def test_factors_of_two_modalities_by_hand() -> None:
     y = torch.tensor([0, 1])
     shares = {"a": torch.tensor([[0.8, 0.2], [0.6, 0.4]]).log(),
               "b": torch.tensor([[0.3, 0.7], [0.9, 0.1]]).log()}  # fmt: skip
-    assert {m: float(r) for m, r in ratios(scores(shares, y)).items()} == pytest.approx(
-        {"a": 3, "b": 1 / 3}
-    )
+    assert {
+        m: float(r) for m, r in ratios(class_probabilities(shares, y)).items()
+    } == pytest.approx({"a": 3, "b": 1 / 3})
     found = OGM(alpha=0.3).factors(shares, y)
     assert float(found["a"]) == pytest.approx(1 - np.tanh(0.9))
     assert float(found["b"]) == 1
@@ -165,10 +165,10 @@ def test_only_the_chosen_epochs_are_modulated() -> None:
     model, batch = network(), some_batch()
     balancer = OGM(alpha=0.7, first_epoch=1, last_epoch=2)
     expected = plain(model, batch, fused_loss)
-    memory, modulated = {}, []
+    state, modulated = {}, []
     for _ in range(4):
-        memory = balancer.start_epoch(model, look_at(model, batch), memory)
-        found = balanced(balancer, model, batch, memory)
+        state = balancer.start_epoch(model, passes_of(model, batch), state)
+        found = balanced(balancer, model, batch, state)
         modulated.append(
             any(not torch.equal(found[n], g) for n, g in expected.items() if g is not None)
         )
@@ -182,7 +182,7 @@ def test_errors() -> None:
         OGM(first_epoch=3, last_epoch=2)
     model, batch = network(1), some_batch(1)
     with pytest.raises(ValueError, match=r"balancer=ogm compares .* got \['m0'\]"):
-        OGM().start_epoch(model, look_at(model, batch), {})
+        OGM().start_epoch(model, passes_of(model, batch), {})
 
 
 def test_a_step_tells_the_losses_without_gradients() -> None:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fusion_sched.balancers.pmr import PMR, closeness, entropy, prototypes
+from fusion_sched.balancers.pmr import PMR, closeness, prototypes
+from fusion_sched.models.entropy_weighted import entropies
 from fusion_sched.types import FUSED, Predictions
 from tests.balancers.tiny import (
     CLASSES,
@@ -15,10 +16,10 @@ from tests.balancers.tiny import (
     balanced,
     fused_loss,
     joint_losses,
-    look_at,
     network,
+    passes_of,
     plain,
-    seen_of,
+    predictions_of,
     some_batch,
     train_whole_and_resumed,
 )
@@ -43,7 +44,7 @@ def by_numpy(near: dict[str, np.ndarray], y: np.ndarray) -> dict[str, tuple[floa
 
 def test_prototypes_are_class_means() -> None:
     model, batch = network(), some_batch()
-    seen = seen_of(model, batch)
+    seen = predictions_of(model, batch)
     for name, found in prototypes(seen).items():
         embedding = seen.embeddings[name].numpy()
         means = [embedding[batch.y.numpy() == c].mean(axis=0) for c in range(CLASSES)]
@@ -52,18 +53,18 @@ def test_prototypes_are_class_means() -> None:
 
 def test_a_share_of_the_last_prototypes_is_kept() -> None:
     model, batch, balancer = network(), some_batch(), PMR(momentum=0.25)
-    look = look_at(model, batch)
-    memory = balancer.start_epoch(model, look, {})
-    first = prototypes(seen_of(model, batch))
-    assert memory["epoch"] == 0
-    assert_close(memory["prototypes"]["m1"], first["m1"])
+    look = passes_of(model, batch)
+    state = balancer.start_epoch(model, look, {})
+    first = prototypes(predictions_of(model, batch))
+    assert state["epoch"] == 0
+    assert_close(state["prototypes"]["m1"], first["m1"])
     with torch.no_grad():
         model.encoders["m1"].weight.mul_(2)
-    now = prototypes(seen_of(model, batch))
-    memory = balancer.start_epoch(model, look, memory)
-    assert memory["epoch"] == 1
+    now = prototypes(predictions_of(model, batch))
+    state = balancer.start_epoch(model, look, state)
+    assert state["epoch"] == 1
     assert not torch.equal(now["m1"], first["m1"])
-    assert_close(memory["prototypes"]["m1"], 0.75 * now["m1"] + 0.25 * first["m1"])
+    assert_close(state["prototypes"]["m1"], 0.75 * now["m1"] + 0.25 * first["m1"])
 
 
 def test_closeness_is_minus_the_distance() -> None:
@@ -74,7 +75,7 @@ def test_closeness_is_minus_the_distance() -> None:
 
 def test_entropy_by_hand() -> None:
     logits = torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log()
-    assert float(entropy(logits)) == pytest.approx((0.693147 + 0.325083) / 2, abs=1e-5)
+    assert float(entropies(logits).mean()) == pytest.approx((0.693147 + 0.325083) / 2, abs=1e-5)
 
 
 def some_closeness(spread: dict[str, float]) -> tuple[dict[str, Tensor], Tensor]:
@@ -110,7 +111,7 @@ def test_both_weights_end_at_1() -> None:
     y = torch.zeros(1, dtype=torch.long)
     near = {"a": torch.tensor([[8.0, 0.0, 0.0]]), "b": torch.zeros(1, 3)}
     found = PMR(alpha=1, entropy_weight=1, entropy_epochs=1).rebalance(near, y, 0)
-    assert float(found) == pytest.approx(np.log(3) - float(entropy(near["a"])), abs=1e-6)
+    assert float(found) == pytest.approx(np.log(3) - float(entropies(near["a"]).mean()), abs=1e-6)
 
 
 @pytest.mark.parametrize("modalities", [2, 3])
@@ -118,10 +119,10 @@ def test_only_the_encoders_that_lag_are_drawn_to_their_prototypes(modalities: in
     model, batch = network(modalities), some_batch(modalities)
     balancer = PMR(entropy_weight=0)
     expected = plain(model, batch, fused_loss)
-    memory = balancer.start_epoch(model, look_at(model, batch), {})
-    seen = seen_of(model, batch)
-    near = closeness(seen.embeddings, memory["prototypes"])
-    found = balanced(balancer, model, batch, memory)
+    state = balancer.start_epoch(model, passes_of(model, batch), {})
+    seen = predictions_of(model, batch)
+    near = closeness(seen.embeddings, state["prototypes"])
+    found = balanced(balancer, model, batch, state)
     behind = {m for m, (ratio, _, _) in
               by_numpy({m: v.numpy() for m, v in near.items()}, batch.y.numpy()).items()
               if ratio < 1}  # fmt: skip
@@ -137,15 +138,15 @@ def test_only_the_encoders_that_lag_are_drawn_to_their_prototypes(modalities: in
 def test_the_gradient_is_that_of_the_loss_with_fixed_weights() -> None:
     """Weights and prototypes are constants; the derivative is taken by small differences."""
     model, batch, balancer = network(), some_batch(), PMR(alpha=0.7, entropy_weight=0.3)
-    memory = balancer.start_epoch(model, look_at(model, batch), {})
-    found = balanced(balancer, model, batch, memory)
+    state = balancer.start_epoch(model, passes_of(model, batch), {})
+    found = balanced(balancer, model, batch, state)
     y = batch.y.numpy()
-    centres = {m: c.double().numpy() for m, c in memory["prototypes"].items()}
+    centres = {m: c.double().numpy() for m, c in state["prototypes"].items()}
 
     def near_of(embedding: np.ndarray, name: str) -> np.ndarray:
         return -np.linalg.norm(embedding[:, None] - centres[name][None], axis=2)
 
-    seen = seen_of(model, batch)
+    seen = predictions_of(model, batch)
     near = {m: near_of(e.double().numpy(), m) for m, e in seen.embeddings.items()}
     fixed = {m: ratio for m, (ratio, _, _) in by_numpy(near, y).items()}
 
@@ -185,7 +186,7 @@ def test_errors() -> None:
         PMR(momentum=1)
     model, batch = network(1), some_batch(1)
     with pytest.raises(ValueError, match="balancer=pmr compares modalities"):
-        PMR().start_epoch(model, look_at(model, batch), {})
+        PMR().start_epoch(model, passes_of(model, batch), {})
     with pytest.raises(ValueError, match=r"no training sample has class \[1\]"):
         prototypes(
             Predictions({FUSED: torch.zeros(2, 3)}, {"a": torch.ones(2, 4)}, torch.tensor([0, 2]))

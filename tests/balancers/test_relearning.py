@@ -17,8 +17,8 @@ from tests.balancers.tiny import (
     assert_close,
     balanced,
     joint_losses,
-    look_at,
     network,
+    passes_of,
     some_batch,
     train_whole_and_resumed,
 )
@@ -94,12 +94,12 @@ def test_encoders_go_back_by_their_gap_and_nothing_else_does() -> None:
     train = seen({"a": blobs(Y), "b": blobs(mixed_up(2)), "c": blobs(Y)})
     validation = seen({"a": blobs(mixed_up(4), 1), "b": blobs(Y, 1), "c": blobs(Y, 1)})
     look = EvalPasses(lambda: train, lambda: validation)
-    memory, initial = balancer.start_epoch(model, look, {}), state_of(model)
+    state, initial = balancer.start_epoch(model, look, {}), state_of(model)
     with torch.no_grad():
         for value in model.state_dict().values():
             value.copy_(3 * value + 1)  # an epoch of training
     trained = state_of(model)
-    balancer.start_epoch(model, look, memory)
+    balancer.start_epoch(model, look, state)
     parameters = dict(model.named_parameters())
     for name, found in model.state_dict().items():
         gap = {"a": 0.25, "b": 0.5}.get(name.split(".")[1], 0.0)
@@ -116,7 +116,7 @@ def test_it_diagnoses_every_so_many_epochs_so_many_times() -> None:
     model = network()
     looks: list[int] = []
     epochs: list[BalancerState] = []
-    memory: BalancerState = {}
+    state: BalancerState = {}
     ids = seen({"m0": blobs(Y), "m1": blobs(Y)})
 
     def train() -> Predictions:
@@ -125,13 +125,13 @@ def test_it_diagnoses_every_so_many_epochs_so_many_times() -> None:
 
     balancer = Relearning(every=2, times=2)
     for _ in range(9):
-        memory = balancer.start_epoch(model, EvalPasses(train, lambda: ids), memory)
-        epochs.append(memory)
+        state = balancer.start_epoch(model, EvalPasses(train, lambda: ids), state)
+        epochs.append(state)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(1.0)
     assert looks == [2, 4]
-    before = memory["initial"]["m0"]["weight"]
+    before = state["initial"]["m0"]["weight"]
     # No gap, no way back: nine epochs on, the weights of the beginning are remembered unchanged.
     torch.testing.assert_close(before + 9, model.encoders["m0"].get_parameter("weight").detach())
 
@@ -160,9 +160,9 @@ def test_errors() -> None:
 
 def test_the_first_epoch_looks_at_nothing() -> None:
     model, batch = network(), some_batch()
-    memory = Relearning().start_epoch(model, look_at(model, batch), {})
-    assert memory["epoch"] == 0
-    assert set(memory["initial"]) == set(model.modalities)
+    state = Relearning().start_epoch(model, passes_of(model, batch), {})
+    assert state["epoch"] == 0
+    assert set(state["initial"]) == set(model.modalities)
 
 
 def test_it_trains_and_resumes(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from fusion_sched.models.fusion import Concat
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.trainer import train
-from fusion_sched.types import FUSED, Batch, Predictions
+from fusion_sched.types import Batch, Predictions
 from tests.conftest import make_parts, of, read_events, run_once, timeless
 
-SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe.resamples=10", "probe.shuffles=2")
+SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe.resamples=2", "probe.shuffles=1",
+         "probe.samples=200", "robustness=false")  # fmt: skip
 CLASSES = 3
 
 
@@ -39,13 +40,13 @@ def some_batch(modalities: int = 2, samples: int = 12, seed: int = 1, features: 
 
 
 @torch.no_grad()
-def seen_of(model: MultimodalNetwork, batch: Batch) -> Predictions:
+def predictions_of(model: MultimodalNetwork, batch: Batch) -> Predictions:
     outputs = model(batch.inputs)
-    return Predictions({**outputs.unimodal, FUSED: outputs.logits}, outputs.embeddings, batch.y)
+    return Predictions(outputs.by_head(), outputs.embeddings, batch.y)
 
 
-def look_at(model: MultimodalNetwork, batch: Batch) -> EvalPasses:
-    return EvalPasses(lambda: seen_of(model, batch), lambda: seen_of(model, batch))
+def passes_of(model: MultimodalNetwork, batch: Batch) -> EvalPasses:
+    return EvalPasses(lambda: predictions_of(model, batch), lambda: predictions_of(model, batch))
 
 
 def gradients(model: nn.Module) -> dict[str, Tensor | None]:
@@ -68,13 +69,13 @@ def fused_loss(outputs: Any, y: Tensor) -> Tensor:
 
 
 def balanced(
-    balancer: Balancer, model: MultimodalNetwork, batch: Batch, memory: BalancerState | None = None
+    balancer: Balancer, model: MultimodalNetwork, batch: Batch, state: BalancerState | None = None
 ) -> dict[str, Tensor | None]:
-    """Return the gradients of a step, in the first epoch unless there is a memory."""
+    """Return the gradients of a step, in the first epoch unless there is a state."""
     model.zero_grad(set_to_none=True)
-    if memory is None:
-        memory = balancer.start_epoch(model, look_at(model, batch), {})
-    balancer.backward(model, batch, memory)
+    if state is None:
+        state = balancer.start_epoch(model, passes_of(model, batch), {})
+    balancer.backward(model, batch, state)
     return gradients(model)
 
 

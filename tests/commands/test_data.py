@@ -17,9 +17,9 @@ Command = Callable[..., Answer]
 
 
 @pytest.fixture
-def root(imitation: Path, tmp_path: Path) -> Path:
+def root(cremad_root: Path, tmp_path: Path) -> Path:
     """A copy that a test may damage."""
-    return Path(shutil.copytree(imitation, tmp_path / "cremad"))
+    return Path(shutil.copytree(cremad_root, tmp_path / "cremad"))
 
 
 def clips(root: Path) -> list[Path]:
@@ -27,12 +27,12 @@ def clips(root: Path) -> list[Path]:
 
 
 def stores(root: Path) -> dict[str, int]:
-    """Return the stores under a root, each with what tells it from one made anew."""
+    """Return the stores under a root, each with what tells it from one made again."""
     return {p.name: p.stat().st_ino for p in (root / ".fusion_sched").iterdir() if p.is_dir()}
 
 
-def test_a_sound_dataset_passes(command: Command, imitation: Path) -> None:
-    answer = command("data", "check", "cremad", "--root", str(imitation))
+def test_a_sound_dataset_passes(command: Command, cremad_root: Path) -> None:
+    answer = command("data", "check", "cremad", "--root", str(cremad_root))
     assert answer.code == 0
     assert "every clip can be read; the test clips are not those of a known split" in answer.out
     assert "6 of 6" in answer.out
@@ -58,8 +58,8 @@ def test_every_kind_of_damage_is_counted_and_named(command: Command, root: Path)
     assert answer.code == 1
     report = json.loads(answer.out)
     found: dict[str, set[str]] = {}
-    for fault in report["faults"]:
-        found.setdefault(fault["kind"], set()).add(fault["clip"])
+    for issue in report["faults"]:
+        found.setdefault(issue["kind"], set()).add(issue["clip"])
     assert found["git-lfs pointer"] == {wav[0].stem}
     assert {wav[1].stem, "1098_DFA_ANG_XX"} == found["missing"]
     assert found["no audio"] == {wav[2].stem}
@@ -69,22 +69,22 @@ def test_every_kind_of_damage_is_counted_and_named(command: Command, root: Path)
     assert found["truncated"] == {wav[3].stem, videos[7].stem}
     assert {videos[8].stem} == found.get("no frames", set()) | found.get("unreadable", set())
     assert len(found["unknown label"]) == 1
-    assert report["fatal"] == sum(fault["fatal"] for fault in report["faults"])
+    assert report["fatal"] == sum(issue["fatal"] for issue in report["faults"])
     table = command("data", "check", "cremad", "--root", str(root))
     assert table.code == 1
     assert "training refuses unless dataset.on_error=skip" in table.out
 
 
 def test_settings_of_the_dataset_are_taken_and_others_refused(
-    command: Command, imitation: Path
+    command: Command, cremad_root: Path
 ) -> None:
-    answer = command("data", "check", "cremad", "dataset.split=actor", "--root", str(imitation))
+    answer = command("data", "check", "cremad", "dataset.split=actor", "--root", str(cremad_root))
     assert answer.code == 0
     assert "shared actor" not in answer.out
-    answer = command("data", "check", "cremad", "seed=3", "--root", str(imitation))
+    answer = command("data", "check", "cremad", "seed=3", "--root", str(cremad_root))
     assert answer.code == 1
     assert "expected settings of the dataset, as in dataset.split=actor" in answer.err
-    answer = command("data", "check", "cremad", "dataset.spilt=actor", "--root", str(imitation))
+    answer = command("data", "check", "cremad", "dataset.spilt=actor", "--root", str(cremad_root))
     assert "spilt" in answer.err
 
 
@@ -109,7 +109,7 @@ def test_prepare_says_what_could_not_be_read(command: Command, root: Path) -> No
         str(root),
     )  # fmt: skip
     assert answer.code == 0
-    assert "1 fault(s), so training will refuse" in answer.out
+    assert "1 issue(s), so training will refuse" in answer.out
 
 
 def test_sample_writes_once_and_says_how_to_train(command: Command, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_names_that_are_not_datasets_on_disk(command: Command) -> None:
     answer = command("data", "check", "cremadd")
     assert answer.code == 1
     assert "no dataset is called 'cremadd'; known: arrays" in answer.err
-    assert "does not lie on disk" in command("data", "check", "digits_cg").err
+    assert "is not on disk" in command("data", "check", "digits_cg").err
 
 
 def test_what_may_not_be_fetched_is_explained(command: Command) -> None:

@@ -16,15 +16,15 @@ import pytest
 import torch
 
 from fusion_sched.commands.sweep import find_run, has_ended
-from fusion_sched.runlog import lock
 from fusion_sched.runtime import checkpoint
+from fusion_sched.runtime.files import lock
 from tests.conftest import Answer, of, read_events, timeless
 
 Command = Callable[..., Answer]
 Key = tuple[int, str]
 
 TINY = ("stage1.epochs=1", "stage2.epochs=1", "probe.resamples=5", "probe.shuffles=2",
-        "probe.samples=200", "encoder=mlp", "tracker=none")  # fmt: skip
+        "probe.samples=200", "encoder=mlp", "tracker=none", "robustness=false")  # fmt: skip
 SIX = ("seed=0,1,2", "controller=pid,joint")
 FOUR = ("seed=0,1", "controller=pid,joint")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -214,7 +214,7 @@ def test_a_run_in_training_is_left_alone(command: Command, copy: Path) -> None:
     trace = folder / "trace.jsonl"
     trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))
     before = trace.read_text()
-    with lock(folder):
+    with lock(folder / ".lock", blocking=False):
         answer = command(
             "train", "-m", "seed=1", "controller=joint,pid", *TINY, "hydra.sweep.dir=copy",
             "sweep.resume=true",

@@ -1,4 +1,4 @@
-"""Every experiment runs both stages on an imitation in its dataset's layout."""
+"""Every experiment runs both stages on sample data in its dataset's layout."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fusion_sched.commands.data import open_dataset
-from fusion_sched.data.clips.imitation import SampleSpec
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.runlog import read_trace
 from tests.conftest import Answer
 
@@ -24,7 +24,7 @@ SMALL: dict[str, tuple[int, tuple[str, ...]]] = {
     "mosei": (40, ()),
     "avdigits": (120, ()),
 }
-"""Experiment → clips of the imitation, and what makes the pictures and the network small."""
+"""Experiment → clips of sample data, and what makes the pictures and the network small."""
 TWO_STEPS = (
     "stage1.epochs=1", "stage2.epochs=1", "batch_size=256", "probe.every=1", "probe.joint_every=1",
     "probe.resamples=10", "probe.shuffles=5",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fusion_sched.commands.data import fault_tables, open_dataset, root_override
+from fusion_sched.commands.data import issue_tables, open_dataset, root_override
 from fusion_sched.data.clips.files import read_rows
 from fusion_sched.data.clips.load import progress_bar
 from fusion_sched.data.clips.prepare import make_folder
@@ -36,7 +36,7 @@ def test_a_size_that_is_no_size_is_refused(size: str) -> None:
 
 
 def test_a_dataset_that_is_generated_says_so_with_a_root_as_well() -> None:
-    with pytest.raises(ValueError, match="does not lie on disk"):
+    with pytest.raises(ValueError, match="is not on disk"):
         open_dataset("synthetic", Path("here"))
 
 
@@ -44,12 +44,12 @@ def test_a_store_that_is_a_file_is_refused_with_its_name(tmp_path: Path) -> None
     file = tmp_path / "file"
     file.touch()
     for folder in (file, file / "inside"):
-        with pytest.raises(NotADirectoryError, match="it, or what it lies in, is a file"):
+        with pytest.raises(NotADirectoryError, match="it, or a folder above it, is a file"):
             make_folder(folder)
 
 
 @pytest.mark.parametrize("name", ["plain", "with space", "a,b=c", "it's", "x{1}[2](3)"])
-def test_the_command_that_an_imitation_names_can_be_typed(name: str, tmp_path: Path) -> None:
+def test_the_command_that_sample_data_names_can_be_typed(name: str, tmp_path: Path) -> None:
     (typed,) = shlex.split(root_override(tmp_path / name))
     assert open_dataset("cremad", None, [typed]).root == str(tmp_path / name)
 
@@ -67,9 +67,9 @@ def test_a_list_with_a_huge_cell_is_named(tmp_path: Path) -> None:
         read_rows(path)
 
 
-def test_the_table_of_faults_shows_no_markup() -> None:
+def test_the_table_of_issues_shows_no_markup() -> None:
     console = Console(width=80, record=True)
-    for table in fault_tables([Issue("broken row", "a", "", "row [1] is odd")]):
+    for table in issue_tables([Issue("broken row", "a", "", "row [1] is odd")]):
         console.print(table, markup=False)
     shown = console.export_text()
     assert "row [1] is odd" in shown

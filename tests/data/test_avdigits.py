@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import torch
 
-from fusion_sched.data.avdigits import AVDigits, list_recordings, read_pictures
-from fusion_sched.data.clips.audio import fixed_length, log_mel, mel_filters, read_audio
-from fusion_sched.data.clips.imitation import SampleSpec
+from fusion_sched.data.avdigits import AVDigits, list_recordings, read_written_digits
+from fusion_sched.data.clips.audio import log_mel, mel_filters, padded, read_audio
+from fusion_sched.data.samples.spec import SampleSpec
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(
@@ -47,8 +47,8 @@ def test_damaged_audio_is_named(tmp_path: Path) -> None:
 
 
 def test_waves_are_cut_and_padded_to_length() -> None:
-    assert fixed_length(np.arange(3.0), 5).tolist() == [0, 1, 2, 0, 0]
-    assert fixed_length(np.arange(9.0), 5).tolist() == [0, 1, 2, 3, 4]
+    assert padded(np.arange(3.0), 5).tolist() == [0, 1, 2, 0, 0]
+    assert padded(np.arange(9.0), 5).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_tone_lights_its_mel_band() -> None:
@@ -77,16 +77,16 @@ def test_missing_data_and_odd_names_are_named(tmp_path: Path) -> None:
         AVDigits(root=".", preset="easy")
 
 
-def test_an_imitation_loads_checks_and_says_what_is_odd(tmp_path: Path) -> None:
+def test_sample_data_loads_checks_and_says_what_is_odd(tmp_path: Path) -> None:
     AVDigits.write_sample(tmp_path, SampleSpec(clips=120))
     data = AVDigits(root=str(tmp_path))
     splits = data.load()
     assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [60, 30, 30]
-    assert not data.check().faults
+    assert not data.check().issues
     folder = tmp_path / "fsdd" / "recordings"
     soundfile.write(folder / "1_anna_0.wav", np.zeros((4000, 2)), 8000)
     (folder / "2_anna_0.wav").write_bytes(b"RIFF")
-    found = {(f.kind, f.clip, f.fatal) for f in data.check().faults}
+    found = {(f.kind, f.clip, f.fatal) for f in data.check().issues}
     assert found == {
         ("silent", "1_anna_0", False), ("stereo", "1_anna_0", False),
         ("unreadable", "2_anna_0", True),
@@ -112,7 +112,7 @@ def test_the_published_files_are_the_same_pictures(tmp_path: Path) -> None:
         (tmp_path / "optdigits" / name).write_text("".join(part))
         known = next(d.sha256 for d in AVDigits.source.downloads if d.path.endswith(name))
         assert hashlib.sha256((tmp_path / "optdigits" / name).read_bytes()).hexdigest() == known
-    for one, other in zip(read_pictures(tmp_path), read_pictures(DATA), strict=True):
+    for one, other in zip(read_written_digits(tmp_path), read_written_digits(DATA), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -121,7 +121,7 @@ def test_the_real_recordings_are_recognised() -> None:
     report = AVDigits(root=str(DATA)).check()
     assert report.recognised == "balanced"
     assert {s: sum(c.values()) for s, c in report.counts.items()} == dict(report.expected)
-    assert not [fault for fault in report.faults if fault.fatal]
+    assert not [issue for issue in report.issues if issue.fatal]
 
 
 @needs_data

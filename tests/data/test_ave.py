@@ -1,4 +1,4 @@
-"""AVE's lists as they are and as they go wrong; a small imitation from files to samples."""
+"""AVE's lists as they are and as they go wrong; sample data from files to samples."""
 
 import shutil
 from collections.abc import Sequence
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fusion_sched.data.ave import AVE, CLASSES
-from fusion_sched.data.clips.audio_visual import plan_sample, write_sample_video
 from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.clips.imitation import SampleSpec, write_frames, write_wav
+from fusion_sched.data.samples.files import write_frames, write_wav
+from fusion_sched.data.samples.spec import SampleSpec, plan_sample
+from fusion_sched.data.samples.videos import write_sample_videos
 
 SMALL = {"rate": 8000, "n_fft": 126, "hop": 800, "frames": 2, "size": 32}
 BELL = "Church bell&RUhOCu3LNXM&good&0&10"
@@ -47,7 +48,7 @@ def test_a_row_becomes_a_clip(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert goat.files == dict.fromkeys(("audio", "visual"), tmp_path / "AVE" / "-3jhHgFEUp4.mp4")
     assert (goat.start, goat.seconds) == (0.0, None), "the whole video, not the event"
-    assert not listing.faults
+    assert not listing.issues
     assert len(set(listing.classes)) == 28
 
 
@@ -68,27 +69,27 @@ def test_marks_line_ends_headers_and_empty_lines_do_not_matter(tmp_path: Path, s
     assert [clip.group for clip in listing.clips if clip.split == "train"] == [
         "RUhOCu3LNXM", "abcdefghijk"
     ]  # fmt: skip
-    assert not listing.faults
+    assert not listing.issues
 
 
 @pytest.mark.parametrize(
     ("row", "kind", "said"),
     [
         ("Church bell&RUhOCu3LNXM&good&0", "broken row", "expected Category&VideoID"),
-        ("Church bell&&good&0&10", "broken row", "mend it"),
+        ("Church bell&&good&0&10", "broken row", "correct it"),
         ("Church bell&RUhOCu3LNXM&good&zero&10", "broken row", "zero"),
         ("Church Bell&RUhOCu3LNXM&good&0&10", "unknown label", "'Church Bell', expected one of"),
     ],
 )
-def test_rows_that_are_no_clip_are_fatal_faults(
+def test_rows_that_are_no_clip_are_fatal_issues(
     tmp_path: Path, row: str, kind: str, said: str
 ) -> None:
     listing = AVE(root=str(write_lists(tmp_path, [BELL, row]))).listing()
     assert len(listing.clips) == 3
-    (fault,) = listing.faults
-    assert (fault.kind, fault.fatal) == (kind, True)
-    assert "trainSet.txt row 2" in fault.message
-    assert said in fault.message
+    (issue,) = listing.issues
+    assert (issue.kind, issue.fatal) == (kind, True)
+    assert "trainSet.txt row 2" in issue.message
+    assert said in issue.message
 
 
 def test_a_video_with_two_events_is_taken_once_or_twice(tmp_path: Path) -> None:
@@ -96,29 +97,29 @@ def test_a_video_with_two_events_is_taken_once_or_twice(tmp_path: Path) -> None:
     write_lists(tmp_path, [BELL, again])
     once = AVE(root=str(tmp_path)).listing()
     assert [clip.label for clip in once.clips if clip.split == "train"] == [0]
-    (fault,) = once.faults
-    assert (fault.kind, fault.fatal) == ("repeated video", False)
-    assert "'Church bell' and 'Bark'" in fault.message
+    (issue,) = once.issues
+    assert (issue.kind, issue.fatal) == ("repeated video", False)
+    assert "'Church bell' and 'Bark'" in issue.message
     twice = AVE(root=str(tmp_path), repeated="keep").listing()
     assert [clip.id for clip in twice.clips if clip.split == "train"] == [
         "train/RUhOCu3LNXM_00_0-10", "train/RUhOCu3LNXM_02_3-5"
     ]  # fmt: skip
-    assert not twice.faults
+    assert not twice.issues
 
 
-def test_the_same_row_twice_is_a_fault(tmp_path: Path) -> None:
+def test_the_same_row_twice_is_an_issue(tmp_path: Path) -> None:
     write_lists(tmp_path, [BELL, BELL])
     listing = AVE(root=str(tmp_path), repeated="keep").listing()
-    assert [fault.kind for fault in listing.faults] == ["listed twice"]
+    assert [issue.kind for issue in listing.issues] == ["listed twice"]
     assert sum(clip.split == "train" for clip in listing.clips) == 1
 
 
 def test_a_video_in_two_splits_stays_and_is_reported(tmp_path: Path) -> None:
     listing = AVE(root=str(write_lists(tmp_path, [BELL], test=[BELL]))).listing()
     assert [clip.split for clip in listing.clips] == ["train", "validation", "test"]
-    (fault,) = shared_groups(listing)
-    assert (fault.kind, fault.fatal) == ("shared video", False)
-    assert "RUhOCu3LNXM" in fault.message
+    (issue,) = shared_groups(listing)
+    assert (issue.kind, issue.fatal) == ("shared video", False)
+    assert "RUhOCu3LNXM" in issue.message
 
 
 def test_absent_and_empty_lists_are_named(tmp_path: Path) -> None:
@@ -163,16 +164,10 @@ def test_extracted_sound_and_frames_are_read_instead(tmp_path: Path) -> None:
     assert pictures.min() > 250
 
 
-def test_inputs_are_of_the_published_shapes() -> None:
-    data = AVE(root=".")
-    shapes = {name: m.shape for name, m in data.modalities(None).items()}  # type: ignore[arg-type]
-    assert shapes == {"audio": (1, 257, 1004), "visual": (10, 3, 224, 224)}
-
-
-def test_an_imitation_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
+def test_sample_data_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
     data = AVE(root=str(sample), store=str(tmp_path), **SMALL)
     report = data.check()
-    assert [fault.message for fault in report.faults if fault.fatal] == []
+    assert [issue.message for issue in report.issues if issue.fatal] == []
     shown = {name for names in report.counts.values() for name, n in names.items() if n}
     assert len(shown) == 2
     assert all(report.counts[split][name] for split in report.counts for name in shown)
@@ -195,18 +190,13 @@ def test_a_video_that_is_missing_is_named_or_skipped(sample: Path, tmp_path: Pat
     assert sum(len(s) for s in (splits.train, splits.validation, splits.test)) == 19
 
 
-def test_an_imitation_depends_on_its_seed_only(tmp_path: Path) -> None:
+def test_sample_data_depends_on_its_seed_only(tmp_path: Path) -> None:
     splits = ("train", "test")
     clips, files = [], []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        plan = SampleSpec(clips=20, seed=seed)
-        clips.append(plan_sample(plan, 28, 10, splits))
-        write_sample_video(tmp_path / f"{name}.mp4", clips[0][0], 2, plan)
+        spec = SampleSpec(clips=20, seed=seed)
+        clips.append(plan_sample(spec, 28, 10, splits))
+        write_sample_videos({clips[0][0]: tmp_path / f"{name}.mp4"}, spec)
         files.append((tmp_path / f"{name}.mp4").read_bytes())
     assert clips[0] == clips[1] != clips[2]
     assert files[0] == files[1] != files[2]
-
-
-def test_too_small_an_imitation_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"19 clips are too few .* at least 20"):
-        AVE.write_sample(tmp_path, SampleSpec(clips=19))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from fusion_sched.data.cgmnist import CGMNIST, COLOURED, GRAY, SHA256
-from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.types import OnDisk
 from fusion_sched.data.idx import read_idx, write_idx
 from fusion_sched.data.memory import InMemory
 from fusion_sched.data.pickles import load_object
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.types import Splits
 
 PUBLISHED = "mnist_10color_jitter_var_0.030.npy"
@@ -111,7 +111,7 @@ def test_the_check_counts_and_knows_mnist(sample: Path) -> None:
     assert report.counts["test"] == {str(digit): 4 for digit in range(10)}
     assert report.counts["validation"] == {str(digit): 2 for digit in range(10)}
     assert report.expected == {"train": 60_000, "test": 10_000}
-    assert not report.faults
+    assert not report.issues
     assert {len(value) for value in SHA256.values()} == {64}
 
 
@@ -140,15 +140,15 @@ def test_trailing_bytes_are_not_ignored(copy: Path) -> None:
         read_idx(copy / "extra", 1)
 
 
-def test_a_label_out_of_range_is_a_fault(copy: Path) -> None:
+def test_a_label_out_of_range_is_an_issue(copy: Path) -> None:
     labels = read_idx(copy / LABELS, 1).copy()
     labels[7] = 11
     write_idx(copy / LABELS, labels)
     data = CGMNIST(root=str(copy))
     with pytest.raises(ValueError, match=r"1 label.s. above 9, the first is 11 at position 7"):
         data.load()
-    (fault,) = data.check().faults
-    assert (fault.kind, fault.fatal) == ("unknown label", True)
+    (issue,) = data.check().issues
+    assert (issue.kind, issue.fatal) == ("unknown label", True)
 
 
 def test_pictures_and_labels_that_differ_in_number_are_named(copy: Path) -> None:

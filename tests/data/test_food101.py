@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.text import Tokens
 from fusion_sched.data.clips.types import ClipDataset
 from fusion_sched.data.food101 import Food101
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.models.text import PretrainedText, TextEncoder
 from tests.conftest import make_parts, run_once
 
@@ -64,7 +64,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_rows_become_clips(tmp_path: Path, header: list[str], mark: str) -> None:
     train = [*header, *TRAIN]
     listing = Food101(root=str(write_lists(tmp_path, [mark + train[0], *train[1:]]))).listing()
-    assert not listing.faults
+    assert not listing.issues
     assert listing.classes == CLASSES
     clips = {clip.id: clip for clip in listing.clips}
     assert len(clips) == len(TRAIN) + len(TEST)
@@ -100,19 +100,19 @@ def test_the_vocabulary_is_that_of_titles_to_train_on(tmp_path: Path) -> None:
     ("row", "kind", "said"),
     [
         ("waffles_99.jpg,Golden waffles", "broken row", "expected PICTURE.jpg,TITLE,CLASS"),
-        ("waffles_99.jpg,Golden, crisp,waffles", "broken row", "mend it"),
+        ("waffles_99.jpg,Golden, crisp,waffles", "broken row", "correct it"),
         ("waffles_99,Golden,waffles", "broken row", "'waffles_99,Golden,waffles'"),
         ("gyoza_1.jpg,Gyoza,gyoza", "unknown label", "'gyoza', expected one of the 2"),
         ("waffles_3.jpg,Again,waffles", "listed twice", "as class 1 in train and as class 1"),
         ("waffles_3.jpg,Again,apple_pie", "listed twice", "as class 0 in train"),
     ],
 )
-def test_rows_that_cannot_be_used_become_faults(
+def test_rows_that_cannot_be_used_become_issues(
     tmp_path: Path, row: str, kind: str, said: str
 ) -> None:
-    (fault,) = Food101(root=str(write_lists(tmp_path, [*TRAIN, row]))).listing().faults
-    assert (fault.kind, fault.fatal) == (kind, True)
-    assert said in fault.message
+    (issue,) = Food101(root=str(write_lists(tmp_path, [*TRAIN, row]))).listing().issues
+    assert (issue.kind, issue.fatal) == (kind, True)
+    assert said in issue.message
 
 
 def test_classes_must_be_the_same_in_test(tmp_path: Path) -> None:
@@ -129,15 +129,13 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "texts" / "test_titles.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"test_titles\.csv does not exist"):
         Food101(root=str(tmp_path)).listing()
-    with pytest.raises(ValueError, match="23 clips are too few"):
-        Food101.write_sample(tmp_path, SampleSpec(clips=23))
 
 
-def test_an_imitation_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
+def test_sample_data_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
     data = Food101(root=str(sample), store=str(tmp_path), size=32, length=12)
     assert isinstance(data, ClipDataset)
     report = data.check()
-    assert not report.faults
+    assert not report.issues
     splits = data.load()
     assert [len(split) for split in splits.by_name().values()] == [27, 3, 6]
     assert splits.shapes == {"text": (12,), "image": (3, 32, 32)}
@@ -157,7 +155,7 @@ def test_damaged_pictures_and_empty_titles_are_reported(tmp_path: Path) -> None:
     name, _, label = first.split(",")
     path.write_text("\n".join([f"{name},,{label}", *rest, ""]))
     data = Food101(root=str(tmp_path), size=32)
-    found = {(fault.clip, fault.kind, fault.fatal) for fault in data.check().faults}
+    found = {(issue.clip, issue.kind, issue.fatal) for issue in data.check().issues}
     assert found == {
         (f"train/{pictures[0].name}", "missing", True),
         (f"train/{pictures[1].name}", "unreadable", True),

@@ -1,12 +1,10 @@
-"""Kinetics-Sounds' lists as they are and as they go wrong; a small imitation to samples."""
+"""Kinetics-Sounds' lists as they are and as they go wrong; sample data from files to samples."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.kinetics_sounds import CLASSES, KineticsSounds
 
 SMALL = {"rate": 8000, "n_fft": 126, "hop": 800, "frames": 1, "size": 32}
@@ -18,13 +16,6 @@ def write_lists(root: Path, train: Sequence[str] = TRAIN, test: Sequence[str] = 
     for name, rows in (("my_train.txt", train), ("my_test.txt", test)):
         (root / name).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
     return root
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("kinetics_sounds")
-    KineticsSounds.write_sample(out, SampleSpec(clips=26, seed=1))
-    return out
 
 
 def test_both_forms_of_a_row_become_clips(tmp_path: Path) -> None:
@@ -62,7 +53,7 @@ def test_marks_and_line_ends_do_not_matter(tmp_path: Path, text: str) -> None:
     (tmp_path / "my_train.txt").write_text(rows, encoding="utf-8", newline="")
     listing = KineticsSounds(root=str(tmp_path)).listing()
     assert len(listing.clips) == 26
-    assert not listing.faults
+    assert not listing.issues
 
 
 @pytest.mark.parametrize(
@@ -70,27 +61,20 @@ def test_marks_and_line_ends_do_not_matter(tmp_path: Path, text: str) -> None:
     [
         ("train-00099_000010_000020,10", "broken row", "expected VIDEOID_START_END,10,CLASSID"),
         ("train-00099,10,4", "broken row", "'train-00099,10,4'"),
-        ("train-99_000010_000020,10,4", "broken row", "mend it"),
+        ("train-99_000010_000020,10,4", "broken row", "correct it"),
         ("train-00099_000010_000020,10,singing", "broken row", "singing"),
         ("train-00099_000010_000020,10,31", "unknown label", "'31', expected one of the 31"),
         ("train-00000_000010_000020,10,1", "listed twice", "class 0 in train and as class 1"),
     ],
 )
-def test_rows_that_are_no_clip_are_fatal_faults(
+def test_rows_that_are_no_clip_are_fatal_issues(
     tmp_path: Path, row: str, kind: str, said: str
 ) -> None:
     listing = KineticsSounds(root=str(write_lists(tmp_path, [*TRAIN, row]))).listing()
     assert len(listing.clips) == 26
-    (fault,) = listing.faults
-    assert (fault.kind, fault.fatal) == (kind, True)
-    assert said in fault.message
-
-
-def test_two_clips_of_a_video_in_two_splits_are_reported(tmp_path: Path) -> None:
-    write_lists(tmp_path, test=[*TEST, "train-00000_55,10,0"])
-    listing = KineticsSounds(root=str(tmp_path)).listing()
-    assert len(listing.clips) == 27
-    assert [fault.kind for fault in shared_groups(listing)] == ["shared video"]
+    (issue,) = listing.issues
+    assert (issue.kind, issue.fatal) == (kind, True)
+    assert said in issue.message
 
 
 def test_absent_and_empty_lists_are_named(tmp_path: Path) -> None:
@@ -129,36 +113,11 @@ def test_what_is_not_on_disk_is_left_out_where_that_is_asked_for(tmp_path: Path)
     for clip in KineticsSounds(root=str(tmp_path)).listing().clips:
         clip.files["audio"].parent.mkdir(exist_ok=True)
         clip.files["audio"].touch()
-    assert not KineticsSounds(root=str(tmp_path), listed="present").listing().faults
+    assert not KineticsSounds(root=str(tmp_path), listed="present").listing().issues
     for name in ("train/train-00000_000010_000020.mp4", "test/abc_def-h_k_000000_000010.mp4"):
         (tmp_path / name).unlink()
     listing = KineticsSounds(root=str(tmp_path), listed="present").listing()
     assert len(listing.clips) == 24
-    (fault,) = listing.faults
-    assert (fault.kind, fault.fatal) == ("not on disk", False)
-    assert "2 of 26 listed clips are not on disk" in fault.message
-
-
-def test_inputs_are_of_the_published_shapes() -> None:
-    data = KineticsSounds(root=".")
-    shapes = {name: m.shape for name, m in data.modalities(None).items()}  # type: ignore[arg-type]
-    assert shapes == {"audio": (1, 257, 1004), "visual": (3, 3, 224, 224)}
-
-
-def test_an_imitation_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
-    data = KineticsSounds(root=str(sample), store=str(tmp_path), **SMALL)
-    report = data.check()
-    assert [fault.message for fault in report.faults if fault.fatal] == []
-    shown = {name for names in report.counts.values() for name, n in names.items() if n}
-    assert len(shown) == 2
-    assert all(report.counts[split][name] for split in report.counts for name in shown)
-    splits = data.load()
-    assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [19, 3, 4]
-    assert splits.shapes == {"audio": (1, 64, 100), "visual": (3, 32, 32)}
-    assert splits.classes == CLASSES
-    assert not (sample / ".fusion_sched").exists()
-
-
-def test_too_small_an_imitation_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"25 clips are too few .* at least 26"):
-        KineticsSounds.write_sample(tmp_path, SampleSpec(clips=25))
+    (issue,) = listing.issues
+    assert (issue.kind, issue.fatal) == ("not on disk", False)
+    assert "2 of 26 listed clips are not on disk" in issue.message

@@ -21,8 +21,8 @@ def crema(root: Path, *overrides: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def splits(imitation: Path) -> Splits:
-    return make_parts(*crema(imitation)).splits
+def splits(cremad_root: Path) -> Splits:
+    return make_parts(*crema(cremad_root)).splits
 
 
 def batches(splits: Splits, epoch: int = 0, workers: int = 0) -> list[Batch]:
@@ -68,17 +68,17 @@ def test_only_training_pictures_are_changed(splits: Splits) -> None:
         assert one.inputs["audio"].dtype == one.inputs["visual"].dtype == torch.float32
 
 
-def test_a_run_with_loader_processes_is_the_same_run(imitation: Path, tmp_path: Path) -> None:
-    settings = crema(imitation, "stage1.epochs=1", "stage2.epochs=1")
+def test_a_run_with_loader_processes_is_the_same_run(cremad_root: Path, tmp_path: Path) -> None:
+    settings = crema(cremad_root, "stage1.epochs=1", "stage2.epochs=1")
     alone = run_once(tmp_path / "alone", *settings)
     helped = run_once(tmp_path / "helped", *settings, "workers=1")
     for kind in ("epoch", "probe"):
         assert [timeless(e) for e in of(alone, kind)] == [timeless(e) for e in of(helped, kind)]
 
 
-def test_an_augmented_run_resumes_exactly(imitation: Path, tmp_path: Path) -> None:
+def test_an_augmented_run_resumes_exactly(cremad_root: Path, tmp_path: Path) -> None:
     """Stopped after its first epoch and resumed, a run on stored clips is the uninterrupted one."""
-    settings = crema(imitation, "stage1.epochs=2", "stage2.epochs=1")
+    settings = crema(cremad_root, "stage1.epochs=2", "stage2.epochs=1")
     whole = run_once(tmp_path / "whole", *settings)
 
     class Stop(Exception):
@@ -98,8 +98,8 @@ def test_an_augmented_run_resumes_exactly(imitation: Path, tmp_path: Path) -> No
     assert [timeless(e) for e in of(events, "result")] == [timeless(e) for e in of(whole, "result")]
 
 
-def test_mixed_precision_stays_near_and_gives_float32(imitation: Path) -> None:
-    full, mixed = (make_parts(*crema(imitation, f"precision={p}")) for p in ("float32", "bf16"))
+def test_mixed_precision_stays_near_and_gives_float32(cremad_root: Path) -> None:
+    full, mixed = (make_parts(*crema(cremad_root, f"precision={p}")) for p in ("float32", "bf16"))
     batch = next(iter(Loader(full.splits.validation, 8, finish=full.splits.finish)))
     one, other = full.model.eval()(batch.inputs), mixed.model.eval()(batch.inputs)
     assert other.logits.dtype == torch.float32
@@ -113,9 +113,9 @@ def test_a_precision_nobody_knows_is_refused() -> None:
         make_parts("precision=fp8")
 
 
-def test_channels_last_changes_the_layout_only(imitation: Path) -> None:
-    plain = make_parts(*crema(imitation))
-    other = make_parts(*crema(imitation, "channels_last=true"))
+def test_channels_last_changes_the_layout_only(cremad_root: Path) -> None:
+    plain = make_parts(*crema(cremad_root))
+    other = make_parts(*crema(cremad_root, "channels_last=true"))
     batch = next(iter(Loader(plain.splits.validation, 8, finish=plain.splits.finish)))
     weights = other.model.encoders["visual"].layers[0].weight
     assert weights.is_contiguous(memory_format=torch.channels_last)
@@ -128,8 +128,8 @@ def test_a_negative_number_of_workers_is_refused() -> None:
         build(make_config("workers=-1"))
 
 
-def test_skipped_clips_are_in_the_trace(imitation: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(imitation, tmp_path / "data"))
+def test_skipped_clips_are_in_the_trace(cremad_root: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(cremad_root, tmp_path / "data"))
     victim = sorted((root / "AudioWAV").iterdir())[0]
     victim.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(ValueError, match=r"(?s)1 git-lfs pointer.*git lfs pull.*on_error=skip"):

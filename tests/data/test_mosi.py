@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.types import OnDisk
 from fusion_sched.data.memory import InMemory
 from fusion_sched.data.mosi import MOSEI, MOSI
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.types import Splits
 
 Change = Callable[[dict[str, Any]], object]
@@ -111,9 +111,9 @@ def test_minus_infinity_in_audio_is_counted_and_silenced(sample: Path, tmp_path:
     splits = data.load()
     assert splits.facts["silent_values"] == {"train": 0, "validation": 2, "test": 0}
     assert np.isfinite(values(splits, "validation", "audio")).all()
-    (fault,) = data.check().faults
-    assert (fault.kind, fault.fatal) == ("silent", False)
-    assert "2 audio value(s) of validation" in fault.message
+    (issue,) = data.check().issues
+    assert (issue.kind, issue.fatal) == ("silent", False)
+    assert "2 audio value(s) of validation" in issue.message
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_other_values_that_are_not_finite_are_refused(
     name = content_of(sample)["test"]["id"][1]
     with pytest.raises(ValueError, match=rf"{modality} of 1 sample.s. of test.*{name[:11]}"):
         data.load()
-    (fault,) = data.check().faults
-    assert (fault.kind, fault.clip, fault.modality) == ("not finite", name, modality)
+    (issue,) = data.check().issues
+    assert (issue.kind, issue.clip, issue.modality) == ("not finite", name, modality)
 
 
 def test_a_video_in_two_splits_and_an_id_twice_are_reported(sample: Path, tmp_path: Path) -> None:
@@ -138,10 +138,10 @@ def test_a_video_in_two_splits_and_an_id_twice_are_reported(sample: Path, tmp_pa
         content["test"]["id"][0] = content["train"]["id"][0]
 
     report = MOSI(root=changed(sample, tmp_path, change)).check()
-    kinds = {fault.kind: fault for fault in report.faults}
+    kinds = {issue.kind: issue for issue in report.issues}
     assert set(kinds) == {"listed twice", "shared video"}
     assert "train and test (sample00000)" in kinds["shared video"].message
-    assert not MOSI(root=str(sample)).check().faults
+    assert not MOSI(root=str(sample)).check().issues
 
 
 def test_the_check_counts_classes(sample: Path) -> None:

@@ -91,7 +91,7 @@ def test_other_ways_to_name_a_function_are_refused(tmp_path: Path, spelling: byt
 
 
 def test_pickles_of_python_2_and_numpy_1_are_read(tmp_path: Path) -> None:
-    """As Python 2 wrote ``{"label": array}``: str as bytes, modules by their old names."""
+    """As Python 2 wrote `{"label": array}`: str as bytes, modules by their old names."""
     values = np.array([1, 200, 255], dtype=np.uint8)
     # GLOBAL, arguments of _reconstruct, REDUCE; then the state: version, shape, dtype, order, data.
     written = (

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from fusion_sched.data.clips.imitation import SampleSpec, write_frames
 from fusion_sched.data.clips.types import ClipDataset
+from fusion_sched.data.samples.files import write_frames
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.data.ucf101 import LISTS, UCF101
 
 CLASSES = ["1 Biking", "2 HandstandPushups", "3 YoYo"]
@@ -51,7 +52,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_rows_become_clips(tmp_path: Path) -> None:
     listing = UCF101(root=str(write_lists(tmp_path))).listing()
-    assert not listing.faults
+    assert not listing.issues
     assert listing.classes == ("Biking", "HandstandPushups", "YoYo")
     clips = {clip.id: clip for clip in listing.clips}
     assert len(clips) == len(TRAIN) + len(TEST)
@@ -66,7 +67,7 @@ def test_blanks_at_the_end_of_a_row_do_not_matter(tmp_path: Path) -> None:
     write_lists(tmp_path, [f"{row}  " for row in TRAIN], TEST, [f"{row} " for row in CLASSES])
     listing = UCF101(root=str(tmp_path)).listing()
     assert len(listing.clips) == len(TRAIN) + len(TEST)
-    assert not listing.faults
+    assert not listing.issues
 
 
 def test_each_split_has_lists_of_its_own(tmp_path: Path) -> None:
@@ -109,28 +110,28 @@ def test_validation_follows_the_seed_not_the_order_of_rows(tmp_path: Path) -> No
     [
         ("YoYo/v_YoYo_g03_c03.avi 2", "label disagrees", "YoYo is 3 in classInd.txt"),
         ("YoYo/v_YoYo_g03_c03.avi", "broken row", "expected ACTION/v_ACTION_gGG_cCC.avi CLASSID"),
-        ("YoYo/v_YoYo_g3_c03.avi 3", "broken row", "mend it"),
-        ("v_YoYo_g03_c03.avi 3", "broken row", "mend it"),
+        ("YoYo/v_YoYo_g3_c03.avi 3", "broken row", "correct it"),
+        ("v_YoYo_g03_c03.avi 3", "broken row", "correct it"),
         ("YoYo/v_YoYo_g03_c03.avi three", "broken row", "three"),
         ("Juggling/v_Juggling_g03_c03.avi 4", "unknown label", "'Juggling'"),
         ("YoYo/v_YoYo_g01_c01.avi 3", "listed twice", "in train and as class 2 in test"),
     ],
 )
-def test_rows_that_cannot_be_used_become_faults(
+def test_rows_that_cannot_be_used_become_issues(
     tmp_path: Path, row: str, kind: str, said: str
 ) -> None:
     listing = UCF101(root=str(write_lists(tmp_path, train=[*TRAIN, row]))).listing()
-    (fault,) = listing.faults
-    assert (fault.kind, fault.fatal) == (kind, True)
-    assert said in fault.message
+    (issue,) = listing.issues
+    assert (issue.kind, issue.fatal) == (kind, True)
+    assert said in issue.message
 
 
 def test_a_test_row_may_have_its_class_and_must_have_the_right_one(tmp_path: Path) -> None:
     rows = [f"{row} {label}" for label, row in enumerate(TEST, start=1)]
-    assert not UCF101(root=str(write_lists(tmp_path, test=rows))).listing().faults
+    assert not UCF101(root=str(write_lists(tmp_path, test=rows))).listing().issues
     write_lists(tmp_path, test=[TEST[0], f"{TEST[1]} 1"])
-    (fault,) = UCF101(root=str(tmp_path)).listing().faults
-    assert fault.kind == "label disagrees"
+    (issue,) = UCF101(root=str(tmp_path)).listing().issues
+    assert issue.kind == "label disagrees"
 
 
 @pytest.mark.parametrize(
@@ -156,11 +157,11 @@ def test_missing_lists_say_where_to_get_them(tmp_path: Path) -> None:
         UCF101(root=".", flow_v_files="flow_v")
 
 
-def test_an_imitation_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
+def test_sample_data_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
     data = UCF101(root=str(sample), store=str(tmp_path), size=32, frames=2)
     assert isinstance(data, ClipDataset)
     report = data.check()
-    assert not report.faults
+    assert not report.issues
     assert {split: sum(found.values()) for split, found in report.counts.items()} == {
         "train": 12, "validation": 4, "test": 4
     }  # fmt: skip
@@ -212,13 +213,13 @@ def test_flow_in_two_folders_of_gray_pictures(tmp_path: Path) -> None:
     assert torch.allclose(found[:, 1], torch.tensor(-1.0), atol=0.02)
 
 
-def test_a_missing_and_a_cut_video_are_faults(tmp_path: Path) -> None:
+def test_a_missing_and_a_cut_video_are_issues(tmp_path: Path) -> None:
     UCF101.write_sample(tmp_path, SampleSpec(clips=20, seed=0))
     videos = sorted((tmp_path / "UCF-101").rglob("*.avi"))
     videos[0].unlink()
     videos[1].write_bytes(videos[1].read_bytes()[:60])
     data = UCF101(root=str(tmp_path), size=32, frames=1)
-    kinds = {(fault.clip, fault.kind) for fault in data.check().faults if fault.fatal}
+    kinds = {(issue.clip, issue.kind) for issue in data.check().issues if issue.fatal}
     assert (videos[0].stem, "missing") in kinds
     assert videos[1].stem in {clip for clip, _ in kinds}
     with pytest.raises(ValueError, match="UCF-101 is damaged"):
@@ -241,8 +242,3 @@ def test_a_list_of_the_real_size_is_read_without_a_look_at_a_video(tmp_path: Pat
     listing = UCF101(root=str(tmp_path)).listing()
     assert len(listing.clips) == 12_625
     assert len(listing.classes) == 101
-
-
-def test_too_small_an_imitation_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="19 clips are too few"):
-        UCF101.write_sample(tmp_path, SampleSpec(clips=19))

@@ -1,13 +1,12 @@
-"""VGGSound's list as it is and as it goes wrong; a small imitation from files to samples."""
+"""VGGSound's list as it is and as it goes wrong; sample data from files to samples."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.clips.imitation import SampleSpec
-from fusion_sched.data.vggsound import SAMPLE_CLASSES, VGGSound
+from fusion_sched.data.samples.spec import SampleSpec
+from fusion_sched.data.vggsound import VGGSound
 
 SMALL = {"rate": 8000, "n_fft": 126, "hop": 800, "frames": 1, "size": 32}
 COWBELL = '"cattle, bovinae cowbell"'
@@ -38,7 +37,7 @@ def test_a_row_becomes_a_clip(tmp_path: Path) -> None:
         ("audio", "visual"), tmp_path / "video" / "FwVYUHKoLtQ_000034.mp4"
     )
     assert {c.label for c in listing.clips if c.split == "validation"} == {0, 1}
-    assert not listing.faults
+    assert not listing.issues
 
 
 def test_class_ids_do_not_follow_the_rows(tmp_path: Path) -> None:
@@ -56,9 +55,9 @@ def test_a_class_list_keeps_the_ids_of_a_shortened_list(tmp_path: Path) -> None:
     listing = VGGSound(root=str(tmp_path), class_list="stat.csv").listing()
     assert listing.classes == ["air horn", "cattle, bovinae cowbell", "thunder"]
     assert {clip.label for clip in listing.clips} == {1, 2}
-    (fault,) = listing.faults
-    assert (fault.kind, fault.fatal) == ("unknown label", True)
-    assert "vggsound.csv row 27 has the label 'air horns'" in fault.message
+    (issue,) = listing.issues
+    assert (issue.kind, issue.fatal) == ("unknown label", True)
+    assert "vggsound.csv row 27 has the label 'air horns'" in issue.message
     with pytest.raises(FileNotFoundError, match=r"names\.csv does not exist"):
         VGGSound(root=str(tmp_path), class_list="names.csv").listing()
 
@@ -69,7 +68,7 @@ def test_marks_and_line_ends_do_not_matter(tmp_path: Path, mark: str) -> None:
     (tmp_path / "vggsound.csv").write_text(text, encoding="utf-8", newline="")
     listing = VGGSound(root=str(tmp_path)).listing()
     assert len(listing.clips) == 26
-    assert not listing.faults
+    assert not listing.issues
 
 
 @pytest.mark.parametrize(
@@ -77,27 +76,20 @@ def test_marks_and_line_ends_do_not_matter(tmp_path: Path, mark: str) -> None:
     [
         ("abcdefghijk,3,air horn", "broken row", "expected YOUTUBE_ID,START_SECONDS,LABEL"),
         ("abcdefghijk,3,air horn,valid", "broken row", "valid"),
-        ("abcdefghijk,3,cattle, bovinae cowbell,train", "broken row", "mend it"),
+        ("abcdefghijk,3,cattle, bovinae cowbell,train", "broken row", "correct it"),
         ("youtube_id,start,label,split", "broken row", "row 27"),
         ("FwVYUHKoLtQ,34,thunder,train", "listed twice", "class 0 in test and as class 1 in train"),
     ],
 )
-def test_rows_that_are_no_clip_are_fatal_faults(
+def test_rows_that_are_no_clip_are_fatal_issues(
     tmp_path: Path, row: str, kind: str, said: str
 ) -> None:
     listing = VGGSound(root=str(write_list(tmp_path, [*TRAIN, *TEST, row]))).listing()
     assert len(listing.clips) == 26
     assert listing.classes == ["cattle, bovinae cowbell", "thunder"]
-    (fault,) = listing.faults
-    assert (fault.kind, fault.fatal) == (kind, True)
-    assert said in fault.message
-
-
-def test_two_clips_of_a_video_in_two_splits_are_reported(tmp_path: Path) -> None:
-    write_list(tmp_path, [*TRAIN, *TEST, "train-00000,99,thunder,test"])
-    listing = VGGSound(root=str(tmp_path)).listing()
-    assert len(listing.clips) == 27
-    assert [fault.kind for fault in shared_groups(listing)] == ["shared video"]
+    (issue,) = listing.issues
+    assert (issue.kind, issue.fatal) == (kind, True)
+    assert said in issue.message
 
 
 def test_absent_and_empty_lists_are_named(tmp_path: Path) -> None:
@@ -136,33 +128,14 @@ def test_clips_need_both_files_to_be_present(tmp_path: Path) -> None:
     for row in [*TRAIN, *TEST]:
         (tmp_path / "frames" / row[:11]).mkdir(parents=True)
         (tmp_path / "audio" / f"{row[:11]}.wav").touch()
-    assert not data.listing().faults
+    assert not data.listing().issues
     (tmp_path / "audio" / "train-00003.wav").unlink()
     (tmp_path / "frames" / "---g-f_I2yQ").rmdir()
     listing = data.listing()
     assert len(listing.clips) == 24
-    (fault,) = listing.faults
-    assert not fault.fatal
-    assert "2 of 26 listed clips are not on disk" in fault.message
-
-
-def test_inputs_are_of_the_published_shapes() -> None:
-    data = VGGSound(root=".")
-    modalities = data.modalities(None)  # type: ignore[arg-type]
-    shapes = {name: modality.shape for name, modality in modalities.items()}
-    assert shapes == {"audio": (1, 257, 1004), "visual": (3, 3, 224, 224)}
-    assert modalities["visual"].jpeg
-
-
-def test_an_imitation_goes_from_files_to_samples(sample: Path, tmp_path: Path) -> None:
-    data = VGGSound(root=str(sample), store=str(tmp_path), **SMALL)
-    report = data.check()
-    assert [fault.message for fault in report.faults if fault.fatal] == []
-    assert all(count for names in report.counts.values() for count in names.values())
-    splits = data.load()
-    assert [len(s) for s in (splits.train, splits.validation, splits.test)] == [19, 3, 4]
-    assert splits.shapes == {"audio": (1, 64, 100), "visual": (3, 32, 32)}
-    assert splits.classes == (SAMPLE_CLASSES[0], SAMPLE_CLASSES[-1])
+    (issue,) = listing.issues
+    assert not issue.fatal
+    assert "2 of 26 listed clips are not on disk" in issue.message
 
 
 def test_a_missing_clip_is_named_skipped_or_left_out(sample: Path, tmp_path: Path) -> None:
@@ -175,9 +148,3 @@ def test_a_missing_clip_is_named_skipped_or_left_out(sample: Path, tmp_path: Pat
     left_out = VGGSound(root=str(tmp_path), listed="present", **SMALL).load()
     for splits in (skipped, left_out):
         assert sum(len(s) for s in (splits.train, splits.validation, splits.test)) == 26
-
-
-def test_an_imitation_shows_as_many_classes_as_its_clips_permit() -> None:
-    assert list(SAMPLE_CLASSES) == sorted(set(SAMPLE_CLASSES))
-    with pytest.raises(ValueError, match=r"2 clips are too few .* at least 26"):
-        VGGSound.write_sample(Path(), SampleSpec(clips=2))

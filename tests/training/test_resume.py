@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import torch
 
-from fusion_sched.runlog import lock
 from fusion_sched.runtime import checkpoint
+from fusion_sched.runtime.files import lock
 from fusion_sched.training.trainer import train
 from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless
 
 OPTIONS = ("stage1.epochs=6", "stage2.epochs=3", "probe.resamples=10", "probe.shuffles=2",
-           "controller.min_epochs=1", "controller.patience=1", "controller.drop=0.95",
-           "controller.evidence=false", "encoder=small_cnn",
+           "robustness=false", "controller.min_epochs=1", "controller.patience=1",
+           "controller.drop=0.95", "controller.evidence=false", "encoder=small_cnn",
            "scheduler@stage2.scheduler=cosine")  # fmt: skip
 
 
@@ -201,7 +201,8 @@ def test_a_folder_in_training_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     interrupted_after(folder, 9)
     before = (folder / "trace.jsonl").read_text()
-    with lock(folder), pytest.raises(ValueError, match="another process is training"):
+    held = lock(folder / ".lock", blocking=False)
+    with held, pytest.raises(ValueError, match="another process is training"):
         train(make_parts(*OPTIONS), folder, lambda event: None)
     assert (folder / "trace.jsonl").read_text() == before
 

@@ -12,7 +12,7 @@ import torch
 from fusion_sched.controllers import jointly, unimodal
 from fusion_sched.data.loading import Batches, EpochOrder, Loader
 from fusion_sched.training.components import RunComponents, make_loaders, stratified_choice
-from fusion_sched.training.epoch import EpochLog, macro_f1, train_epoch, unimodal_backward
+from fusion_sched.training.epoch import EpochLog, train_epoch, unimodal_backward
 from fusion_sched.training.trainer import train
 from fusion_sched.types import ControllerState, Decision, Observation, Stage
 from tests.conftest import make_parts, of, run_once, timeless
@@ -57,7 +57,7 @@ def train_jointly(parts: RunComponents) -> tuple[EpochLog, set[str]]:
     loader = Loader(parts.splits.train, 64, EpochOrder(range(len(parts.splits.train)), 0))
     before = snapshot(parts.model)
     stepper = parts.stage2.optimizer(parts.model.parameters())
-    backward = partial(parts.balancer.backward, memory={})
+    backward = partial(parts.balancer.backward, state={})
     log = train_epoch(
         parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), backward
     )
@@ -222,12 +222,6 @@ def test_diagnoses_of_the_joint_stage_have_a_rate_of_their_own(tmp_path: Path) -
     options = ("controller=joint", "stage1.epochs=2", "stage2.epochs=2", "probe.samples=200")
     events = run_once(tmp_path, "probe.joint_every=3", *options)
     assert [e["epoch"] for e in of(events, "probe")] == [-1, 2]
-
-
-def test_macro_f1_by_hand() -> None:
-    predicted, y = torch.tensor([0, 0, 1, 1, 2]), torch.tensor([0, 1, 1, 1, 0])
-    # class 0: 2·1/(2+2); class 1: 2·2/(2+3); class 2 is predicted, never right
-    assert macro_f1(predicted, y) == pytest.approx((0.5 + 0.8 + 0.0) / 3)
 
 
 @pytest.mark.parametrize("probe", ["predictions", "published"])

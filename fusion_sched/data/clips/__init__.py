@@ -1,1 +1,1 @@
-"""Datasets that lie on disk as files: what a clip is, how it is read, checked and stored."""
+"""Datasets of files: what a clip is, how it is read, checked and stored."""

@@ -23,7 +23,7 @@ STREAMED = 0x7FFF0000
 
 
 class Recording(NamedTuple):
-    """Decoded sound: float32 ``(samples, channels)``, its rate in Hz, and whether it is 8-bit."""
+    """Decoded sound: float32 `(samples, channels)`, its rate in Hz, and whether it is 8-bit."""
 
     samples: np.ndarray
     rate: int
@@ -33,54 +33,57 @@ class Recording(NamedTuple):
 def read_audio(
     path: Path, rate: int, start: float = 0.0, seconds: float | None = None
 ) -> np.ndarray:
-    """Return a mono wave, float32 in about [-1, 1], at ``rate`` Hz: the mean of all channels.
+    """Return a mono wave, float32 in about [-1, 1], at `rate` Hz: the mean of all channels.
 
     wav, flac, ogg and mp3 are read by libsndfile, the sound of flv, mp4, mov, avi, mkv and webm by
-    PyAV. ``start`` and ``seconds`` cut a part out before it is resampled (``None``: to the end);
-    what is shorter comes back shorter.
+    PyAV. `start` and `seconds` cut a part out before it is resampled (`None`: to the end). What is
+    shorter comes back shorter.
 
-    Raises:
-        ReadError: "missing", "git-lfs pointer", "empty file"; "unreadable"; "truncated", where the
-            header promises more than there is; "no audio", where no sample, or no sound track, is
-            in the file or in the part; "not finite", where samples are NaN or infinite.
-        ImportError: sound in a video container, and PyAV is not installed.
+    Raises
+    ------
+    ReadError
+        "missing", "git-lfs pointer", "empty file"; "unreadable"; "truncated", where the header
+        promises more than there is; "no audio", where no sample, or no sound track, is in the file
+        or in the part; "not finite", where samples are NaN or infinite.
+    ImportError
+        Sound in a video container, and PyAV is not installed.
     """
-    recording = decode(path, None if seconds is None else start + seconds)
-    mono = mono_part(path, recording, start, seconds)
+    recording = _decode_audio(path, None if seconds is None else start + seconds)
+    mono = _mono_part(path, recording, start, seconds)
     if recording.rate != rate:
         common = gcd(recording.rate, rate)
         mono = resample_poly(mono, rate // common, recording.rate // common)
     return np.asarray(mono, dtype=np.float32)
 
 
-def audio_remarks(
+def audio_warnings(
     path: Path, rate: int, start: float = 0.0, seconds: float | None = None
 ) -> list[tuple[str, str]]:
-    """Return kind and message of what is odd, though readable; arguments as in ``read_audio``."""
-    recording = decode(path, None if seconds is None else start + seconds)
-    mono = mono_part(path, recording, start, seconds)
+    """Return kind and message of what is odd, though readable; arguments as in `read_audio`."""
+    recording = _decode_audio(path, None if seconds is None else start + seconds)
+    mono = _mono_part(path, recording, start, seconds)
     channels = recording.samples.shape[1]
     peak = float(np.abs(mono).max())
     length = len(mono) / recording.rate
-    remarks = []
+    warnings = []
     if peak < SILENT_PEAK:
-        remarks.append(("silent", f"{path} peaks at {peak:.1e} of full scale, below -60 dBFS"))
+        warnings.append(("silent", f"{path} peaks at {peak:.1e} of full scale, below -60 dBFS"))
     if length < SHORT_SECONDS:
-        remarks.append(("short", f"{path} gives {length:.2f} s, less than {SHORT_SECONDS} s"))
+        warnings.append(("short", f"{path} gives {length:.2f} s, less than {SHORT_SECONDS} s"))
     if channels > 1:
-        remarks.append(("stereo", f"{path} has {channels} channels; their mean is used"))
+        warnings.append(("stereo", f"{path} has {channels} channels; their mean is used"))
     if recording.rate < rate:
-        remarks.append(
+        warnings.append(
             ("sample rate", f"{path} has {recording.rate} Hz, upsampled to {rate} Hz: nothing "
              f"above {recording.rate // 2} Hz")
         )  # fmt: skip
     if recording.eight_bit:
-        remarks.append(("8-bit", f"{path} has 8-bit samples: noise at about -50 dBFS"))
-    return remarks
+        warnings.append(("8-bit", f"{path} has 8-bit samples: noise at about -50 dBFS"))
+    return warnings
 
 
-def mono_part(path: Path, recording: Recording, start: float, seconds: float | None) -> np.ndarray:
-    """Return the part from ``start`` on, ``(samples,)``, as the mean of all channels."""
+def _mono_part(path: Path, recording: Recording, start: float, seconds: float | None) -> np.ndarray:
+    """Return the part from `start` on, `(samples,)`, as the mean of all channels."""
     samples, rate = recording.samples, recording.rate
     stop = len(samples) if seconds is None else round((start + seconds) * rate)
     part = samples[round(start * rate) : stop]
@@ -88,33 +91,32 @@ def mono_part(path: Path, recording: Recording, start: float, seconds: float | N
         raise ReadError(
             "no audio",
             f"{path} holds no audio sample from {start:g} s on (it holds "
-            f"{len(samples) / rate:.2f} s), expected at least one; fetch it anew",
+            f"{len(samples) / rate:.2f} s), expected at least one; fetch it again",
         )
     mono: np.ndarray = part.mean(axis=1)
     if not np.isfinite(mono).all():
-        raise ReadError("not finite", f"{path} holds NaN or infinite samples; encode it anew")
+        raise ReadError("not finite", f"{path} holds NaN or infinite samples; encode it again")
     return mono
 
 
-def decode(path: Path, stop: float | None) -> Recording:
-    """Return the sound of a file up to ``stop`` seconds, or all of it."""
+def _decode_audio(path: Path, stop: float | None) -> Recording:
+    """Return the sound of a file up to `stop` seconds, or all of it."""
     check_present(path)
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        recording = decode_track(path, stop)
+        recording = _decode_track(path, stop)
     else:
-        check_wav_length(path)
-        recording = decode_file(path, stop)
+        _check_wav_length(path)
+        recording = _decode_file(path, stop)
     if not 1000 <= recording.rate <= 768000:
         raise ReadError(
             "unreadable",
             f"{path} cannot be read as audio: its header gives {recording.rate} samples per "
-            "second, expected 1000 to 768000; fetch the file anew",
+            "second, expected 1000 to 768000; fetch the file again",
         )
     return recording
 
 
-def decode_file(path: Path, stop: float | None) -> Recording:
-    """Return the sound of a wav, flac, ogg or mp3 file."""
+def _decode_file(path: Path, stop: float | None) -> Recording:
     try:
         with soundfile.SoundFile(path) as file:
             promised = file.frames
@@ -123,16 +125,16 @@ def decode_file(path: Path, stop: float | None) -> Recording:
             samples = file.read(promised, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise ReadError(
-            "unreadable", f"{path} cannot be read as audio: {error}; fetch the file anew"
+            "unreadable", f"{path} cannot be read as audio: {error}; fetch the file again"
         ) from error
     check_reach(path, len(samples) / file.samplerate, promised / file.samplerate)
     return Recording(samples, file.samplerate, file.subtype in ("PCM_U8", "PCM_S8"))
 
 
-def check_wav_length(path: Path) -> None:
+def _check_wav_length(path: Path) -> None:
     """Raise where a wav file's data chunk is longer than what is left of the file.
 
-    libsndfile takes what there is without a word. A size of 0xFFFFFFFF and the like is what a
+    libsndfile takes what there is and reports nothing. A size of 0xFFFFFFFF and the like is what a
     program writes that cannot go back to its header: the rest of the file is meant. A size of 0
     with bytes behind it is a recording that was never closed.
     """
@@ -152,14 +154,14 @@ def check_wav_length(path: Path) -> None:
         raise ReadError(
             "no audio",
             f"{path} holds no audio by its header, though {held} bytes follow: a recording that "
-            "was not closed; repair it (`ffmpeg -i OLD.wav NEW.wav`) or fetch it anew",
+            "was not closed; repair it (`ffmpeg -i OLD.wav NEW.wav`) or fetch it again",
         )
-    # Some programs count the header in: a few dozen bytes are not worth a word.
+    # Some programs count the header in: a few dozen bytes are not reported.
     if size < STREAMED and size - held > max(0.01 * size, 64):
         raise ReadError(
             "truncated",
             f"{path} holds {held} bytes of sound of the {size} that its header promises; fetch it "
-            "anew",
+            "again",
         )
 
 
@@ -169,12 +171,11 @@ def check_reach(path: Path, reached: float, promised: float) -> None:
         raise ReadError(
             "truncated",
             f"{path} ends after {reached:.2f} s of the {promised:.2f} s that its header promises; "
-            "fetch it anew",
+            "fetch it again",
         )
 
 
-def decode_track(path: Path, stop: float | None) -> Recording:
-    """Return the first sound track of a video file."""
+def _decode_track(path: Path, stop: float | None) -> Recording:
     try:
         import av
     except ImportError as error:
@@ -183,18 +184,18 @@ def decode_track(path: Path, stop: float | None) -> Recording:
             'installed; run: pip install "fusion-sched[media]"'
         ) from error
     try:
-        return read_track(path, stop)
+        return _read_track(path, stop)
     except ReadError:
         raise
     except (av.FFmpegError, ValueError) as error:
         raise ReadError(
             "unreadable",
-            f"the sound of {path} cannot be read: {error}; fetch the file anew, or convert it "
+            f"the sound of {path} cannot be read: {error}; fetch the file again, or convert it "
             "(`ffmpeg -i OLD NEW.wav`)",
         ) from error
 
 
-def read_track(path: Path, stop: float | None) -> Recording:
+def _read_track(path: Path, stop: float | None) -> Recording:
     """Return the first sound track of a file that PyAV opens."""
     import av
 
@@ -202,7 +203,9 @@ def read_track(path: Path, stop: float | None) -> Recording:
     rate, held, reached = 0, 0, 0.0
     with av.open(str(path)) as container:
         if not container.streams.audio:
-            raise ReadError("no audio", f"{path} holds no audio track, expected one; fetch it anew")
+            raise ReadError(
+                "no audio", f"{path} holds no audio track, expected one; fetch it again"
+            )
         stream = container.streams.audio[0]
         to_float = av.AudioResampler(format="fltp")
         for packet in container.demux():
@@ -225,22 +228,17 @@ def read_track(path: Path, stop: float | None) -> Recording:
     return Recording(np.concatenate(pieces, axis=1).T, rate, eight_bit)
 
 
-def tiled(wave: np.ndarray, samples: int) -> np.ndarray:
-    """Return the wave repeated until it has ``samples`` samples, or cut to them."""
-    return np.resize(wave, samples)
-
-
-def fixed_length(wave: np.ndarray, samples: int) -> np.ndarray:
-    """Return the wave cut, or padded with silence at its end, to ``samples`` samples."""
+def padded(wave: np.ndarray, samples: int) -> np.ndarray:
+    """Return the wave cut, or padded with silence at its end, to `samples` samples."""
     return np.pad(wave[:samples], (0, max(samples - len(wave), 0)))
 
 
 def log_spectrogram(waves: Tensor, n_fft: int, hop: int, centre: bool = True) -> Tensor:
-    """Return log(|STFT| + 1e-7) of waves ``(N, samples)``: ``(N, n_fft // 2 + 1, frames)``.
+    """Return log(|STFT| + 1e-7) of waves `(N, samples)`: `(N, n_fft // 2 + 1, frames)`.
 
-    Periodic Hann window; with ``centre`` the wave is padded with ``n_fft // 2`` zeros at either
+    Periodic Hann window; with `centre` the wave is padded with `n_fft // 2` zeros at either
     end, so that frames = 1 + samples // hop, without it 1 + (samples - n_fft) // hop. Equal to
-    librosa's ``log(abs(stft(...)) + 1e-7)``.
+    librosa's `log(abs(stft(...)) + 1e-7)`.
     """
     # In float64 inside, as librosa's: float32 rounding is as large as the quietest bins, and the
     # logarithm makes 0.7 of it.
@@ -257,7 +255,7 @@ def log_spectrogram(waves: Tensor, n_fft: int, hop: int, centre: bool = True) ->
 
 
 def mel_filters(rate: int, n_fft: int, bands: int) -> Tensor:
-    """Return triangular filters ``(bands, n_fft // 2 + 1)``, evenly spaced on the mel scale.
+    """Return triangular filters `(bands, n_fft // 2 + 1)`, evenly spaced on the mel scale.
 
     mel = 2595 log10(1 + f / 700), f in Hz (O'Shaughnessy 1987), from 0 Hz to half the rate.
     """
@@ -270,7 +268,7 @@ def mel_filters(rate: int, n_fft: int, bands: int) -> Tensor:
 
 
 def log_mel(waves: Tensor, rate: int, n_fft: int, hop: int, bands: int) -> Tensor:
-    """Return natural-log mel magnitudes ``(N, 1, bands, frames)`` of waves ``(N, samples)``."""
+    """Return natural-log mel magnitudes `(N, 1, bands, frames)` of waves `(N, samples)`."""
     spectrum = torch.stft(
         waves, n_fft, hop, window=torch.hann_window(n_fft), pad_mode="constant", return_complex=True
     )

@@ -1,4 +1,4 @@
-"""The examination of a dataset on disk before hours are spent on it."""
+"""Check a dataset on disk before hours are spent on it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,29 +8,20 @@ from joblib import Parallel, cpu_count, delayed
 
 from fusion_sched.data.clips.files import split_fingerprint
 from fusion_sched.data.clips.load import progress_bar
-from fusion_sched.data.clips.prepare import decode
+from fusion_sched.data.clips.prepare import CHUNK, read_modality
 from fusion_sched.data.clips.source import Source
 from fusion_sched.data.clips.types import Clip, ClipDataset, Issue, Listing, Modality, Report
 from fusion_sched.data.memory import SPLIT_NAMES
-
-CHUNK = 32
 
 
 def check_clips(dataset: ClipDataset) -> Report:
     """Read every file of every clip as training would, and report what is wrong or odd."""
     listing = dataset.listing()
     modalities = dataset.modalities(listing)
-    recognised = recognise(dataset.source, listing.clips)
-    return Report(
-        counts=count_classes(listing),
-        expected=dataset.source.counts.get(recognised, {}),
-        recognised=recognised,
-        faults=[
-            *listing.faults,
-            *examine_all(dataset.source.name, listing.clips, modalities),
-            *shared_groups(listing),
-        ],
-    )
+    known = recognise(dataset.source, listing.clips)
+    media = media_issues(dataset.source.name, listing.clips, modalities)
+    issues = [*listing.issues, *media, *shared_groups(listing)]
+    return Report(count_classes(listing), issues, dataset.source.counts.get(known, {}), known)
 
 
 def count_classes(listing: Listing) -> dict[str, dict[str, int]]:
@@ -44,40 +35,36 @@ def count_classes(listing: Listing) -> dict[str, dict[str, int]]:
 
 def recognise(source: Source, clips: Sequence[Clip]) -> str:
     """Return the name of the known split whose test clips these are, or an empty text."""
-    found = split_fingerprint(clip.id for clip in clips if clip.split == "test")
-    for name, known in source.fingerprints.items():
-        if known == found:
-            return name
-    return ""
+    fingerprint = split_fingerprint(clip.id for clip in clips if clip.split == "test")
+    return next((n for n, known in source.fingerprints.items() if known == fingerprint), "")
 
 
-def examine_all(
+def media_issues(
     name: str, clips: Sequence[Clip], modalities: Mapping[str, Modality]
 ) -> list[Issue]:
-    """Examine every clip, on all cores."""
+    """Return the issues of every clip's files, read on all cores."""
     parts = [clips[start : start + CHUNK] for start in range(0, len(clips), CHUNK)]
     workers = min(cpu_count(), len(parts)) or 1
-    jobs = (delayed(examine)(part, modalities) for part in parts)
-    faults: list[Issue] = []
+    jobs = (delayed(_issues_of)(part, modalities) for part in parts)
+    issues: list[Issue] = []
     done = 0
     with progress_bar(f"reading {name}") as progress:
-        for part, found in zip(
-            parts, Parallel(n_jobs=workers, return_as="generator")(jobs), strict=True
-        ):
-            faults += found
+        results = Parallel(n_jobs=workers, return_as="generator")(jobs)
+        for part, of_part in zip(parts, results, strict=True):
+            issues += of_part
             done += len(part)
             progress(done, len(clips))
-    return faults
+    return issues
 
 
-def examine(clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> list[Issue]:
-    """Return the faults of some clips; what can be read is looked at for oddities as well."""
-    faults = []
+def _issues_of(clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> list[Issue]:
+    """Return the issues of some clips; of files that can be read, the warnings."""
+    issues = []
     for name, modality in modalities.items():
         for clip in clips:
-            _, damage = decode([clip], name, modality)
-            faults += damage or modality.remarks(clip)
-    return faults
+            _, errors = read_modality([clip], name, modality)
+            issues += errors or modality.warnings(clip)
+    return issues
 
 
 def shared_groups(listing: Listing) -> list[Issue]:
@@ -86,17 +73,14 @@ def shared_groups(listing: Listing) -> list[Issue]:
     for clip in listing.clips:
         if clip.group:
             members[clip.split].add(clip.group)
-    faults = []
+    issues = []
     for first, second in combinations(SPLIT_NAMES, 2):
         shared = sorted(members[first] & members[second])
         if shared:
             some = ", ".join(shared[:3]) + (", …" if len(shared) > 3 else "")
-            faults.append(
-                Issue(
-                    f"shared {listing.group}", "", "",
-                    f"{len(shared)} {listing.group}(s) occur in both {first} and {second} ({some}):"
-                    f" accuracy on {second} is not that on {listing.group}s never seen",
-                    fatal=False,
-                )
-            )  # fmt: skip
-    return faults
+            message = (
+                f"{len(shared)} {listing.group}(s) occur in both {first} and {second} ({some}): "
+                f"accuracy on {second} is not that on {listing.group}s never seen"
+            )
+            issues.append(Issue(f"shared {listing.group}", "", "", message, fatal=False))
+    return issues

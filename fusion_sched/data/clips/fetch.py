@@ -11,13 +11,16 @@ from requests import RequestException
 from fusion_sched.data.clips.source import Download, Source
 
 
-def fetch(source: Source, root: Path) -> list[Path]:
-    """Fetch what is missing under ``root``; return what was fetched.
+def fetch_source(source: Source, root: Path) -> list[Path]:
+    """Fetch what is missing under `root`; return what was fetched.
 
-    Raises:
-        ValueError: nothing may be fetched by a program (the message says how to get the data), or
-            a file is not the known one.
-        ConnectionError: no connection to the source.
+    Raises
+    ------
+    ValueError
+        Nothing may be fetched by a program (the message says how to get the data), or a file is
+        not the known one.
+    ConnectionError
+        No connection to the source.
     """
     if not source.downloads:
         raise ValueError(
@@ -25,34 +28,28 @@ def fetch(source: Source, root: Path) -> list[Path]:
             f"({source.size}; licence: {source.licence}). {source.how}"
         )
     missing = [part for part in source.downloads if not (root / part.path).exists()]
-    fetched = []
     for part in missing:
         (root / part.path).parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root) as draft:
-            found = download(part, Path(draft))
-            if part.member:
-                found = unpack(found, part.member, Path(draft))
-            shutil.move(found, root / part.path)  # whole, or not there at all
-        fetched.append(root / part.path)
-    return fetched
+            # Whole, or not there at all.
+            shutil.move(_download(part, Path(draft)), root / part.path)
+    return [root / part.path for part in missing]
 
 
-def download(part: Download, folder: Path) -> Path:
-    """Fetch one file into ``folder`` and hold it against its checksum."""
+def _download(part: Download, folder: Path) -> Path:
+    """Fetch one file into `folder` and check it against its checksum; unpack it where needed."""
     try:
-        return Path(pooch.retrieve(part.url, f"sha256:{part.sha256}", fname="file", path=folder))
+        path = pooch.retrieve(part.url, f"sha256:{part.sha256}", fname="file", path=folder)
     except RequestException as error:
         raise ConnectionError(
             f"{part.url} cannot be fetched: {error}; get it on a machine with a connection and "
             f"put it where {part.path} is expected"
         ) from error
-
-
-def unpack(archive: Path, member: str, folder: Path) -> Path:
-    """Unpack a zip archive; return the folder of it that is wanted."""
+    if not part.member:
+        return Path(path)
     try:
-        with ZipFile(archive) as content:
-            content.extractall(folder / "unpacked")
+        with ZipFile(path) as archive:
+            archive.extractall(folder / "unpacked")
     except BadZipFile as error:
-        raise ValueError(f"{archive} is not a zip archive: {error}; fetch it anew") from error
-    return folder / "unpacked" / member
+        raise ValueError(f"{path} is not a zip archive: {error}; fetch it again") from error
+    return folder / "unpacked" / part.member

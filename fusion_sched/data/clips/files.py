@@ -1,8 +1,9 @@
-"""Files as they lie: present or not, git-lfs pointers, lists with BOM and CRLF."""
+"""Files of a dataset: present or not, git-lfs pointers, lists with BOM and CRLF."""
 
 import csv
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ LFS_HEADER = b"version https://git-lfs.github.com/spec/v1"
 
 
 def check_present(path: Path) -> None:
-    """Raise ``ReadError`` where a file is missing, empty, or a git-lfs pointer to itself."""
+    """Raise `ReadError` where a file is missing, empty, or a git-lfs pointer to itself."""
     if not path.is_file():
         raise ReadError("missing", f"{path} does not exist; fetch it, or take it off the list")
     with path.open("rb") as stream:
@@ -26,15 +27,11 @@ def check_present(path: Path) -> None:
             "or fetch the file from a mirror",
         )
     if not head:
-        raise ReadError("empty file", f"{path} holds 0 bytes; fetch it anew")
+        raise ReadError("empty file", f"{path} holds 0 bytes; fetch it again")
 
 
 def read_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
-    """Return the rows of a list, without byte-order mark, line ends, or empty rows.
-
-    Raises:
-        ValueError: the file is not UTF-8 text in rows, or is a git-lfs pointer or empty.
-    """
+    """Return the rows of a list, without byte-order mark, line ends, or empty rows."""
     check_present(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -42,7 +39,7 @@ def read_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
     except csv.Error as error:
-        raise ValueError(f"{path} is not a list of rows: {error}; fetch it anew") from error
+        raise ValueError(f"{path} is not a list of rows: {error}; fetch it again") from error
     return [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
 
 
@@ -56,9 +53,6 @@ def carve_validation(clips: Sequence[Clip], share: float, seed: int) -> list[Cli
 
     Clips of one group, where groups are named, are not kept together: use it for splits that share
     groups already.
-
-    Raises:
-        ValueError: a class with too few training clips.
     """
     train = [number for number, clip in enumerate(clips) if clip.split == "train"]
     labels = np.array([clips[number].label for number in train])
@@ -66,6 +60,6 @@ def carve_validation(clips: Sequence[Clip], share: float, seed: int) -> list[Cli
     parts = stratified_split(labels, share, (1 - share) / 2, seed)
     chosen = {train[i] for i in parts["validation"]}
     return [
-        Clip(**{**clip.__dict__, "split": "validation"}) if number in chosen else clip
+        replace(clip, split="validation") if number in chosen else clip
         for number, clip in enumerate(clips)
     ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from fusion_sched.data.clips.video import (
     Choice,
     count_frames,
     list_frames,
-    numbered,
+    number_key,
     read_picture,
     read_pictures,
     resized,
@@ -28,18 +28,18 @@ from fusion_sched.data.opencv import cv2
 
 @dataclass(frozen=True)
 class Flow:
-    """``count`` fields of optical flow, ``size`` × ``size``, in units of ``bound`` pixels.
+    """`count` fields of optical flow, `size` × `size`, in units of `bound` pixels.
 
-    From ``clip.files[name]``: a folder of ``.npy`` files (H, W, 2), in pixels; or a video or a
+    From `clip.files[name]`: a folder of `.npy` files (H, W, 2), in pixels; or a video or a
     folder of frames, whose flow is computed at each chosen frame to the one after it, by OpenCV's
-    dense inverse search (``method="dis"``) or by TV-L1 (``"tvl1"``, only in opencv-contrib-python).
-    Or from ``clip.files[name + "_u"]`` and ``[name + "_v"]``: two folders of grey pictures, whose
-    0 … 255 stand for -``bound`` … ``bound`` pixels, as in the archives of UCF101's TV-L1 flow.
+    dense inverse search (`method="dis"`) or by TV-L1 (`"tvl1"`, only in opencv-contrib-python).
+    Or from `clip.files[name + "_u"]` and `[name + "_v"]`: two folders of grey pictures, whose
+    0 … 255 stand for -`bound` … `bound` pixels, as in the archives of UCF101's TV-L1 flow.
 
     A vector is in pixels of the stored field: where a field is resized, its vectors are scaled
-    alike; frames are resized before their flow is computed. ``choose`` as in ``Frames``. Stored as
-    int8, in steps of ``bound`` / 127, larger vectors cut at ``bound``: half of float16's space and
-    as fine as the published 8-bit archives. The views of training (``augmented``) move vectors with
+    alike; frames are resized before their flow is computed. `choose` as in `Frames`. Stored as
+    int8, in steps of `bound` / 127, larger vectors cut at `bound`: half of float16's space and
+    as fine as the published 8-bit archives. The views of training (`augmented`) move vectors with
     the pixels: a flip negates u, a crop magnifies both (temporal segment networks' published code
     does the first only).
     """
@@ -50,8 +50,11 @@ class Flow:
     bound: float = 20.0
     method: str = "dis"
     choose: str = "spread"
-    # Not in repr: it does not change what is stored, so the store need not be made anew.
+    # Not in repr: it does not change what is stored, so the store need not be made again.
     augmented: bool = field(default=True, repr=False)
+
+    dtype: ClassVar[str] = "int8"
+    jpeg: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.method not in ("dis", "tvl1"):
@@ -65,59 +68,50 @@ class Flow:
             )
 
     @property
-    def stored_shape(self) -> tuple[int, ...]:
-        """Return (count, 2, size, size)."""
+    def shape(self) -> tuple[int, ...]:
+        """(count, 2, size, size)."""
         return (self.count, 2, self.size, self.size)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Return (count, 2, size, size)."""
-        return self.stored_shape
-
-    @property
-    def dtype(self) -> str:
-        """Return "int8"."""
-        return "int8"
-
-    @property
-    def jpeg(self) -> bool:
-        """Return ``False``: these are no pictures."""
-        return False
+    stored_shape = shape
 
     def read(self, clip: Clip) -> np.ndarray:
-        """Return the flow; raise ``ReadError`` where a file cannot be used."""
-        steps = np.rint(np.stack(self.fields(clip)) * (127 / self.bound)).clip(-127, 127)
+        """Return the flow; raise `ReadError` where a file cannot be used."""
+        steps = np.rint(np.stack(self._fields(clip)) * (127 / self.bound)).clip(-127, 127)
         return steps.astype(np.int8).transpose(0, 3, 1, 2)
 
-    def fields(self, clip: Clip) -> list[np.ndarray]:
-        """Return the chosen fields in pixels, each ``(size, size, 2)``."""
+    def _fields(self, clip: Clip) -> list[np.ndarray]:
+        """Return the chosen fields in pixels, each `(size, size, 2)`."""
         choose = partial(choose_frames, count=self.count, how=self.choose)
         if self.name + "_u" in clip.files:
-            pairs = list_grey(clip.files[self.name + "_u"], clip.files[self.name + "_v"])
+            pairs = _list_grey(clip.files[self.name + "_u"], clip.files[self.name + "_v"])
             chosen = choose(np.arange(float(len(pairs))))
-            return [read_grey(*pairs[i], self.bound, self.size) for i in chosen]
+            return [_read_grey(*pairs[i], self.bound, self.size) for i in chosen]
         path = clip.files[self.name]
-        if arrays := list_arrays(path):
+        if arrays := _list_arrays(path):
             chosen = choose(np.arange(float(len(arrays))))
-            return [read_array(arrays[i], self.size) for i in chosen]
-        pictures = read_pictures(path, partial(in_pairs, path, choose), clip.start, clip.seconds)
-        return estimate(pictures, self.method, self.size)
+            return [_read_array(arrays[i], self.size) for i in chosen]
+        pictures = read_pictures(
+            path, partial(choose_pairs, path, choose), clip.start, clip.seconds
+        )
+        return estimate_flow(pictures, self.method, self.size)
 
-    def remarks(self, clip: Clip) -> list[Issue]:
-        """Return whether there are fewer fields than are wanted."""
+    def warnings(self, clip: Clip) -> list[Issue]:
+        """Say where there are fewer fields than are wanted."""
         grey = self.name + "_u" in clip.files
         path = clip.files[self.name + "_u" if grey else self.name]
         if grey:
-            found = count_frames(path)
+            fields = count_frames(path)
         else:
-            found = len(list_arrays(path)) or count_frames(path, clip.start, clip.seconds) - 1
-        if found >= self.count:
+            fields = len(_list_arrays(path)) or count_frames(path, clip.start, clip.seconds) - 1
+        if fields >= self.count:
             return []
-        message = f"{path} has {found} field(s) of flow, {self.count} are wanted: some are repeated"
+        message = (
+            f"{path} has {fields} field(s) of flow, {self.count} are wanted: some are repeated"
+        )
         return [Issue("few frames", clip.id, self.name, message, fatal=False)]
 
     def finish(self, values: Tensor) -> Tensor:
-        """Return float32, 1 being ``bound`` pixels."""
+        """Return float32, 1 being `bound` pixels."""
         return values.to(torch.float32) / 127
 
     def augment(self, values: Tensor, views: Views) -> Tensor:
@@ -129,22 +123,21 @@ class Flow:
         return crop_and_flip(values, views) * scale[:, None, :, None, None]
 
 
-def in_pairs(path: Path, choose: Choice, times: np.ndarray) -> list[int]:
+def choose_pairs(path: Path, choose: Choice, times: np.ndarray) -> list[int]:
     """Return each chosen frame and the one after it."""
     if len(times) < 2:
         raise ReadError("no frames", f"{path} shows one frame, expected two or more for their flow")
     return [i for first in choose(times[:-1]) for i in (first, first + 1)]
 
 
-def estimate(pictures: list[np.ndarray], method: str, size: int) -> list[np.ndarray]:
-    """Return the flow from each even picture to the one after it, ``(size, size, 2)``."""
+def estimate_flow(pictures: list[np.ndarray], method: str, size: int) -> list[np.ndarray]:
+    """Return the flow from each even picture to the one after it, `(size, size, 2)`."""
     grey = [cv2.cvtColor(resized(picture, size), cv2.COLOR_RGB2GRAY) for picture in pictures]
-    estimator = flow_estimator(method)
+    estimator = _flow_estimator(method)
     return [estimator.calc(*pair, None) for pair in zip(grey[::2], grey[1::2], strict=True)]
 
 
-def flow_estimator(method: str) -> Any:
-    """Return OpenCV's estimator."""
+def _flow_estimator(method: str) -> Any:
     if method == "dis":
         return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     try:
@@ -157,13 +150,13 @@ def flow_estimator(method: str) -> Any:
     return optflow.DualTVL1OpticalFlow_create()
 
 
-def list_arrays(path: Path) -> list[Path]:
-    """Return the ``.npy`` files of a folder in the order of the numbers in their names."""
-    return sorted(path.glob("*.npy"), key=numbered)
+def _list_arrays(path: Path) -> list[Path]:
+    """Return the `.npy` files of a folder in the order of the numbers in their names."""
+    return sorted(path.glob("*.npy"), key=number_key)
 
 
-def read_array(path: Path, size: int) -> np.ndarray:
-    """Return a stored field ``(H, W, 2)``, resized, its vectors with it."""
+def _read_array(path: Path, size: int) -> np.ndarray:
+    """Return a stored field `(H, W, 2)`, resized, its vectors with it."""
     check_present(path)
     try:
         vectors = np.load(path, allow_pickle=False)
@@ -175,25 +168,25 @@ def read_array(path: Path, size: int) -> np.ndarray:
             f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected numbers (H, W, 2)",
         )
     if not np.isfinite(vectors).all():
-        raise ReadError("not finite", f"{path} holds NaN or infinite vectors; compute it anew")
+        raise ReadError("not finite", f"{path} holds NaN or infinite vectors; compute it again")
     height, width = vectors.shape[:2]
     scale = np.array([size / width, size / height], dtype=np.float32)
     return resized(vectors.astype(np.float32), size) * scale
 
 
-def list_grey(folder_u: Path, folder_v: Path) -> list[tuple[Path, Path]]:
+def _list_grey(folder_u: Path, folder_v: Path) -> list[tuple[Path, Path]]:
     """Return the pictures of u, each with that of v."""
     pictures_u, pictures_v = list_frames(folder_u), list_frames(folder_v)
     if len(pictures_u) != len(pictures_v):
         raise ReadError(
             "unequal folders",
             f"{folder_u} has {len(pictures_u)} pictures and {folder_v} has {len(pictures_v)}, "
-            "expected one of each per field; extract them anew",
+            "expected one of each per field; extract them again",
         )
     return list(zip(pictures_u, pictures_v, strict=True))
 
 
-def read_grey(path_u: Path, path_v: Path, bound: float, size: int) -> np.ndarray:
+def _read_grey(path_u: Path, path_v: Path, bound: float, size: int) -> np.ndarray:
     """Return the field of two grey pictures, resized, its vectors with it."""
     parts = []
     for axis, path in ((1, path_u), (0, path_v)):

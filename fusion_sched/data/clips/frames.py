@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,10 +18,10 @@ CHOICES = ("spread", "first", "middle")
 
 
 def choose_frames(times: np.ndarray, count: int, how: str) -> list[int]:
-    """Return ``count`` positions among frames at ``times`` (ascending, at least one).
+    """Return `count` positions among frames at `times` (ascending, at least one).
 
-    ``"spread"``: the frames shown at (k + 0.5) / count of the clip, k = 0 … count - 1, whose end is
-    one mean interval after its last frame. ``"first"`` and ``"middle"``: consecutive frames at its
+    `"spread"`: the frames shown at (k + 0.5) / count of the clip, k = 0 … count - 1, whose end is
+    one mean interval after its last frame. `"first"` and `"middle"`: consecutive frames at its
     beginning and in its middle. Where there are too few, some are taken repeatedly.
     """
     last = len(times) - 1
@@ -35,15 +36,15 @@ def choose_frames(times: np.ndarray, count: int, how: str) -> list[int]:
 
 @dataclass(frozen=True)
 class Frames:
-    """``count`` frames of ``clip.files[name]``, squashed to ``size`` × ``size``.
+    """`count` frames of `clip.files[name]`, squashed to `size` × `size`.
 
-    The file is a video, a folder of frames (taken whole: ``clip.start`` and ``clip.seconds`` cut
-    videos only) or one picture. ``choose``: ``"spread"`` over the clip, the ``"first"`` or the
-    ``"middle"`` ones. Shrinking takes the mean over areas, enlarging is bilinear; published code
+    The file is a video, a folder of frames (taken whole: `clip.start` and `clip.seconds` cut
+    videos only) or one picture. `choose`: `"spread"` over the clip, the `"first"` or the
+    `"middle"` ones. Shrinking takes the mean over areas, enlarging is bilinear; published code
     (OGM-GE and its followers) squashes to 224 × 224 at test in the same way, with the bilinear
-    filter of torchvision's ``Resize``. In training (``augmented``) it crops at random from the
-    frame in full size, here from the stored one, and all frames of a clip alike. ``mean`` and
-    ``std`` of each channel, on a 0-1 scale, are taken out: ImageNet's. ``encoding="jpeg"`` has the
+    filter of torchvision's `Resize`. In training (`augmented`) it crops at random from the
+    frame in full size, here from the stored one, and all frames of a clip alike. `mean` and
+    `std` of each channel, on a 0-1 scale, are taken out: ImageNet's. `encoding="jpeg"` has the
     store keep frames as JPEG, in about a fifth of the space.
     """
 
@@ -52,10 +53,12 @@ class Frames:
     size: int = 224
     encoding: str = "raw"
     choose: str = "spread"
-    # Not in repr: these do not change what is stored, so the store need not be made anew.
+    # Not in repr: these do not change what is stored, so the store need not be made again.
     augmented: bool = field(default=True, repr=False)
     mean: tuple[float, float, float] = field(default=IMAGENET_MEAN, repr=False)
     std: tuple[float, float, float] = field(default=IMAGENET_STD, repr=False)
+
+    dtype: ClassVar[str] = "uint8"
 
     def __post_init__(self) -> None:
         if self.encoding not in ("raw", "jpeg"):
@@ -67,38 +70,33 @@ class Frames:
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
-        """Return (count, size, size, 3)."""
+        """(count, size, size, 3)."""
         return (self.count, self.size, self.size, 3)
 
     @property
-    def dtype(self) -> str:
-        """Return "uint8"."""
-        return "uint8"
-
-    @property
     def jpeg(self) -> bool:
-        """Say whether the store keeps JPEG."""
+        """Whether the store keeps JPEG."""
         return self.encoding == "jpeg"
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Return (3, size, size), or (count, 3, size, size) for more than one frame."""
+        """(3, size, size), or (count, 3, size, size) for more than one frame."""
         picture = (3, self.size, self.size)
         return picture if self.count == 1 else (self.count, *picture)
 
     def read(self, clip: Clip) -> np.ndarray:
-        """Return the frames, RGB; raise ``Damaged`` as ``read_pictures`` does."""
+        """Return the frames, RGB; raise `ReadError` as `read_pictures` does."""
         choose = partial(choose_frames, count=self.count, how=self.choose)
         pictures = read_pictures(clip.files[self.name], choose, clip.start, clip.seconds)
         return np.stack([resized(picture, self.size) for picture in pictures])
 
-    def remarks(self, clip: Clip) -> list[Issue]:
-        """Return whether there are fewer frames than are wanted."""
+    def warnings(self, clip: Clip) -> list[Issue]:
+        """Say where there are fewer frames than are wanted."""
         path = clip.files[self.name]
-        found = count_frames(path, clip.start, clip.seconds)
-        if found >= self.count:
+        frames = count_frames(path, clip.start, clip.seconds)
+        if frames >= self.count:
             return []
-        message = f"{path} has {found} frame(s), {self.count} are wanted: some are used repeatedly"
+        message = f"{path} has {frames} frame(s), {self.count} are wanted: some are used repeatedly"
         return [Issue("few frames", clip.id, self.name, message, fatal=False)]
 
     def finish(self, values: Tensor) -> Tensor:
@@ -110,5 +108,5 @@ class Frames:
         return planes.sub_(mean).div_(std).reshape(len(values), *self.shape)
 
     def augment(self, values: Tensor, views: Views) -> Tensor:
-        """Return the frames cropped and flipped, where ``augmented``."""
+        """Return the frames cropped and flipped, where `augmented`."""
         return crop_and_flip(values, views) if self.augmented else values

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from fusion_sched.data.clips.prepare import prepare
+from fusion_sched.data.clips.prepare import prepare_store
 from fusion_sched.data.clips.store import Store, short_hash
 from fusion_sched.data.clips.types import Clip, ClipDataset, Issue, Listing, Modality
 from fusion_sched.data.clips.views import draw_views
@@ -21,14 +21,14 @@ from fusion_sched.data.memory import SPLIT_NAMES
 from fusion_sched.types import Batch, Splits
 
 STORES = ".fusion_sched"
-"""Folder of prepared data under a dataset's root, where ``store`` names none."""
+"""Folder of prepared data under a dataset's root, where `store` names none."""
 SHOWN = 5
 """Faults that an error shows in full."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """One split of a store. ``rows`` ``(N,)`` are its rows; ``identity`` is hashed with the labels
+    """One split of a store. `rows` `(N,)` are its rows; `identity` is hashed with the labels
     into the split's fingerprint.
     """
 
@@ -39,7 +39,6 @@ class Stored:
     identity: str
 
     def __len__(self) -> int:
-        """Return the number of samples."""
         return len(self.rows)
 
     def __getitems__(self, indices: list[int]) -> Batch:
@@ -61,7 +60,9 @@ def prepare_clips(
     modalities = dataset.modalities(listing)
     folder = Path(dataset.store) if dataset.store else Path(dataset.root) / STORES
     with progress_bar(f"preparing {dataset.source.name}") as progress:
-        store = prepare(folder, dataset.source.name, listing.clips, modalities, progress, workers)
+        store = prepare_store(
+            folder, dataset.source.name, listing.clips, modalities, progress, workers
+        )
     return store, modalities
 
 
@@ -78,7 +79,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def check_on_error(dataset: ClipDataset) -> None:
-    """Raise ``ValueError`` where ``on_error`` is neither of its choices."""
+    """Raise `ValueError` where `on_error` is neither of its choices."""
     if dataset.on_error not in ("raise", "skip"):
         raise ValueError(f"on_error is {dataset.on_error!r}, expected 'raise' or 'skip'")
 
@@ -86,20 +87,28 @@ def check_on_error(dataset: ClipDataset) -> None:
 def load_clips(dataset: ClipDataset) -> Splits:
     """Return the splits of a dataset of clips; its store is made where it is missing.
 
-    Raises:
-        ValueError: damaged clips, unless ``on_error`` is ``"skip"``; a split without clips.
-        FileNotFoundError: the data is not under ``root``.
+    Raises
+    ------
+    ValueError
+        Damaged clips, unless `on_error` is `"skip"`; a split without clips.
+    FileNotFoundError
+        The data is not under `root`.
     """
     check_on_error(dataset)
     listing = dataset.listing()
     store, modalities = prepare_clips(dataset, listing)
-    faults = [*(fault for fault in listing.faults if fault.fatal), *store.faults]
-    if faults and dataset.on_error == "raise":
-        raise ValueError(describe_damage(dataset, faults))
-    damaged = {fault.clip for fault in store.faults}
+    issues = [*(issue for issue in listing.issues if issue.fatal), *store.issues]
+    if issues and dataset.on_error == "raise":
+        raise ValueError(_summary(dataset, issues))
+    damaged = {issue.clip for issue in store.issues}
     usable = [clip for clip in listing.clips if clip.id not in damaged]
-    check_splits(usable, listing.classes)
-    parts = {name: stored_split(store, modalities, usable, name) for name in SPLIT_NAMES}
+    _check_splits(usable, listing.classes)
+    parts = {name: _stored_split(store, modalities, usable, name) for name in SPLIT_NAMES}
+    facts: dict[str, Any] = {"store": store.folder.name}
+    if issues:
+        facts["skipped"] = [
+            {"clip": issue.clip, "kind": issue.kind, "message": issue.message} for issue in issues
+        ]
     return Splits(
         train=parts["train"],
         validation=parts["validation"],
@@ -107,7 +116,7 @@ def load_clips(dataset: ClipDataset) -> Splits:
         plain_train=parts["train"],
         shapes={name: modality.shape for name, modality in modalities.items()},
         classes=tuple(listing.classes),
-        facts=facts_of(store, faults),
+        facts=facts,
         finish=Finish(modalities),
         augment=Augment(modalities),
     )
@@ -120,7 +129,6 @@ class Finish:
     modalities: Mapping[str, Modality]
 
     def __call__(self, batch: Batch) -> Batch:
-        """Return the batch with finished inputs."""
         inputs = {m: self.modalities[m].finish(values) for m, values in batch.inputs.items()}
         return batch._replace(inputs=inputs)
 
@@ -132,13 +140,13 @@ class Augment:
     modalities: Mapping[str, Modality]
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Return the batch with changed inputs; ``generator`` is on the CPU."""
+        """Return the batch with changed inputs; `generator` is on the CPU."""
         views = draw_views(len(batch.y), generator)
         inputs = {m: self.modalities[m].augment(v, views) for m, v in batch.inputs.items()}
         return batch._replace(inputs=inputs)
 
 
-def stored_split(
+def _stored_split(
     store: Store, modalities: Mapping[str, Modality], clips: Sequence[Clip], split: str
 ) -> Stored:
     """Return one split's samples, sorted by clip id."""
@@ -153,42 +161,33 @@ def stored_split(
     )
 
 
-def facts_of(store: Store, skipped: Sequence[Issue]) -> dict[str, Any]:
-    """Return what the trace keeps: which store, and what was skipped."""
-    facts: dict[str, Any] = {"store": store.folder.name}
-    if skipped:
-        facts["skipped"] = [
-            {"clip": fault.clip, "kind": fault.kind, "message": fault.message} for fault in skipped
-        ]
-    return facts
-
-
-def describe_damage(dataset: ClipDataset, faults: Sequence[Issue]) -> str:
+def _summary(dataset: ClipDataset, issues: Sequence[Issue]) -> str:
     """Return what is wrong, how often, and what can be done."""
-    kinds = Counter(fault.kind for fault in faults)
+    kinds = Counter(issue.kind for issue in issues)
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    shown = "\n".join(f"  {fault.message}" for fault in faults[:SHOWN])
-    more = f"\n  … and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    shown = "\n".join(f"  {issue.message}" for issue in issues[:SHOWN])
+    more = f"\n  … and {len(issues) - SHOWN} more" if len(issues) > SHOWN else ""
     return (
         f"{dataset.source.title} is damaged: {counted}\n{shown}{more}\n"
-        f"See all by `fusion-sched data check {dataset.source.name} --root {dataset.root}`; mend "
-        "them, or train without these clips by dataset.on_error=skip"
+        f"See all by `fusion-sched data check {dataset.source.name} --root {dataset.root}`; "
+        "correct them, or train without these clips by dataset.on_error=skip"
     )
 
 
-def check_splits(clips: Sequence[Clip], classes: Sequence[str]) -> None:
+def _check_splits(clips: Sequence[Clip], classes: Sequence[str]) -> None:
     """Raise where a split has no clip, or a class no clip to train on."""
     counts = Counter(clip.split for clip in clips)
     empty = [name for name in SPLIT_NAMES if not counts[name]]
     if empty:
         raise ValueError(
-            f"no usable clip in {', '.join(empty)}; found {dict(counts)}: look at the lists"
+            f"no usable clip in {', '.join(empty)}; clips by split: {dict(counts)}; "
+            "correct the lists"
         )
     trained = {clip.label for clip in clips if clip.split == "train"}
     tested = {clip.label for clip in clips if clip.split == "test"}
     unseen = [classes[label] for label in sorted(tested - trained)]
     if unseen:
         raise ValueError(
-            f"class(es) {', '.join(unseen[:SHOWN])} have test clips but none to train on; look at "
-            "the lists"
+            f"class(es) {', '.join(unseen[:SHOWN])} have test clips but none to train on; "
+            "correct the lists"
         )

@@ -1,16 +1,13 @@
 """Making a store: decode every clip once, in parallel, so that an interruption loses little.
 
-The work is cut into chunks of clips. A chunk's values go into the arrays of ``NAME.partial``
-first, then its record ``chunk-00012.json`` appears; whoever comes next does the chunks without a
+The work is cut into chunks of clips. A chunk's values go into the arrays of `NAME.partial`
+first, then its record `chunk-00012.json` appears; whoever comes next does the chunks without a
 record. The finished folder appears under its name in one rename.
 """
 
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from json import JSONDecodeError
 from pathlib import Path
@@ -20,20 +17,21 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from fusion_sched.data.clips.store import (
-    FAULTS,
     INDEX,
+    ISSUES,
     META,
     Store,
     array_path,
     describe,
     encode_jpeg,
-    is_whole,
+    is_complete,
     jpeg_path,
     offsets_path,
     read_json,
     store_name,
 )
 from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError
+from fusion_sched.runtime.files import atomic_write, lock, remove_leftovers
 
 CHUNK = 32
 """Clips per chunk: about a second of decoding."""
@@ -42,7 +40,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of clips done and the number of all clips."""
 
 
-def prepare(
+def prepare_store(
     folder: Path,
     dataset: str,
     clips: Sequence[Clip],
@@ -50,38 +48,40 @@ def prepare(
     progress: Progress,
     workers: int | None = None,
 ) -> Store:
-    """Return the store of these clips under ``folder``, made or finished where it must be.
+    """Return the store of these clips under `folder`, made or finished where it must be.
 
-    A store whose files were changed since, or one half written, is made anew or gone on with.
-    ``workers``: processes that decode, all cores by default.
+    A store whose files were changed since is made again, one half written is finished.
 
-    Raises:
-        OSError: ``folder`` cannot be written to, or has too little room.
+    Parameters
+    ----------
+    workers : processes that decode, all cores by default
     """
     clips = sorted(clips, key=lambda clip: clip.id)
     final = folder / store_name(dataset, clips, modalities)
     meta = describe(dataset, clips, modalities)
-    if is_current(final, meta):
+    if _is_current(final, meta):
         return Store(final)
     make_folder(folder)
-    with one_at_a_time(final):
-        if not is_current(final, meta):  # another process may have made it meanwhile
-            partial = begin(final, meta)
+    with lock(final.with_name(final.name + ".lock"), blocking=True):
+        if not _is_current(final, meta):  # another process may have made it meanwhile
+            partial = _begin(final, meta)
             if not (partial / INDEX).exists():
-                decode_all(partial, clips, modalities, progress, workers or cpu_count())
-                join_chunks(partial, clips, modalities)
-            remove_chunks(partial)
+                _decode_all(partial, clips, modalities, progress, workers or cpu_count())
+                _join_chunks(partial, clips, modalities)
+            for path in partial.glob("chunk-*"):
+                path.unlink()
+            remove_leftovers(partial)
             shutil.rmtree(final, ignore_errors=True)  # the stale one
             partial.rename(final)
     return Store(final)
 
 
-def is_current(final: Path, meta: Mapping[str, Any]) -> bool:
+def _is_current(final: Path, meta: Mapping[str, Any]) -> bool:
     """Say whether a whole store is there, of the present sources and settings."""
-    return was_begun(final, meta) and is_whole(Store(final))
+    return _was_begun(final, meta) and is_complete(Store(final))
 
 
-def was_begun(folder: Path, meta: Mapping[str, Any]) -> bool:
+def _was_begun(folder: Path, meta: Mapping[str, Any]) -> bool:
     """Say whether a store of these sources and settings was begun in the folder."""
     try:
         return bool(read_json(folder / META) == meta)
@@ -100,26 +100,18 @@ def make_folder(folder: Path) -> None:
         ) from error
     except (FileExistsError, NotADirectoryError) as error:
         raise NotADirectoryError(
-            f"prepared data cannot be written to {folder}: it, or what it lies in, is a file; set "
-            "dataset.store to a folder"
+            f"prepared data cannot be written to {folder}: it, or a folder above it, is a file; "
+            "set dataset.store to a folder"
         ) from error
 
 
-@contextmanager
-def one_at_a_time(final: Path) -> Iterator[None]:
-    """Wait until no other process makes this store."""
-    with final.with_name(final.name + ".lock").open("w", encoding="utf-8") as holder:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        yield
-
-
-def begin(final: Path, meta: Mapping[str, Any]) -> Path:
+def _begin(final: Path, meta: Mapping[str, Any]) -> Path:
     """Return the folder to write to: a half-written one of the same sources, or a new one."""
     partial = final.with_name(final.name + ".partial")
-    if was_begun(partial, meta):
+    if _was_begun(partial, meta):
         return partial
     shutil.rmtree(partial, ignore_errors=True)
-    check_room(final.parent, meta)
+    _check_room(final.parent, meta)
     building = final.with_name(final.name + ".new")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
@@ -134,7 +126,7 @@ def begin(final: Path, meta: Mapping[str, Any]) -> Path:
     return partial
 
 
-def check_room(folder: Path, meta: Mapping[str, Any]) -> None:
+def _check_room(folder: Path, meta: Mapping[str, Any]) -> None:
     """Raise where the arrays would not fit on the disk; JPEG is taken for a sixth of its pixels."""
     needed = 0
     for facts in meta["modalities"].values():
@@ -148,7 +140,7 @@ def check_room(folder: Path, meta: Mapping[str, Any]) -> None:
         )
 
 
-def decode_all(
+def _decode_all(
     partial: Path,
     clips: Sequence[Clip],
     modalities: Mapping[str, Modality],
@@ -156,30 +148,30 @@ def decode_all(
     workers: int,
 ) -> None:
     """Decode the chunks that have no record yet."""
-    starts = [s for s in range(0, len(clips), CHUNK) if not record_path(partial, s).exists()]
+    starts = [s for s in range(0, len(clips), CHUNK) if not _record_path(partial, s).exists()]
     done = len(clips) - sum(len(clips[s : s + CHUNK]) for s in starts)
     progress(done, len(clips))
-    jobs = (delayed(write_chunk)(partial, s, clips[s : s + CHUNK], modalities) for s in starts)
+    jobs = (delayed(_write_chunk)(partial, s, clips[s : s + CHUNK], modalities) for s in starts)
     workers = min(workers, len(starts)) or 1
     for count in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
         done += count
         progress(done, len(clips))
 
 
-def record_path(partial: Path, start: int) -> Path:
+def _record_path(partial: Path, start: int) -> Path:
     """Return the record of the chunk that begins at a row; it exists once the chunk is written."""
     return partial / f"chunk-{start:08d}.json"
 
 
-def write_chunk(
+def _write_chunk(
     partial: Path, start: int, clips: Sequence[Clip], modalities: Mapping[str, Modality]
 ) -> int:
-    """Decode some clips into the rows from ``start``; return how many."""
-    faults: list[Issue] = []
+    """Decode some clips into the rows from `start`; return how many."""
+    issues: list[Issue] = []
     lengths: dict[str, list[int]] = {}
     for name, modality in modalities.items():
-        values, found = decode(clips, name, modality)
-        faults += found
+        values, errors = read_modality(clips, name, modality)
+        issues += errors
         if modality.jpeg:
             blank = [b""] * modality.stored_shape[0]
             pictures = [
@@ -188,65 +180,50 @@ def write_chunk(
                 for picture in (blank if value is None else map(encode_jpeg, value))
             ]
             lengths[name] = [len(picture) for picture in pictures]
-            write_whole(chunk_path(partial, name, start), b"".join(pictures))
+            with atomic_write(partial / f"chunk-{start:08d}.{name}.jpeg") as file:
+                file.write(b"".join(pictures))
         else:
             rows = np.lib.format.open_memmap(array_path(partial, name), mode="r+")
             for row, value in enumerate(values, start):
                 rows[row] = 0 if value is None else value
             rows.flush()
-    record = {"lengths": lengths, "faults": [asdict(fault) for fault in faults]}
-    write_whole(record_path(partial, start), json.dumps(record).encode())
+    record = {"lengths": lengths, "faults": [asdict(issue) for issue in issues]}
+    with atomic_write(_record_path(partial, start)) as file:
+        file.write(json.dumps(record).encode())
     return len(clips)
 
 
-def decode(
+def read_modality(
     clips: Sequence[Clip], name: str, modality: Modality
 ) -> tuple[list[np.ndarray | None], list[Issue]]:
-    """Read one modality of some clips; ``None`` and a fault where a file cannot be used."""
+    """Read one modality of some clips; `None` and an issue where a file cannot be used."""
     values: list[np.ndarray | None] = []
-    faults = []
+    issues = []
     for clip in clips:
         try:
             values.append(modality.read(clip))
         except ReadError as error:
             values.append(None)
-            faults.append(Issue(error.kind, clip.id, name, str(error)))
-    return values, faults
-
-
-def chunk_path(partial: Path, modality: str, start: int) -> Path:
-    """Return where the encoded pictures of one chunk lie until all are there."""
-    return partial / f"chunk-{start:08d}.{modality}.jpeg"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    draft = path.with_name(f"chunk-draft-{os.getpid()}-{path.name}")
-    draft.write_bytes(data)
-    draft.rename(path)
+            issues.append(Issue(error.kind, clip.id, name, str(error)))
+    return values, issues
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, sorted, so that equal contents are equal files."""
-    write_whole(path, json.dumps(content, sort_keys=True, indent=1).encode())
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, sort_keys=True, indent=1).encode())
 
 
-def join_chunks(partial: Path, clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> None:
-    """Join what the chunks left behind; the index comes last and says that all is there."""
+def _join_chunks(partial: Path, clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> None:
+    """Join the chunks; the index is written last and says that all is there."""
     starts = range(0, len(clips), CHUNK)
-    records = [read_json(record_path(partial, start)) for start in starts]
+    records = [read_json(_record_path(partial, start)) for start in starts]
     for name, modality in modalities.items():
         if modality.jpeg:
             lengths = [n for record in records for n in record["lengths"][name]]
             np.save(offsets_path(partial, name), np.cumsum([0, *lengths], dtype=np.int64))
             with jpeg_path(partial, name).open("wb") as joined:
                 for start in starts:
-                    joined.write(chunk_path(partial, name, start).read_bytes())
-    write_json(partial / FAULTS, [fault for record in records for fault in record["faults"]])
+                    joined.write((partial / f"chunk-{start:08d}.{name}.jpeg").read_bytes())
+    write_json(partial / ISSUES, [issue for record in records for issue in record["faults"]])
     write_json(partial / INDEX, [clip.id for clip in clips])
-
-
-def remove_chunks(partial: Path) -> None:
-    """Remove what the chunks left behind."""
-    for path in partial.glob("chunk-*"):
-        path.unlink()

@@ -9,7 +9,7 @@ from pathlib import Path
 class Download:
     """One file that may be fetched: where it is, its SHA-256, and where it goes under the root.
 
-    Of a zip archive, the folder ``member`` becomes ``path``.
+    Of a zip archive, the folder `member` becomes `path`.
     """
 
     url: str
@@ -22,10 +22,10 @@ class Download:
 class Source:
     """A dataset's origin, in the words of its documentation.
 
-    ``name`` is the choice in ``conf/dataset``; ``layout`` lists the paths expected under the root,
-    one line each; ``counts`` maps split → number of clips, under the name of each known way to
-    split (``{"ogm": {"train": 6698, "test": 744}}``); ``fingerprints`` maps that name to
-    ``split_fingerprint`` of its clip ids; ``downloads`` holds what licence and source allow to be
+    `name` is the choice in `conf/dataset`; `layout` lists the paths expected under the root,
+    one line each; `counts` maps split → number of clips, under the name of each known way to
+    split (`{"ogm": {"train": 6698, "test": 744}}`); `fingerprints` maps that name to
+    `split_fingerprint` of its clip ids; `downloads` holds what licence and source allow to be
     fetched by a program.
     """
 
@@ -42,13 +42,13 @@ class Source:
     downloads: Sequence[Download] = ()
 
 
-def not_there(source: Source, looked_for: Path | str) -> FileNotFoundError:
-    """Return the error for data that is not under the root: where, what, and how to get it."""
+def not_there(source: Source, missing: Path | str) -> FileNotFoundError:
+    """Return the error for missing data: where, what, and how to get it."""
     layout = "\n".join(f"    {line}" for line in source.layout)
     return FileNotFoundError(
-        f"{looked_for} does not exist. {source.title} is expected under dataset.root as\n{layout}\n"
+        f"{missing} does not exist. {source.title} is expected under dataset.root as\n{layout}\n"
         f"Get it from {source.address} ({source.size}; licence: {source.licence}). {source.how}\n"
-        f"Or try everything at once on a small imitation in the same layout:\n"
+        f"Or try everything at once on sample data in the same layout:\n"
         f"    fusion-sched data sample {source.name} --out {source.name}_sample\n"
         f"and set dataset.root={source.name}_sample"
     )

@@ -1,6 +1,7 @@
 """Sound as a log spectrogram."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -8,11 +9,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fusion_sched.data.clips.audio import (
-    audio_remarks,
-    fixed_length,
+    audio_warnings,
     log_spectrogram,
+    padded,
     read_audio,
-    tiled,
 )
 from fusion_sched.data.clips.types import Clip, Issue, Views
 
@@ -21,13 +21,13 @@ LONGEST_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """log(|STFT| + 1e-7) of ``seconds`` of sound, from the file ``clip.files[name]``.
+    """log(|STFT| + 1e-7) of `seconds` of sound, from the file `clip.files[name]`.
 
-    The clip's wave, mono at ``rate`` Hz, is made ``seconds`` long (``short="tile"`` repeats a
-    shorter one, as OGM-GE's recipe for CREMA-D does, ``"silence"`` pads it at its end) and clipped
-    to [-1, 1]. ``centre``: frames centred on their time, with zeros before and behind the wave.
-    ``size``: (height, width) to resize the spectrogram to, bilinear with anti-aliasing, as
-    torchvision's ``Resize`` does with tensors. ``standardise`` then takes out the clip's own mean
+    The clip's wave, mono at `rate` Hz, is made `seconds` long (`short="tile"` repeats a
+    shorter one, as OGM-GE's recipe for CREMA-D does, `"silence"` pads it at its end) and clipped
+    to [-1, 1]. `centre`: frames centred on their time, with zeros before and behind the wave.
+    `size`: (height, width) to resize the spectrogram to, bilinear with anti-aliasing, as
+    torchvision's `Resize` does with tensors. `standardise` then takes out the clip's own mean
     and divides by its deviation + 1e-7. Stored as float16: values lie in [-17, 7], and are off by
     at most 0.008.
     """
@@ -41,6 +41,9 @@ class Spectrogram:
     standardise: bool = False
     centre: bool = True
     short: str = "tile"
+
+    dtype: ClassVar[str] = "float16"
+    jpeg: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.short not in ("tile", "silence"):
@@ -63,36 +66,23 @@ class Spectrogram:
 
     @property
     def samples(self) -> int:
-        """Return the length of the wave."""
+        """Length of the wave."""
         return round(self.seconds * self.rate)
 
     @property
-    def stored_shape(self) -> tuple[int, ...]:
-        """Return (1, bands, frames)."""
+    def shape(self) -> tuple[int, ...]:
+        """(1, bands, frames)."""
         if self.size is not None:
             return (1, *self.size)
         outside = 0 if self.centre else self.n_fft
         return (1, self.n_fft // 2 + 1, 1 + (self.samples - outside) // self.hop)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Return (1, bands, frames)."""
-        return self.stored_shape
-
-    @property
-    def dtype(self) -> str:
-        """Return "float16"."""
-        return "float16"
-
-    @property
-    def jpeg(self) -> bool:
-        """Return ``False``: these are no pictures."""
-        return False
+    stored_shape = shape
 
     def read(self, clip: Clip) -> np.ndarray:
-        """Return the spectrogram; raise ``Damaged`` as ``read_audio`` does."""
+        """Return the spectrogram; raise `ReadError` as `read_audio` does."""
         wave = read_audio(clip.files[self.name], self.rate, clip.start, clip.seconds)
-        lengthen = tiled if self.short == "tile" else fixed_length
+        lengthen = np.resize if self.short == "tile" else padded
         wave = np.clip(lengthen(wave, self.samples), -1, 1)
         # float64 to the end: what is divided by a silent clip's 1e-7 must be 0, not rounding.
         waves = torch.as_tensor(wave, dtype=torch.float64)[None]
@@ -105,13 +95,12 @@ class Spectrogram:
             spectrum = (spectrum - spectrum.mean()) / (spectrum.std() + 1e-7)
         return spectrum.numpy().astype(np.float16)
 
-    def remarks(self, clip: Clip) -> list[Issue]:
-        """Return whether the sound is silent, short, stereo, upsampled or 8-bit."""
-        found = audio_remarks(clip.files[self.name], self.rate, clip.start, clip.seconds)
-        return [Issue(kind, clip.id, self.name, message, fatal=False) for kind, message in found]
+    def warnings(self, clip: Clip) -> list[Issue]:
+        """Say where the sound is silent, short, stereo, upsampled or 8-bit."""
+        odd = audio_warnings(clip.files[self.name], self.rate, clip.start, clip.seconds)
+        return [Issue(kind, clip.id, self.name, message, fatal=False) for kind, message in odd]
 
     def finish(self, values: Tensor) -> Tensor:
-        """Return float32."""
         return values.to(torch.float32)
 
     def augment(self, values: Tensor, views: Views) -> Tensor:

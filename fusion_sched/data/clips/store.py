@@ -1,8 +1,8 @@
 """A prepared dataset: every clip decoded once, in memory-mapped arrays, read by row.
 
 A store's folder is named after its dataset and a hash of the settings and clip ids. It holds
-``index.json`` (ids in row order), ``faults.json`` (what could not be read), ``meta.json``, and per
-modality ``NAME.npy``, or ``NAME.jpeg`` with ``NAME.offsets.npy`` where pictures stay encoded.
+`index.json` (ids in row order), `faults.json` (what could not be read), `meta.json`, and per
+modality `NAME.npy`, or `NAME.jpeg` with `NAME.offsets.npy` where pictures stay encoded.
 """
 
 import hashlib
@@ -21,21 +21,21 @@ from fusion_sched.data.clips.types import Clip, Issue, Modality
 from fusion_sched.data.opencv import cv2
 
 FORMAT = 1
-INDEX, FAULTS, META = "index.json", "faults.json", "meta.json"
+INDEX, ISSUES, META = "index.json", "faults.json", "meta.json"
 
 
 def array_path(folder: Path, modality: str) -> Path:
-    """Return where plain values lie."""
+    """Return the path of plain values."""
     return folder / f"{modality}.npy"
 
 
 def jpeg_path(folder: Path, modality: str) -> Path:
-    """Return where encoded pictures lie, one after another."""
+    """Return the path of encoded pictures, one after another."""
     return folder / f"{modality}.jpeg"
 
 
 def offsets_path(folder: Path, modality: str) -> Path:
-    """Return where each encoded picture begins, int64 ``(clips · frames + 1,)``."""
+    """Return the path of where each encoded picture begins, int64 `(clips · frames + 1,)`."""
     return folder / f"{modality}.offsets.npy"
 
 
@@ -47,27 +47,27 @@ class Store:
 
     @cached_property
     def meta(self) -> dict[str, Any]:
-        """Return the settings it was made with."""
+        """Settings it was made with."""
         return read_json(self.folder / META)  # type: ignore[no-any-return]
 
     @cached_property
     def rows(self) -> dict[str, int]:
-        """Return clip id → row."""
+        """Clip id → row."""
         return {name: row for row, name in enumerate(read_json(self.folder / INDEX))}
 
     @cached_property
-    def faults(self) -> list[Issue]:
-        """Return what could not be read while it was made; those rows hold zeros."""
-        return [Issue(**fields) for fields in read_json(self.folder / FAULTS)]
+    def issues(self) -> list[Issue]:
+        """What could not be read while it was made; those rows hold zeros."""
+        return [Issue(**fields) for fields in read_json(self.folder / ISSUES)]
 
     def read(self, modality: str, rows: np.ndarray) -> Tensor:
-        """Return stored values ``(len(rows), *stored_shape)``."""
+        """Return stored values `(len(rows), *stored_shape)`."""
         facts = self.meta["modalities"][modality]
         if not facts["jpeg"]:
-            return torch.from_numpy(open_array(array_path(self.folder, modality))[rows])
+            return torch.from_numpy(map_file(array_path(self.folder, modality))[rows])
         frames = facts["shape"][0]
-        starts = open_array(offsets_path(self.folder, modality))
-        blob = open_bytes(jpeg_path(self.folder, modality))
+        starts = map_file(offsets_path(self.folder, modality))
+        blob = map_file(jpeg_path(self.folder, modality))
         values = np.empty((len(rows), *facts["shape"]), dtype=np.uint8)
         for place, row in enumerate(rows):
             for frame in range(frames):
@@ -76,58 +76,47 @@ class Store:
         return torch.from_numpy(values)
 
 
-def is_whole(store: Store) -> bool:
+def is_complete(store: Store) -> bool:
     """Say whether everything is there that the store's meta data promise, in full length."""
     try:
-        store.faults  # noqa: B018  (read, and so looked at)
+        store.issues  # noqa: B018  (reads the file)
         return len(store.rows) == store.meta["clips"] and all(
-            is_whole_modality(store, name) for name in store.meta["modalities"]
+            _is_complete_modality(store, name) for name in store.meta["modalities"]
         )
     except (OSError, ValueError, TypeError):  # absent, cut short, or not what was written
         return False
 
 
-def is_whole_modality(store: Store, name: str) -> bool:
+def _is_complete_modality(store: Store, name: str) -> bool:
     """Say whether one modality's files have the length that the meta data promise."""
     facts, clips = store.meta["modalities"][name], store.meta["clips"]
     if not facts["jpeg"]:
-        values = open_array(array_path(store.folder, name))
+        values = map_file(array_path(store.folder, name))
         return values.shape == (clips, *facts["shape"]) and values.dtype == facts["dtype"]
-    starts = open_array(offsets_path(store.folder, name))
+    starts = map_file(offsets_path(store.folder, name))
     size = jpeg_path(store.folder, name).stat().st_size
     return len(starts) == clips * facts["shape"][0] + 1 and int(starts[-1]) == size
 
 
-def open_array(path: Path) -> np.ndarray:
-    """Map an array; one map per process, and another one where the file was made anew."""
-    return map_array(path, path.stat().st_mtime_ns)
-
-
-def open_bytes(path: Path) -> np.ndarray:
-    """Map a file of bytes; one map per process, and another one where the file was made anew."""
-    return map_bytes(path, path.stat().st_mtime_ns)
+def map_file(path: Path) -> np.ndarray:
+    """Map an array, or a file of bytes; once per process, and again where the file has changed."""
+    return _map_version(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def map_array(path: Path, _written: int) -> np.ndarray:
-    """Map an array."""
+def _map_version(path: Path, _written: int) -> np.ndarray:
+    if path.suffix != ".npy":
+        return np.memmap(path, dtype=np.uint8, mode="r")
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
 
 
-@lru_cache(maxsize=16)
-def map_bytes(path: Path, _written: int) -> np.ndarray:
-    """Map a file of bytes."""
-    return np.memmap(path, dtype=np.uint8, mode="r")
-
-
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def encode_jpeg(picture: np.ndarray) -> bytes:
-    """Return an RGB picture ``(H, W, 3)`` as JPEG of quality 95."""
+    """Return an RGB picture `(H, W, 3)` as JPEG of quality 95."""
     done, data = cv2.imencode(
         ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95]
     )
@@ -143,7 +132,7 @@ def decode_jpeg(data: np.ndarray) -> np.ndarray:
     if picture is None:
         raise ValueError(
             "a stored picture cannot be decoded: the store is damaged; remove its folder and "
-            "prepare the dataset anew"
+            "prepare the dataset again"
         )
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
@@ -183,12 +172,12 @@ def source_state(clip: Clip) -> str:
     states = [f"{clip.id}|{clip.start}|{clip.seconds}|{sorted(clip.text.items())}"]
     for name, path in sorted(clip.files.items()):
         try:
-            found = path.stat()
+            state = path.stat()
         except FileNotFoundError:
             states.append(f"{name}:absent")
             continue
-        size = 0 if path.is_dir() else found.st_size
-        states.append(f"{name}:{path.name}:{size}:{found.st_mtime_ns}")
+        size = 0 if path.is_dir() else state.st_size
+        states.append(f"{name}:{path.name}:{size}:{state.st_mtime_ns}")
     return "|".join(states)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -30,11 +30,8 @@ def split_words(text: str) -> list[str]:
 def build_vocabulary(texts: Iterable[str], size: int) -> tuple[str, ...]:
     """Return the words of the texts, the most frequent first, ties in alphabetical order.
 
-    ``size`` counts ids: two of them are padding and unknown words, so at most ``size - 2`` words
+    `size` counts ids: two of them are padding and unknown words, so at most `size - 2` words
     are returned. Pass training texts only.
-
-    Raises:
-        ValueError: a size without room for a word, or texts without any.
     """
     if size <= FIRST_WORD:
         raise ValueError(
@@ -48,152 +45,109 @@ def build_vocabulary(texts: Iterable[str], size: int) -> tuple[str, ...]:
     return tuple(ordered[: size - FIRST_WORD])
 
 
-def check_length(length: int) -> None:
-    """Raise where a text would have no position."""
-    if length < 1:
-        raise ValueError(f"length is {length} words, expected at least 1")
+class TextModality:
+    """What both kinds of text share: ids, int32 in the store and int64 afterwards.
+
+    The fields are left to the two dataclasses: their order is part of a store's fingerprint.
+    """
+
+    name: str
+    length: int
+
+    dtype: ClassVar[str] = "int32"
+    jpeg: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise ValueError(f"length is {self.length} words, expected at least 1")
+
+    def warnings(self, clip: Clip) -> list[Issue]:
+        """Say where a text has no word."""
+        text = clip.text[self.name]
+        if split_words(text):
+            return []
+        message = f"{self.name} of {clip.id} is {text!r}, without a word; it becomes padding only"
+        return [Issue("no words", clip.id, self.name, message, fatal=False)]
+
+    def finish(self, values: Tensor) -> Tensor:
+        return values.to(torch.int64)
+
+    def augment(self, values: Tensor, views: Views) -> Tensor:
+        return values
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tokens:
-    """A text's words as ids ``(length,)``: 0 padding at the end, 1 unknown, 2 … the vocabulary's.
+class Tokens(TextModality):
+    """A text's words as ids `(length,)`: 0 padding at the end, 1 unknown, 2 … the vocabulary's.
 
-    What is longer than ``length`` words is cut. A text without a word is all padding.
+    What is longer than `length` words is cut. A text without a word is all padding.
     """
 
     name: str = "text"
     vocabulary: tuple[str, ...]
     length: int = 40
 
-    def __post_init__(self) -> None:
-        check_length(self.length)
-
-    @property
-    def stored_shape(self) -> tuple[int, ...]:
-        """Return ``(length,)``."""
-        return (self.length,)
-
-    @property
-    def dtype(self) -> str:
-        """Return the numpy dtype of ids."""
-        return "int32"
-
-    @property
-    def jpeg(self) -> bool:
-        """Say that these are no pictures."""
-        return False
-
     @property
     def shape(self) -> tuple[int, ...]:
-        """Return ``(length,)``."""
+        """(length,)."""
         return (self.length,)
+
+    stored_shape = shape
 
     @cached_property
     def ids(self) -> dict[str, int]:
-        """Map a word to its id."""
+        """Word → id."""
         return {word: number for number, word in enumerate(self.vocabulary, start=FIRST_WORD)}
 
     def read(self, clip: Clip) -> np.ndarray:
         """Return the ids of the clip's text."""
-        found = [self.ids.get(word, UNKNOWN) for word in split_words(clip.text[self.name])]
+        words = split_words(clip.text[self.name])[: self.length]
         ids = np.full(self.length, PADDING, dtype=np.int32)
-        ids[: len(found)] = found[: self.length]
+        ids[: len(words)] = [self.ids.get(word, UNKNOWN) for word in words]
         return ids
-
-    def remarks(self, clip: Clip) -> list[Issue]:
-        """Say where a text has no word."""
-        return wordless(clip, self.name)
-
-    def finish(self, values: Tensor) -> Tensor:
-        """Return the ids as int64 ``(B, length)``."""
-        return values.to(torch.int64)
-
-    def augment(self, values: Tensor, views: Views) -> Tensor:
-        """Return the ids as they are."""
-        return values
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainedTokens:
-    """A text as a pretrained tokenizer cuts it: ids and mask ``(2, length)``, 1 where a token is.
+class PretrainedTokens(TextModality):
+    """A text as a pretrained tokenizer cuts it: ids and mask `(2, length)`, 1 where a token is.
 
-    ``model`` is a name or a local folder that ``transformers`` loads; ids of other tokenizers, or
-    of ``Tokens``, mean nothing to the pretrained network. Goes with the encoder ``PretrainedText``
-    of the same ``model``.
+    `model` is a name or a local folder that `transformers` loads; ids of other tokenizers, or
+    of `Tokens`, mean nothing to the pretrained network. Goes with the encoder `PretrainedText`
+    of the same `model`.
     """
 
     name: str = "text"
     model: str
     length: int = 40
 
-    def __post_init__(self) -> None:
-        check_length(self.length)
-
-    @property
-    def stored_shape(self) -> tuple[int, ...]:
-        """Return ``(2, length)``."""
-        return (2, self.length)
-
-    @property
-    def dtype(self) -> str:
-        """Return the numpy dtype of ids."""
-        return "int32"
-
-    @property
-    def jpeg(self) -> bool:
-        """Say that these are no pictures."""
-        return False
-
     @property
     def shape(self) -> tuple[int, ...]:
-        """Return ``(2, length)``."""
+        """(2, length)."""
         return (2, self.length)
+
+    stored_shape = shape
 
     @cached_property
     def tokenizer(self) -> Any:
-        """Load the tokenizer."""
-        found = load_tokenizer(self.model)
-        if self.length > found.model_max_length:
+        """The tokenizer, loaded once."""
+        tokenizer = load_tokenizer(self.model)
+        if self.length > tokenizer.model_max_length:
             raise ValueError(
-                f"the tokenizer of {self.model!r} takes at most {found.model_max_length} tokens, "
-                f"but length is {self.length}; lower it"
+                f"the tokenizer of {self.model!r} takes at most {tokenizer.model_max_length} "
+                f"tokens, but length is {self.length}; lower it"
             )
-        return found
+        return tokenizer
 
     def read(self, clip: Clip) -> np.ndarray:
         """Return ids and mask of the clip's text."""
-        found = self.tokenizer(
+        encoded = self.tokenizer(
             clip.text[self.name], truncation=True, padding="max_length", max_length=self.length
         )
-        return np.array([found["input_ids"], found["attention_mask"]], dtype=np.int32)
-
-    def remarks(self, clip: Clip) -> list[Issue]:
-        """Say where a text has no word."""
-        return wordless(clip, self.name)
-
-    def finish(self, values: Tensor) -> Tensor:
-        """Return ids and mask as int64 ``(B, 2, length)``."""
-        return values.to(torch.int64)
-
-    def augment(self, values: Tensor, views: Views) -> Tensor:
-        """Return the ids as they are."""
-        return values
-
-
-def wordless(clip: Clip, name: str) -> list[Issue]:
-    """Return a remark where the clip's text has no word."""
-    if split_words(clip.text[name]):
-        return []
-    message = f"{name} of {clip.id} is {clip.text[name]!r}, without a word; it becomes padding only"
-    return [Issue("no words", clip.id, name, message, fatal=False)]
+        return np.array([encoded["input_ids"], encoded["attention_mask"]], dtype=np.int32)
 
 
 def load_tokenizer(model: str) -> Any:
-    """Return the tokenizer of a pretrained model, by name or from a local folder.
-
-    Raises:
-        ValueError: no ``transformers``, nothing under that name, or no token to pad with.
-    """
+    """Return the tokenizer of a pretrained model, by name or from a local folder."""
     try:
         from transformers import AutoTokenizer
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The nouns of datasets on disk: clips, what is wrong with them, and how a modality is read."""
+"""What datasets on disk are made of: clips, issues with them, and how a modality is read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,19 +8,24 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from fusion_sched.data.clips.imitation import SampleSpec
 from fusion_sched.data.clips.source import Source
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.types import Splits
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One sample as it lies on disk.
+    """One sample on disk.
 
-    ``id`` is unique in its dataset; ``files`` maps a modality to a file or to a folder of frames;
-    ``text`` holds what a list gives in words; ``group`` names whom two splits should not share (an
-    actor, a video); ``start`` and ``seconds`` cut the clip out of its files (seconds; ``None``: to
-    the end).
+    Parameters
+    ----------
+    id : unique in its dataset
+    label : id of its class
+    split : `"train"`, `"validation"` or `"test"`
+    files : modality → a file, or a folder of frames
+    text : modality → what a list gives in words
+    group : whom two splits should not share, such as an actor or a video
+    start, seconds : the part of its files that is the clip; `seconds=None`: to the end
     """
 
     id: str
@@ -37,10 +42,13 @@ class Clip:
 class Issue:
     """Something wrong with a clip or with a row of a list.
 
-    ``kind`` is a short name that faults of one sort share ("missing", "git-lfs pointer",
-    "unreadable", "no frames", "silent", "stereo", "unknown label", …); ``message`` names the file,
-    what came and what was expected. A fatal fault keeps the clip from being trained on; the others
-    are worth knowing.
+    Parameters
+    ----------
+    kind : a short name that issues of one sort share ("missing", "git-lfs pointer", "unreadable",
+        "no frames", "silent", "stereo", "unknown label", …)
+    clip, modality : what it is about, empty where it is about more than one
+    message : names the file, what came and what was expected
+    fatal : the clip cannot be trained on; the others are worth knowing
     """
 
     kind: str
@@ -51,7 +59,7 @@ class Issue:
 
 
 class ReadError(ValueError):
-    """A file that cannot be used; ``kind`` is the kind of the fault it becomes."""
+    """A file that cannot be used; `kind` is the kind of the issue it becomes."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -60,26 +68,36 @@ class ReadError(ValueError):
 
 @dataclass(frozen=True)
 class Listing:
-    """What a dataset's lists and folders say: clips with their splits, class names in the order of
-    their ids, what ``group`` stands for, and what could not become a clip.
+    """What a dataset's lists and folders say.
+
+    Parameters
+    ----------
+    clips : with their splits
+    classes : names of the classes in the order of their ids
+    group : what `Clip.group` stands for
+    issues : what could not become a clip, and what is odd
     """
 
     clips: Sequence[Clip]
     classes: Sequence[str]
     group: str = ""
-    faults: Sequence[Issue] = ()
+    issues: Sequence[Issue] = ()
 
 
 @dataclass(frozen=True)
 class Report:
-    """What ``fusion-sched data check`` found.
+    """The result of `fusion-sched data check`.
 
-    ``counts``: split → class → number of clips; ``expected``: split → known number of clips, empty
-    where none is known; ``recognised``: name of the split whose clip ids these are, or empty.
+    Parameters
+    ----------
+    counts : split → class → number of clips
+    issues : what is wrong or odd
+    expected : split → known number of clips, empty where none is known
+    recognised : name of the known split whose clip ids these are, or empty
     """
 
     counts: Mapping[str, Mapping[str, int]]
-    faults: Sequence[Issue]
+    issues: Sequence[Issue]
     expected: Mapping[str, int] = field(default_factory=dict)
     recognised: str = ""
 
@@ -87,8 +105,7 @@ class Report:
 class Views(NamedTuple):
     """One random crop and flip per sample, shared by every picture of the sample.
 
-    ``top``, ``left``, ``height``, ``width``: shares of the picture, each ``(B,)``; ``flip``: bool
-    ``(B,)``.
+    `top`, `left`, `height`, `width`: shares of the picture, each `(B,)`; `flip`: bool `(B,)`.
     """
 
     top: Tensor
@@ -101,48 +118,48 @@ class Views(NamedTuple):
 class Modality(Protocol):
     """How one modality of a clip is read once, stored, and made a network's input each time.
 
-    A frozen dataclass: its fields are the settings, and its ``repr`` is part of a store's
+    A frozen dataclass: its fields are the settings, and its `repr` is part of a store's
     fingerprint.
     """
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
-        """Return the shape of one stored value."""
+        """Shape of one stored value."""
 
     @property
     def dtype(self) -> str:
-        """Return the numpy dtype of stored values."""
+        """Numpy dtype of stored values."""
 
     @property
     def jpeg(self) -> bool:
-        """Say whether stored values are pictures ``(frames, H, W, 3)``, uint8, kept as JPEG."""
+        """Whether stored values are pictures `(frames, H, W, 3)`, uint8, kept as JPEG."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Return the shape of one network input, after ``finish``."""
+        """Shape of one network input, after `finish`."""
 
     def read(self, clip: Clip) -> np.ndarray:
-        """Return one stored value; raise ``ReadError`` where a file cannot be used."""
+        """Return one stored value; raise `ReadError` where a file cannot be used."""
 
-    def remarks(self, clip: Clip) -> list[Issue]:
+    def warnings(self, clip: Clip) -> list[Issue]:
         """Return what is odd, though readable, about the clip's files (not fatal)."""
 
     def finish(self, values: Tensor) -> Tensor:
-        """Turn stored values ``(B, *stored_shape)`` into inputs, on whatever device they are."""
+        """Turn stored values `(B, *stored_shape)` into inputs, on whatever device they are."""
 
     def augment(self, values: Tensor, views: Views) -> Tensor:
-        """Turn inputs ``(B, *shape)`` into randomly changed ones; only in training."""
+        """Turn inputs `(B, *shape)` into randomly changed ones; only in training."""
 
 
 @runtime_checkable
 class OnDisk(Protocol):
-    """A dataset that lies on disk under ``root``: what ``fusion-sched data`` works with."""
+    """A dataset on disk under `root`: what `fusion-sched data` works with."""
 
     source: ClassVar[Source]
 
     @property
     def root(self) -> str:
-        """Return the folder it lies in."""
+        """Folder of the dataset."""
 
     def load(self) -> Splits:
         """Return the splits."""
@@ -151,28 +168,30 @@ class OnDisk(Protocol):
         """Read every file and report what is wrong or odd."""
 
     @staticmethod
-    def write_sample(out: Path, plan: SampleSpec) -> None:
-        """Write a small imitation in the dataset's layout; ``out`` exists and is empty."""
+    def write_sample(out: Path, spec: SampleSpec) -> None:
+        """Write a small generated dataset in the real one's layout into the empty folder `out`."""
 
 
 @runtime_checkable
-class ClipDataset(OnDisk, Protocol):
-    """A dataset of one or more files per clip, decoded once into a store.
+class ClipDataset(Protocol):
+    """A dataset of one or more files per clip, decoded once into a store."""
 
-    ``store`` is the folder of prepared data (``None``: ``.fusion_sched`` under ``root``);
-    ``on_error`` is ``"raise"`` or ``"skip"``.
-    """
+    source: ClassVar[Source]
+
+    @property
+    def root(self) -> str:
+        """Folder of the dataset."""
 
     @property
     def store(self) -> str | None:
-        """Return the folder of prepared data."""
+        """Folder of prepared data (`None`: `.fusion_sched` under `root`)."""
 
     @property
     def on_error(self) -> str:
-        """Return what to do with damaged clips."""
+        """`"raise"`, or `"skip"` to leave out clips that cannot be read."""
 
     def listing(self) -> Listing:
-        """Read lists and folders, no media; raise ``FileNotFoundError`` where they are not."""
+        """Read lists and folders, no media; raise `FileNotFoundError` where they are not there."""
 
     def modalities(self, listing: Listing) -> dict[str, Modality]:
         """Return how each modality is read, in the network's order."""

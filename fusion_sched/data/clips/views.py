@@ -1,6 +1,6 @@
 """Random crops and flips of a batch of pictures, alike for all pictures of a sample.
 
-The crops are those of torchvision's ``RandomResizedCrop`` with its defaults, seen as shares of the
+The crops are those of torchvision's `RandomResizedCrop` with its defaults, as shares of the
 picture: an area of 8 to 100 %, a ratio of width to height from 3/4 to 4/3, even on a log scale;
 half of them are flipped.
 """
@@ -20,9 +20,9 @@ ATTEMPTS = 10
 
 
 def draw_views(count: int, generator: torch.Generator) -> Views:
-    """Return a random crop and flip for each of ``count`` samples, on the CPU.
+    """Return a random crop and flip for each of `count` samples, on the CPU.
 
-    ``generator`` is a CPU generator: one seed gives the same views whatever device they are used
+    `generator` is a CPU generator: one seed gives the same views whatever device they are used
     on.
     """
     area = LEAST_AREA + (1 - LEAST_AREA) * torch.rand(count, ATTEMPTS, generator=generator)
@@ -40,7 +40,7 @@ def draw_views(count: int, generator: torch.Generator) -> Views:
 
 
 def crop_and_flip(pictures: Tensor, views: Views) -> Tensor:
-    """Return ``pictures`` ``(B, [frames,] channels, H, W)``, float, cropped, flipped and resized
+    """Return `pictures` `(B, [frames,] channels, H, W)`, float, cropped, flipped and resized
     to (H, W) by bilinear interpolation; a sample's frames are all treated alike.
 
     No anti-aliasing is needed: a crop is never larger than the picture, so nothing shrinks. At its
@@ -56,5 +56,5 @@ def crop_and_flip(pictures: Tensor, views: Views) -> Tensor:
     grid[..., 0] = (2 * (left[:, None] + share_x[:, None] * across) - 1)[:, None, :]
     grid[..., 1] = (2 * (top[:, None] + share_y[:, None] * down) - 1)[:, :, None]
     channels = pictures.reshape(batch, -1, height, width)
-    seen = grid_sample(channels, grid, padding_mode="border", align_corners=False)
-    return seen.reshape(pictures.shape)
+    cropped = grid_sample(channels, grid, padding_mode="border", align_corners=False)
+    return cropped.reshape(pictures.shape)

@@ -12,7 +12,6 @@ import base64
 import gzip
 import json
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fusion_sched.runtime.files import atomic_write
 
 DIGITS = 5
 """Significant digits of the numbers in figures."""
@@ -154,12 +155,8 @@ def write_page(
         reload_seconds=reload_seconds, plotly=packed_plotly(), style=part("page.css"),
         scripts=[part(name) for name in SCRIPTS],
     )  # fmt: skip
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(html, encoding="utf-8")
-        os.replace(temporary, output)
-    finally:  # an interrupt may come between the two
-        temporary.unlink(missing_ok=True)
+    with atomic_write(output) as file:
+        file.write(html.encode())
 
 
 def check_output(output: Path) -> None:

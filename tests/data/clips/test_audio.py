@@ -15,12 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_sched.data.clips.audio import (
-    audio_remarks,
-    fixed_length,
+    audio_warnings,
     log_mel,
     log_spectrogram,
+    padded,
     read_audio,
-    tiled,
 )
 from fusion_sched.data.clips.files import LFS_HEADER
 from fusion_sched.data.clips.types import ReadError
@@ -37,7 +36,7 @@ def loudest(wave: np.ndarray, rate: int) -> float:
 def write_container(
     path: Path, codec: str, wave: np.ndarray, rate: int, video: str | None = None, **options: str
 ) -> None:
-    """Write mono sound, with two seconds of grey pictures where ``video`` names a codec."""
+    """Write mono sound, with two seconds of grey pictures where `video` names a codec."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w", options=options) as container:
         pictures = container.add_stream(video, rate=10) if video else None
@@ -257,7 +256,7 @@ def test_remarks_name_what_is_odd(tmp_path: Path) -> None:
 
     def kinds(wave: np.ndarray, rate: int, subtype: str = "PCM_16") -> list[str]:
         soundfile.write(path, wave, rate, subtype=subtype)
-        return [kind for kind, _ in audio_remarks(path, 16000)]
+        return [kind for kind, _ in audio_warnings(path, 16000)]
 
     assert kinds(tone(300, 16000), 16000) == []
     assert kinds(tone(300, 44100), 44100) == []
@@ -269,20 +268,19 @@ def test_remarks_name_what_is_odd(tmp_path: Path) -> None:
     wave = tone(300, 16000)
     assert kinds(np.stack([wave, -wave], axis=1), 16000) == ["silent", "stereo"]
     assert kinds(tone(300, 8000), 8000) == ["sample rate"]
-    assert "8000 Hz, upsampled to 16000 Hz" in audio_remarks(path, 16000)[0][1]
+    assert "8000 Hz, upsampled to 16000 Hz" in audio_warnings(path, 16000)[0][1]
 
 
 def test_remarks_are_of_the_clip_not_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.concatenate([np.zeros(16000), tone(300, 16000)]), 16000)
-    assert [kind for kind, _ in audio_remarks(path, 16000, 0.0, 0.9)] == ["silent"]
-    assert audio_remarks(path, 16000, 1.0, 0.9) == []
+    assert [kind for kind, _ in audio_warnings(path, 16000, 0.0, 0.9)] == ["silent"]
+    assert audio_warnings(path, 16000, 1.0, 0.9) == []
 
 
-def test_waves_are_repeated_and_cut_to_length() -> None:
-    assert tiled(np.arange(3.0), 7).tolist() == [0, 1, 2, 0, 1, 2, 0]
-    assert tiled(np.arange(9.0), 5).tolist() == [0, 1, 2, 3, 4]
-    assert fixed_length(np.arange(3.0), 5).tolist() == [0, 1, 2, 0, 0]
+def test_waves_are_padded_to_length() -> None:
+    assert padded(np.arange(9.0), 5).tolist() == [0, 1, 2, 3, 4]
+    assert padded(np.arange(3.0), 5).tolist() == [0, 1, 2, 0, 0]
 
 
 def test_spectrogram_of_silence_is_the_floor_and_of_a_tone_its_bin() -> None:

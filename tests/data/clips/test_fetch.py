@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from fusion_sched.data.clips.fetch import fetch
+from fusion_sched.data.clips.fetch import fetch_source
 from fusion_sched.data.clips.source import Download, Source
 
 
@@ -51,10 +51,10 @@ def test_files_and_folders_of_archives(tmp_path: Path, served: tuple[Path, str])
         Download(f"{address}/all.zip", sha256(folder / "all.zip"), "wav", "top/recordings"),
     )
     root = tmp_path / "root"
-    assert fetch(wanted, root) == [root / "lists" / "list.csv", root / "wav"]
+    assert fetch_source(wanted, root) == [root / "lists" / "list.csv", root / "wav"]
     assert (root / "wav" / "1.wav").read_bytes() == b"one"
     assert sorted(p.name for p in root.rglob("*")) == ["1.wav", "list.csv", "lists", "wav"]
-    assert fetch(wanted, root) == [], "nothing is fetched twice"
+    assert fetch_source(wanted, root) == [], "nothing is fetched twice"
 
 
 def test_another_file_than_the_known_one_is_refused(
@@ -63,13 +63,15 @@ def test_another_file_than_the_known_one_is_refused(
     folder, address = served
     (folder / "list.csv").write_text("tampered")
     with pytest.raises(ValueError, match="hash"):
-        fetch(source(Download(f"{address}/list.csv", "0" * 64, "list.csv")), tmp_path / "root")
+        fetch_source(
+            source(Download(f"{address}/list.csv", "0" * 64, "list.csv")), tmp_path / "root"
+        )
     assert not list((tmp_path / "root").iterdir())
 
 
 def test_no_connection_and_no_permission_are_said(tmp_path: Path, served: tuple[Path, str]) -> None:
     _, address = served
     with pytest.raises(ConnectionError, match=r"absent\.csv cannot be fetched.*put it where"):
-        fetch(source(Download(f"{address}/absent.csv", "0" * 64, "x.csv")), tmp_path)
+        fetch_source(source(Download(f"{address}/absent.csv", "0" * 64, "x.csv")), tmp_path)
     with pytest.raises(ValueError, match=r"cannot be fetched by this program.*Ask\."):
-        fetch(source(), tmp_path)
+        fetch_source(source(), tmp_path)

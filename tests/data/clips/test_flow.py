@@ -98,8 +98,8 @@ def test_grey_pictures_are_read_by_their_bound(tmp_path: Path) -> None:
     found = in_pixels(modality, modality.read(clip)).mean(axis=(2, 3))
     expected = [[0.08 / 4, -20 / 2], [20 / 4, (64 / 127.5 - 1) * 20 / 2]]
     np.testing.assert_allclose(found, expected, atol=0.12)
-    assert modality.remarks(clip) == []
-    assert [r.kind for r in Flow(count=3).remarks(clip)] == ["few frames"]
+    assert modality.warnings(clip) == []
+    assert [r.kind for r in Flow(count=3).warnings(clip)] == ["few frames"]
     (tmp_path / "v" / "frame_1.jpg").unlink()
     with pytest.raises(ReadError, match=r"u has 2 pictures and .*v has 1"):
         modality.read(clip)
@@ -131,12 +131,12 @@ def test_damaged_fields_are_named(tmp_path: Path) -> None:
 
 def test_too_few_fields_are_remarked(tmp_path: Path) -> None:
     stored = clip_of(flow=write_arrays(tmp_path / "flow", [(1.0, 0.0)] * 2))
-    assert Flow(count=2).remarks(stored) == []
-    (remark,) = Flow(count=3).remarks(stored)
-    assert (remark.kind, remark.modality, remark.fatal) == ("few frames", "flow", False)
+    assert Flow(count=2).warnings(stored) == []
+    (warning,) = Flow(count=3).warnings(stored)
+    assert (warning.kind, warning.modality, warning.fatal) == ("few frames", "flow", False)
     computed = clip_of(flow=write_panning(tmp_path / "a.avi", 1, 0, frames=3))
-    assert Flow(count=2).remarks(computed) == []
-    assert "has 2 field(s) of flow, 3 are wanted" in Flow(count=3).remarks(computed)[0].message
+    assert Flow(count=2).warnings(computed) == []
+    assert "has 2 field(s) of flow, 3 are wanted" in Flow(count=3).warnings(computed)[0].message
 
 
 def views_of(top: float, left: float, height: float, width: float, flip: bool) -> Views:

@@ -151,13 +151,13 @@ def test_training_crops_where_it_is_asked_to() -> None:
 
 def test_too_few_frames_are_remarked(tmp_path: Path) -> None:
     clip = clip_of(write_folder(tmp_path / "frames", count=3))
-    assert Frames(count=3).remarks(clip) == []
-    (remark,) = Frames(count=4).remarks(clip)
-    assert (remark.kind, remark.clip, remark.modality) == ("few frames", "clip", "visual")
-    assert not remark.fatal
-    assert "has 3 frame(s), 4 are wanted" in remark.message
+    assert Frames(count=3).warnings(clip) == []
+    (warning,) = Frames(count=4).warnings(clip)
+    assert (warning.kind, warning.clip, warning.modality) == ("few frames", "clip", "visual")
+    assert not warning.fatal
+    assert "has 3 frame(s), 4 are wanted" in warning.message
     video = clip_of(write_video(tmp_path / "a.avi"), seconds=0.5)
-    assert [r.kind for r in Frames(count=6).remarks(video)] == ["few frames"]
+    assert [r.kind for r in Frames(count=6).warnings(video)] == ["few frames"]
     assert colours_of(Frames(count=6, size=16).read(video)) == [0] * 6
 
 

@@ -91,10 +91,10 @@ def test_damage_and_remarks_name_the_clip(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"absent\.wav does not exist"):
         Spectrogram().read(clip_of(tmp_path / "absent.wav"))
     write_speechlike(tmp_path / "a.wav", 16000, 2.0)
-    (remark,) = Spectrogram().remarks(clip_of(tmp_path / "a.wav"))
-    assert (remark.kind, remark.clip, remark.modality) == ("sample rate", "clip", "audio")
-    assert not remark.fatal
-    assert Spectrogram(rate=16000).remarks(clip_of(tmp_path / "a.wav")) == []
+    (warning,) = Spectrogram().warnings(clip_of(tmp_path / "a.wav"))
+    assert (warning.kind, warning.clip, warning.modality) == ("sample rate", "clip", "audio")
+    assert not warning.fatal
+    assert Spectrogram(rate=16000).warnings(clip_of(tmp_path / "a.wav")) == []
 
 
 def test_settings_that_make_no_spectrogram_are_refused() -> None:

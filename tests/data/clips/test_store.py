@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fusion_sched.data.clips import prepare as making
-from fusion_sched.data.clips.prepare import CHUNK, prepare
+from fusion_sched.data.clips import prepare as prepare_module
+from fusion_sched.data.clips.prepare import CHUNK, prepare_store
 from fusion_sched.data.clips.store import Store
 from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError, Views
 
@@ -43,7 +43,7 @@ class Numbers:
         except ValueError as error:
             raise ReadError("unreadable", f"{clip.files[self.name]}: {error}") from error
 
-    def remarks(self, clip: Clip) -> list[Issue]:
+    def warnings(self, clip: Clip) -> list[Issue]:
         return []
 
     def finish(self, values: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ def quiet(done: int, total: int) -> None:
 
 
 def make(folder: Path, clips: list[Clip], workers: int = 1) -> Store:
-    return prepare(folder, "numbers", clips, MODALITIES, quiet, workers)
+    return prepare_store(folder, "numbers", clips, MODALITIES, quiet, workers)
 
 
 def test_values_come_back_by_row(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_finished_store_is_not_made_again(
     def forbidden(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(making, "decode_all", forbidden)
+    monkeypatch.setattr(prepare_module, "_decode_all", forbidden)
     assert make(tmp_path / "store", clips).folder == first.folder
 
 
@@ -144,13 +144,13 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "pictures cut short": lambda f: os.truncate(f / "pictures.jpeg", 100),
     "no index": lambda f: (f / "index.json").unlink(),
     "half an index": lambda f: os.truncate(f / "index.json", 9),
-    "an empty list of faults": lambda f: os.truncate(f / "faults.json", 0),
+    "an empty list of issues": lambda f: os.truncate(f / "faults.json", 0),
     "half the meta data": lambda f: os.truncate(f / "meta.json", 9),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_store_is_made_anew(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_store_is_made_again(tmp_path: Path, damage: str) -> None:
     clips = make_clips(tmp_path / "raw", 9)
     store = make(tmp_path / "store", clips)
     whole = content(store)
@@ -158,7 +158,7 @@ def test_a_damaged_store_is_made_anew(tmp_path: Path, damage: str) -> None:
     assert content(make(tmp_path / "store", clips)) == whole
 
 
-def test_a_store_made_anew_is_read_anew(tmp_path: Path) -> None:
+def test_a_store_made_anew_is_read_again(tmp_path: Path) -> None:
     """The maps of a process are not those of the older files."""
     clips = make_clips(tmp_path / "raw", 5)
     make(tmp_path / "store", clips).read("numbers", np.array([2]))
@@ -170,16 +170,18 @@ def test_a_store_made_anew_is_read_anew(tmp_path: Path) -> None:
 def test_another_setting_is_another_store(tmp_path: Path) -> None:
     clips = make_clips(tmp_path / "raw", 5)
     first = make(tmp_path / "store", clips)
-    other = prepare(tmp_path / "store", "numbers", clips, {"numbers": Numbers(scale=2.0)}, quiet, 1)
+    other = prepare_store(
+        tmp_path / "store", "numbers", clips, {"numbers": Numbers(scale=2.0)}, quiet, 1
+    )
     assert other.folder != first.folder
     np.testing.assert_array_equal(other.read("numbers", np.array([1])), [[2, 60, 200]])
 
 
-def test_damage_becomes_a_fault_and_blank_rows(tmp_path: Path) -> None:
+def test_damage_becomes_an_issue_and_blank_rows(tmp_path: Path) -> None:
     clips = make_clips(tmp_path / "raw", 4)
     clips[1].files["numbers"].write_text("not a number")
     store = make(tmp_path / "store", clips)
-    assert [(f.kind, f.clip, f.modality) for f in store.faults] == [
+    assert [(f.kind, f.clip, f.modality) for f in store.issues] == [
         ("unreadable", "0001", "numbers"), ("unreadable", "0001", "pictures"),
     ]  # fmt: skip
     assert not store.read("numbers", np.array([1])).any()
@@ -203,7 +205,7 @@ def interrupt_after(folder: Path, clips: list[Clip], chunks: int) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(folder, "numbers", clips, MODALITIES, stop, 1)
+        prepare_store(folder, "numbers", clips, MODALITIES, stop, 1)
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 3])
@@ -215,7 +217,7 @@ def test_an_interrupted_store_goes_on_where_it_was(tmp_path: Path, chunks: int) 
     def count(done: int, total: int) -> None:
         decoded.append(done)
 
-    store = prepare(tmp_path / "cut", "numbers", clips, MODALITIES, count, 1)
+    store = prepare_store(tmp_path / "cut", "numbers", clips, MODALITIES, count, 1)
     assert decoded[0] == chunks * CHUNK
     assert content(store) == content(make(tmp_path / "whole", clips))
     assert [p.suffix for p in store.folder.parent.iterdir() if p.name != store.folder.name] == [

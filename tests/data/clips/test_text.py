@@ -82,9 +82,9 @@ def test_stored_values_become_inputs() -> None:
 
 def test_a_text_without_words_is_remarked_on() -> None:
     tokens = Tokens(vocabulary=("pie",))
-    (fault,) = tokens.remarks(titled("?!"))
-    assert (fault.kind, fault.fatal) == ("no words", False)
-    assert not tokens.remarks(titled("pie"))
+    (issue,) = tokens.warnings(titled("?!"))
+    assert (issue.kind, issue.fatal) == ("no words", False)
+    assert not tokens.warnings(titled("pie"))
 
 
 def test_the_vocabulary_is_part_of_the_stores_fingerprint() -> None:

@@ -66,7 +66,7 @@ def write_by_opencv(path: Path, pictures: Sequence[np.ndarray], fps: float = FPS
 def write_by_pyav(
     path: Path, codec: str, first: int = 0, b_frames: int = 0, **options: str
 ) -> None:
-    """Write the numbered frames; those before ``first`` get negative times."""
+    """Write the numbered frames; those before `first` get negative times."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w", options=options) as container:
         video = container.add_stream(codec, rate=FPS)

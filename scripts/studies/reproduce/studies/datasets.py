@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from fusion_sched.commands.data import open_dataset
-from fusion_sched.data.clips.imitation import SampleSpec
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.report.html.document import Code, Table, Text
 from scripts.studies.reproduce.claim import SUMMARIES, Claim, Finding, Values, Verdict
 from scripts.studies.reproduce.measurements import Measurements

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from benchmarks.probe.probes import embeddings, median_seconds, published
+from fusion_sched.pid import FastPID
 from fusion_sched.probe import KMeansProbe
 from fusion_sched.report.html.document import Table
 from scripts.studies.reproduce.claim import ABSTRACT, Claim, Finding, Values, Verdict

@@ -16,7 +16,7 @@ from fusion_sched.data.loading import Loader
 from fusion_sched.data.memory import InMemory
 from fusion_sched.evaluation import (
     Robustness,
-    examine,
+    evaluate_robustness,
     mean_embeddings,
 )
 from fusion_sched.models.fusion import Average, Concat, Sum
@@ -60,7 +60,7 @@ def examined(
 ) -> Robustness:
     """Examine on a split whose own mean embeddings stand for the training ones."""
     loader = Loader(split, batch_size)
-    return examine(model, loader, mean_embeddings(model, loader), seed)
+    return evaluate_robustness(model, loader, mean_embeddings(model, loader), seed)
 
 
 class Pass(nn.Module):
@@ -127,7 +127,7 @@ def test_coalitions_and_shapley_values_agree_with_numpy(fusion: str) -> None:
     model = network(names, FUSIONS[fusion])
     split, train = random_samples(names), random_samples(names, 90, seed=1)
     means = mean_embeddings(model, Loader(train, 16))
-    found = examine(model, Loader(split, 16), means, seed=0)
+    found = evaluate_robustness(model, Loader(split, 16), means, seed=0)
     seen, seen_train = (predict(model, Loader(s, 16)).embeddings for s in (split, train))
     own = {m: e.double().numpy() for m, e in seen.items()}
     mean = {m: seen_train[m].double().mean(dim=0).numpy() for m in names}
@@ -222,7 +222,7 @@ def test_a_real_network_in_thirds(extra: list[str]) -> None:
     names = parts.model.modalities
     means = mean_embeddings(parts.model, loaders.plain_train)
     before = {name: value.clone() for name, value in parts.model.state_dict().items()}
-    found = examine(parts.model, loaders.test, means, parts.seed)
+    found = evaluate_robustness(parts.model, loaders.test, means, parts.seed)
     assert all(torch.equal(v, before[n]) for n, v in parts.model.state_dict().items())
     accuracy = evaluate(parts.model, loaders.test).accuracy()["fused"]
     assert accuracy > 0.3

@@ -1,4 +1,4 @@
-"""Small imitations of the feature files of CMU-MOSI and CMU-MOSEI."""
+"""Sample data in the layout of CMU-MOSI and CMU-MOSEI."""
 
 import pickle
 from collections.abc import Mapping
@@ -7,62 +7,62 @@ from typing import Any
 
 import numpy as np
 
-from fusion_sched.data.clips.imitation import SampleSpec, shown_class
+from fusion_sched.data.samples.spec import SampleSpec, shown_class
 
 WORDS = 50
 """Frames of the aligned file, and of the text in both."""
 VISION_FRAMES = 500
 """Of the unaligned file."""
-TELLING = 3
-"""Frames of a sample that tell its class; the others are noise."""
+SHOWING = 3
+"""Frames of a sample that show its class; the others are noise."""
 PER_VIDEO = 4
 SPLITS = ("train",) * 6 + ("valid", "test", "test")
 """Split of each video in turn."""
 
 
 def write_features(
-    out: Path, plan: SampleSpec, features: Mapping[str, int], audio_frames: int
+    out: Path, spec: SampleSpec, features: Mapping[str, int], audio_frames: int
 ) -> None:
-    """Write ``Processed/aligned_50.pkl`` and ``unaligned_50.pkl``: noise in which a few frames
-    tell the class.
+    """Write `Processed/aligned_50.pkl` and `unaligned_50.pkl`: noise in which a few frames show
+    the class.
 
-    ``features``: modality → features per frame; ``audio_frames`` are those of the unaligned file.
-
-    Raises:
-        ValueError: too few clips for every split to hold both classes.
+    Parameters
+    ----------
+    features : modality → features per frame
+    audio_frames : frames of sound in the unaligned file
     """
     least = PER_VIDEO * len(SPLITS)
-    if plan.clips < least:
+    if spec.clips < least:
         raise ValueError(
-            f"{plan.clips} clips are too few for an imitation, expected at least {least}: videos "
+            f"{spec.clips} clips are too few for sample data, expected at least {least}: videos "
             "of four sentences in every split"
         )
     folder = out / "Processed"
     folder.mkdir()
     frames = {"text": WORDS, "audio": WORDS, "vision": WORDS}
-    write_file(folder / "aligned_50.pkl", plan, features, frames)
+    _write_file(folder / "aligned_50.pkl", spec, features, frames)
     frames |= {"audio": audio_frames, "vision": VISION_FRAMES}
-    write_file(folder / "unaligned_50.pkl", plan, features, frames)
+    _write_file(folder / "unaligned_50.pkl", spec, features, frames)
 
 
-def write_file(
-    path: Path, plan: SampleSpec, features: Mapping[str, int], frames: Mapping[str, int]
+def _write_file(
+    path: Path, spec: SampleSpec, features: Mapping[str, int], frames: Mapping[str, int]
 ) -> None:
-    """Write one file; ``features`` per frame and ``frames`` by modality."""
-    rng = np.random.default_rng(plan.seed)
+    """Write one file; `features` per frame and `frames` by modality."""
+    rng = np.random.default_rng(spec.seed)
     patterns = {m: rng.normal(size=size) for m, size in features.items()}
     samples: dict[str, list[dict[str, Any]]] = {name: [] for name in dict.fromkeys(SPLITS)}
-    for number in range(plan.clips):
+    for number in range(spec.clips):
         video, sentence = divmod(number, PER_VIDEO)
-        sample = draw_sample(sentence % 2, plan, frames, patterns, rng)
+        sample = _draw_sample(sentence % 2, spec, frames, patterns, rng)
         sample["id"] = f"sample{video:05d}$_${sentence}"
         samples[SPLITS[video % len(SPLITS)]].append(sample)
-    content = {split: stacked(found) for split, found in samples.items()}
+    content = {split: _stacked(drawn) for split, drawn in samples.items()}
     path.write_bytes(pickle.dumps(content, protocol=4))
 
 
-def draw_sample(
-    label: int, plan: SampleSpec, frames: Mapping[str, int], patterns: Mapping[str, np.ndarray],
+def _draw_sample(
+    label: int, spec: SampleSpec, frames: Mapping[str, int], patterns: Mapping[str, np.ndarray],
     rng: np.random.Generator,
 ) -> dict[str, Any]:  # fmt: skip
     """Return one sample under MMSA's names; label 0 is a negative score."""
@@ -75,19 +75,19 @@ def draw_sample(
         "regression_labels": np.float32(round(score, 1)),
     }
     for modality, count in frames.items():
-        shown = shown_class(label, 2, plan.strength_of(modality), rng)
+        shown = shown_class(label, 2, spec.strength_of(modality), rng)
         pattern, length = patterns[modality], count * words // WORDS
         values = np.zeros((count, len(pattern)), dtype=np.float32)
         values[:length] = rng.normal(size=(length, len(pattern)))
-        telling = rng.choice(length, TELLING, replace=False)
+        showing = rng.choice(length, SHOWING, replace=False)
         # As far from the other class in all, however many features there are.
-        values[telling] += (2 * shown - 1) * 4 * pattern / np.linalg.norm(pattern)
+        values[showing] += (2 * shown - 1) * 4 * pattern / np.linalg.norm(pattern)
         sample[modality] = values
         sample[f"{modality}_lengths"] = length
     return sample
 
 
-def stacked(samples: list[dict[str, Any]]) -> dict[str, Any]:
+def _stacked(samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Return MMSA's arrays and lists of some samples."""
     columns: dict[str, Any] = {name: [sample[name] for sample in samples] for name in samples[0]}
     for name in ("text", "audio", "vision", "regression_labels"):

@@ -1,4 +1,4 @@
-"""One look at a trained network: every question about it, asked of the same batches."""
+"""Examine a trained network: every question about it is asked of the same batches."""
 
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from fusion_sched.evaluation.calibration import Calibration, calibration_of
 from fusion_sched.evaluation.contribution import Contribution, coalitions_of, contribution_of
 from fusion_sched.evaluation.noise import Noise, noises_for
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.types import FUSED, Batch
+from fusion_sched.types import Batch
 
 LABELS = "y"
 """Under this name labels travel among logits."""
@@ -22,9 +22,9 @@ Embeddings = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class NoiseCurve:
-    """Fused accuracy by level of noise in one modality; ``kind`` says what a level is.
+    """Fused accuracy by level of noise in one modality; `kind` says what a level is.
 
-    ``"gaussian"``: standard deviations of the modality's values; ``"tokens"``: share replaced.
+    `"gaussian"`: standard deviations of the modality's values; `"tokens"`: share replaced.
     """
 
     kind: str
@@ -35,8 +35,8 @@ class NoiseCurve:
 class Robustness:
     """Fused accuracies by the modality that is missing or noisy, calibration and contributions.
 
-    ``missing_zeros``: its input is zero; ``missing_mean``: its embedding is the training mean.
-    ``contribution`` is ``None`` with more than five modalities.
+    `missing_zeros`: its input is zero; `missing_mean`: its embedding is the training mean.
+    `contribution` is `None` with more than five modalities.
     """
 
     missing_zeros: dict[str, float]
@@ -52,21 +52,23 @@ class Robustness:
 
 @torch.no_grad()
 def mean_embeddings(model: MultimodalNetwork, loader: Loader) -> dict[str, Tensor]:
-    """Return each modality's mean embedding ``(size,)`` over a split, in evaluation mode."""
+    """Return each modality's mean embedding `(size,)` over a split, in evaluation mode."""
     model.eval()
     sums: dict[str, Tensor] = {}
     for batch in loader:
-        for m, embedding in encode(model, batch.inputs).items():
+        for m, embedding in model.encode(batch.inputs).items():
             sums[m] = sums.get(m, 0) + embedding.double().sum(dim=0)
     totals = {m: loader.processes.add_up(total) for m, total in sums.items()}
     return {m: (total / len(loader.order)).float() for m, total in totals.items()}
 
 
 @torch.no_grad()
-def examine(model: MultimodalNetwork, loader: Loader, means: Embeddings, seed: int) -> Robustness:
+def evaluate_robustness(
+    model: MultimodalNetwork, loader: Loader, means: Embeddings, seed: int
+) -> Robustness:
     """Examine a network on a split, in evaluation mode.
 
-    ``means`` are the ``mean_embeddings`` of the training split; ``seed`` is that of the noise. The
+    `means` are the `mean_embeddings` of the training split; `seed` is that of the noise. The
     split is read twice: noise is measured against the spread of its values.
     """
     model.eval()
@@ -75,21 +77,22 @@ def examine(model: MultimodalNetwork, loader: Loader, means: Embeddings, seed: i
     logits: dict[str, list[Tensor]] = {}
     index = []
     for batch in loader:
-        plain = encode(model, batch.inputs)
-        for name, values in {**logits_of(model, plain), LABELS: batch.y}.items():
+        plain = model.encode(batch.inputs)
+        for name, values in {**model.fuse(plain).by_head(), LABELS: batch.y}.items():
             logits.setdefault(name, []).append(values)
         index.append(batch.index)
-        for question, embeddings in questions(model, batch, plain, means, noises):
-            answers = predicted(logits_of(model, embeddings)[FUSED])
+        for question, embeddings in _questions(model, batch, plain, means, noises):
+            answers = _predicted(model.fuse(embeddings).logits)
             right[question] = right.get(question, 0) + (answers == batch.y).sum()
     collected = loader.collect(logits, index)
     y = collected.pop(LABELS)
-    return answered(
-        model.modalities, noises, accuracies(right, loader), calibration_of(collected, y)
-    )
+    # One device sync for all questions.
+    counts = loader.processes.add_up(torch.stack(list(right.values())).double()).tolist()
+    accuracy = {key: count / len(loader.order) for key, count in zip(right, counts, strict=True)}
+    return _robustness(model.modalities, noises, accuracy, calibration_of(collected, y))
 
 
-def questions(
+def _questions(
     model: MultimodalNetwork,
     batch: Batch,
     plain: Embeddings,
@@ -98,24 +101,24 @@ def questions(
 ) -> Iterator[tuple[Hashable, Embeddings]]:
     """Yield what the fused head is asked of a batch, and the embeddings to ask it with.
 
-    ``plain`` are those of the batch itself; where an input changes, its encoder alone runs again.
+    `plain` are those of the batch itself; where an input changes, its encoder alone runs again.
     """
     for present in coalitions_of(model.modalities):
-        yield present, masked(plain, means, present)
+        masked = {m: e if m in present else means[m].to(e).expand_as(e) for m, e in plain.items()}
+        yield present, masked
     for m in model.modalities:
         x = batch.inputs[m]
-        yield ("zeros", m), {**plain, **encode(model, {m: torch.zeros_like(x)})}
+        yield ("zeros", m), {**plain, **model.encode({m: torch.zeros_like(x)})}
         for level, noisy in noises[m].draw(x, batch.index):
-            yield (m, level), {**plain, **encode(model, {m: noisy})}
+            yield (m, level), {**plain, **model.encode({m: noisy})}
 
 
-def answered(
+def _robustness(
     names: Collection[str],
     noises: Mapping[str, Noise],
     accuracy: Mapping[Hashable, float],
     calibration: Calibration,
 ) -> Robustness:
-    """Sort the accuracies by what was asked."""
     everyone = frozenset(names)
     curves = {
         m: NoiseCurve(noise.kind, {f"{level:g}": accuracy[m, level] for level in noise.levels})
@@ -130,33 +133,6 @@ def answered(
     )
 
 
-def encode(model: MultimodalNetwork, inputs: Embeddings) -> dict[str, Tensor]:
-    """Return the embeddings of these modalities' inputs, in the network's own precision."""
-    with model.arithmetic(inputs):
-        return {m: net(inputs[m]) for m, net in model.encoders.items() if m in inputs}
-
-
-def logits_of(model: MultimodalNetwork, embeddings: Embeddings) -> dict[str, Tensor]:
-    """Return the logits of all heads, by modality or ``fused``, as the network's forward does."""
-    with model.arithmetic(embeddings):
-        unimodal = {m: model.heads[m](e).float() for m, e in embeddings.items()}
-        return {**unimodal, FUSED: model.fusion(embeddings, unimodal).float()}
-
-
-def masked(
-    embeddings: Embeddings, means: Embeddings, present: Collection[str]
-) -> dict[str, Tensor]:
-    """Return the embeddings with the mean in place of all that are not ``present``."""
-    return {m: e if m in present else means[m].to(e).expand_as(e) for m, e in embeddings.items()}
-
-
-def predicted(logits: Tensor) -> Tensor:
-    """Return class ids ``(B,)``; -1, which is never right, where a logit is not finite."""
+def _predicted(logits: Tensor) -> Tensor:
+    """Return class ids `(B,)`; -1, which is never right, where a logit is not finite."""
     return logits.argmax(dim=1).where(logits.isfinite().all(dim=1), -1)
-
-
-def accuracies(right: Mapping[Hashable, Tensor], loader: Loader) -> dict[Hashable, float]:
-    """Return the share of right answers by question, of all processes' samples."""
-    # One device sync for all questions.
-    totals = loader.processes.add_up(torch.stack(list(right.values())).double()).tolist()
-    return {key: total / len(loader.order) for key, total in zip(right, totals, strict=True)}

@@ -8,17 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from fusion_sched.data.clips.imitation import (
-    SampleSpec,
-    moving_drawing,
-    pitch_of,
-    shown_class,
-    spread_labels,
-    voiced_sound,
-    write_frames,
-    write_video,
-    write_wav,
-)
+from fusion_sched.data.samples.files import write_frames, write_video, write_wav
+from fusion_sched.data.samples.signals import moving_drawing, pitch_of, voiced_sound
+from fusion_sched.data.samples.spec import SampleSpec, shown_class, spread_labels
 
 RATE = 16000
 

@@ -1,0 +1,1 @@
+"""Sample data: small generated datasets in the layout of the real ones."""

@@ -1,0 +1,54 @@
+"""Files that several processes share: whole writes, locks and digests."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Yield a binary file that takes the place of `path` once all of it is on the disk.
+
+    A process that is killed, or a body that raises, leaves `path` as it was. A killed one also
+    leaves a file `.NAME.PID.tmp` in the same folder.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the files of killed writers; the caller must hold the lock of the folder."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink()
+
+
+def lock(path: Path, *, blocking: bool) -> AbstractContextManager[Any]:
+    """Return the lock on `path`, held until it is left; the end of the process releases it too.
+
+    Raises
+    ------
+    BlockingIOError
+        Another holder has the lock, and `blocking` is false.
+    """
+    try:
+        return FileLock(path).acquire(blocking=blocking)
+    except Timeout as error:
+        raise BlockingIOError(f"{path} is locked by another process") from error
+
+
+def json_digest(value: Any) -> str:
+    """Return the SHA-256 of a JSON value, in hexadecimal; the order of keys does not count."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

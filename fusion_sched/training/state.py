@@ -1,0 +1,91 @@
+"""A run under way: what a checkpoint holds of it, and what stands around that."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from fusion_sched.balancers import BalancerState
+from fusion_sched.runlog import NullTraceWriter, TraceWriter
+from fusion_sched.runtime import checkpoint
+from fusion_sched.training.components import Loaders, RunComponents
+from fusion_sched.types import ControllerState, Diagnosis, Stage
+
+
+@dataclass
+class RunState:
+    """What changes while a run goes on, besides weights and optimizer: it is in the checkpoint.
+
+    `epoch` and `step` are the next ones. `peak` and `best` name files of weights in the checkpoint
+    folder. `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
+    """
+
+    stage: Stage
+    controller: ControllerState
+    epoch: int = 0
+    step: int = 0
+    unimodal_epochs: int = 0
+    diagnosis: Diagnosis | None = None
+    probe_state: dict[str, Tensor] = field(default_factory=dict)
+    balancer_state: BalancerState = field(default_factory=dict)
+    peak: str | None = None
+    best: str | None = None
+    best_epoch: int = -1
+    best_validation: dict[str, float] = field(default_factory=dict)
+    test_predictions: list[Tensor] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
+
+
+@dataclass
+class Run:
+    parts: RunComponents
+    folder: Path
+    state: RunState
+    loaders: Loaders
+    trace: TraceWriter | NullTraceWriter
+    optimizer: Optimizer
+    scheduler: LRScheduler
+
+    @property
+    def total_epochs(self) -> int:
+        """Number of epochs over both stages, were stage 2 to start now."""
+        plan = self.parts
+        used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
+        return used + plan.stage2.epochs
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Folder of the weights and of the last checkpoint."""
+        return self.folder / checkpoint.CHECKPOINT_DIR
+
+    def keep_weights(self, purpose: str) -> str:
+        """Save the present weights under a name of their own; return it."""
+        name = f"{purpose}-{self.state.epoch + 1:04d}.pt"
+        if self.parts.processes.first:
+            checkpoint.save(self.checkpoint_dir / name, {"model": self.parts.model.state_dict()})
+        self.parts.processes.wait()
+        return name
+
+    def restore_weights(self, name: str) -> None:
+        """Load weights that `keep_weights` has saved."""
+        content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
+        self.parts.model.load_state_dict(content["model"])
+
+
+def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LRScheduler]:
+    """Return the stage's own optimizer and scheduler, over all parameters.
+
+    A frozen parameter has no gradient, and torch's optimizers leave such a parameter and its
+    state alone.
+    """
+    parts.model.requires_grad_(True)
+    if not state.stage.joint:
+        plan, epochs = parts.stage1, parts.stage1.epochs
+    else:
+        plan = parts.stage2
+        spare = parts.stage1.epochs - state.unimodal_epochs if parts.equal_budget else 0
+        epochs = plan.epochs + spare
+    optimizer = plan.optimizer(parts.model.parameters())
+    return optimizer, plan.scheduler(optimizer, epochs)
