@@ -62,9 +62,9 @@ TRAINING = """\
     fusion-sched train controller=pid --cfg job                 # print the configuration only
 
 An unknown key, or a value of another type, ends the program with a message before anything trains.
-In the tables `null` is nothing, `???` has to be set, and `${…}` follows another key. A run's folder
-is `hydra.run.dir=FOLDER`, a sweep's `hydra.sweep.dir=FOLDER`. `resume=RUN` goes on with a run,
-`sweep.resume=true` with a sweep.
+In the tables `null` is no value, `???` must be set, and `${…}` is the value of another key. The
+folder of a run is `hydra.run.dir=FOLDER`, of a sweep `hydra.sweep.dir=FOLDER`. `resume=RUN` resumes
+a run, `sweep.resume=true` a sweep.
 """
 
 

@@ -116,10 +116,10 @@ def bias_table() -> str:
 
 
 def schedule_table() -> str:
-    header = ["after epoch", "U easy", "U hard", "synergy", "trains next", "the controller's words"]
+    header = ["after epoch", "U easy", "U hard", "synergy", "trains next", "reason"]
     rows, before = [], None
     for epoch, (row, decision) in enumerate(zip(SERIES, decisions(), strict=True)):
-        words = decision.reason if decision.stage != before else "goes on"
+        words = decision.reason if decision.stage != before else "no change"
         kept = "; the weights are kept" if decision.keep else ""
         trains = "both, jointly" if decision.stage.joint else ", ".join(decision.stage.active)
         when = "untrained" if epoch == 0 else str(epoch)
