@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-LANDMARKS = 256
+LANDMARKS = 200
 WIDTHS = (0.4, 1.0)  # kernel widths, in median distances
-COMPONENTS = 128  # of a kernel map
+COMPONENTS = 96  # of a kernel map
 LINEAR = 256  # principal components at most
-LEVELS = (2, 4, 8, 16, 32)  # k-means cells, coarse to fine
+LEVELS = (4, 8, 16, 32)  # k-means cells, coarse to fine
 CLUSTERED = 24  # principal components that k-means looks at
+STEPS = 7  # of Lloyd's algorithm
 NEGLIGIBLE = 1e-10
 
 
@@ -43,8 +44,10 @@ def prepare(x: Tensor, order: Tensor, generator: torch.Generator) -> Modality:
     middle = distances[order[:LANDMARKS]].median()
     if float(middle) <= 0:
         middle = distances.mean().clamp(min=1e-300)
-    cells = [k_means(components[:, :CLUSTERED], k, generator, starts=2) for k in LEVELS]
-    return Modality(components, distances / middle, torch.stack(cells))
+    leading = components[:, :CLUSTERED].contiguous()
+    centres = seeds(leading, max(LEVELS), generator, starts=1)
+    cells = torch.stack([k_means(leading, centres[:, :k]) for k in LEVELS])
+    return Modality(components, distances / middle, cells)
 
 
 def principal_components(x: Tensor) -> Tensor:
@@ -68,6 +71,8 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 def kernel_scores(distances: Tensor, width: float) -> Tensor:
     """Principal components (N, k) of the Gaussian kernel to the landmarks."""
+    if width >= 1.0:  # a smooth kernel needs fewer landmarks
+        distances = distances[:, : LANDMARKS // 2]
     kernel = torch.exp(-distances / (2 * width * width))
     return principal_components(kernel - kernel.mean(0))[:, :COMPONENTS]
 
@@ -85,10 +90,8 @@ def whitened(scores: Tensor, count: int) -> Tensor:
     return leading / leading.std(0).clamp(min=1e-150)
 
 
-def k_means(
-    x: Tensor, count: int, generator: torch.Generator, starts: int, steps: int = 8
-) -> Tensor:
-    """Cell (N,) of each row: the best of some starts, each seeded far apart (k-means++)."""
+def seeds(x: Tensor, count: int, generator: torch.Generator, starts: int = 1) -> Tensor:
+    """Centres (starts, count, d) far apart (k-means++); the first ones serve fewer cells as well."""
     square = (x * x).sum(1)
     pick = torch.randint(len(x), (starts,), generator=generator).to(x.device)
     centres = x[pick].unsqueeze(1)
@@ -101,9 +104,14 @@ def k_means(
         upto = nearest.cumsum(1)
         pick = torch.searchsorted(upto, draws[number] * upto[:, -1:]).clamp_(max=len(x) - 1)
         centres = torch.cat([centres, x[pick]], 1)
-    for _ in range(steps):
-        loss, cell = _assign(x, centres)
-        one_hot = torch.nn.functional.one_hot(cell, count).to(x.dtype)
+    return centres
+
+
+def k_means(x: Tensor, centres: Tensor) -> Tensor:
+    """Cell (N,) of each row after some of Lloyd's steps from the best of the starts."""
+    for _ in range(STEPS):
+        _, cell = _assign(x, centres)
+        one_hot = torch.nn.functional.one_hot(cell, centres.shape[1]).to(x.dtype)
         sizes = one_hot.sum(1).unsqueeze(-1)
         centres = torch.where(sizes > 0, one_hot.mT @ x / sizes.clamp(min=1.0), centres)
     loss, cell = _assign(x, centres)

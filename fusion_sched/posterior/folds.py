@@ -42,6 +42,11 @@ class Folds:
         return flat.reshape(*self.train.shape[:2], *sums.shape[1:])
 
     @property
+    def member(self) -> Tensor:
+        """Membership (N, folds), float64."""
+        return torch.nn.functional.one_hot(self.of_sample, len(self.index)).double()
+
+    @property
     def extrapolation(self) -> float:
         """How many times the gain of the larger training set is still missing.
 

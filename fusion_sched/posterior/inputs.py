@@ -25,6 +25,16 @@ class Labels:
         return -(self.prior * self.prior.log()).sum()
 
     @property
+    def base(self) -> Tensor:
+        """log P(y) as the log-probabilities (2, N, classes) of a model without information."""
+        return self.prior.log().expand(2, len(self.y), -1)
+
+    @property
+    def one_hot(self) -> Tensor:
+        """Membership (N, classes), float64."""
+        return torch.nn.functional.one_hot(self.y, self.count).double()
+
+    @property
     def count(self) -> int:
         """The number of classes that occur."""
         return len(self.prior)

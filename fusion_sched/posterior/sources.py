@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from fusion_sched.posterior.classifiers import (
-    best_calibrated,
-    bilinear_scores,
-    discriminant_scores,
+    Discriminant,
+    Fixed,
+    Interaction,
+    fit,
     mix,
     own,
     refine,
@@ -28,11 +29,11 @@ from fusion_sched.posterior.features import (
 from fusion_sched.posterior.folds import Folds
 from fusion_sched.posterior.inputs import Labels
 
-LINEAR_RIDGES = (1e-5, 1e-3, 0.03, 0.3, 2.0)
-KERNEL_RIDGES = (1e-4, 1e-2, 0.1)
-RANKS = (1, 2, 4, 8)
-INTERACTING = (24, 90)  # components of the kernel maps that may interact
-MOMENTS = 250_000  # cells of the table of moments at most
+LINEAR_RIDGES = (1e-4, 0.01, 0.2, 2.0)
+KERNEL_RIDGES = (1e-3, 0.05)
+RANKS = (1.0, 2.0, 4.0, 8.0)
+INTERACTING = 80  # components of the kernel maps that may interact
+MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
 
 
@@ -50,19 +51,16 @@ class LabelModel:
 
 def unimodal(modality: Modality, labels: Labels, folds: Folds) -> LabelModel:
     """The label model of one modality."""
-    y, classes, prior = labels.y, labels.count, labels.prior.log()
     maps = {
         "linear": (modality.components, LINEAR_RIDGES),
-        "radius": (with_radius(modality.components), LINEAR_RIDGES[1:]),
+        "radius": (with_radius(modality.components), LINEAR_RIDGES[1:3]),
     } | {f"kernel {w:g}": (modality.kernel(w), KERNEL_RIDGES) for w in WIDTHS}
-    components = {
-        name: best_calibrated(discriminant_scores(x, y, classes, folds, r), prior, y, folds)
-        for name, (x, r) in maps.items()
-    }
+    classifiers = {m: (Discriminant(x, labels, folds), r) for m, (x, r) in maps.items()}
+    components, _ = fit(classifiers, labels.base, labels, folds)
     model = _mixture(components, labels)
     log_p = model.log_p
     for cells, cell in zip(LEVELS, modality.cells, strict=True):
-        log_p = refine(log_p, cell, cells, y, folds)
+        log_p = refine(log_p, cell, cells, labels, folds)
     return LabelModel(log_p, model.shares)
 
 
@@ -70,58 +68,49 @@ def joint(
     modalities: Sequence[Modality], own_models: Sequence[LabelModel], labels: Labels, folds: Folds
 ) -> LabelModel:
     """The label model of several modalities together."""
-    y, classes, prior = labels.y, labels.count, labels.prior.log()
-    ratios = [m.log_p - prior for m in own_models]
-    components = {
-        "naive Bayes": best_calibrated(torch.stack([sum(ratios)], 1), prior, y, folds),
-        "linear": best_calibrated(
-            discriminant_scores(
-                torch.cat([m.components for m in modalities], 1), y, classes, folds, LINEAR_RIDGES
-            ), prior, y, folds,
-        ),
-    }  # fmt: skip
+    evidence = torch.stack([m.log_p for m in own_models]).sum(0) - len(own_models) * labels.base
+    everything = torch.cat([m.components for m in modalities], 1)
+    classifiers = {
+        "naive Bayes": (Fixed(evidence), (0.0,)),
+        "linear": (Discriminant(everything, labels, folds), LINEAR_RIDGES),
+    }
     distances = torch.stack([m.distances for m in modalities]).mean(0)
     for width in WIDTHS:
-        scores = discriminant_scores(kernel_scores(distances, width), y, classes, folds,
-                                     KERNEL_RIDGES)  # fmt: skip
-        components[f"kernel {width:g}"] = best_calibrated(scores, prior, y, folds)
+        scores = kernel_scores(distances, width)
+        classifiers[f"kernel {width:g}"] = Discriminant(scores, labels, folds), KERNEL_RIDGES
+    components, _ = fit(classifiers, labels.base, labels, folds)
     components |= {f"alone {k}": m.log_p for k, m in enumerate(own_models)}
     model = _mixture(components, labels)
-    for one, two in combinations(range(len(modalities)), 2):
-        interacting = _interactions(modalities[one], modalities[two], model.log_p, labels, folds)
-        model = _mixture(components | interacting, labels)
-        components |= interacting
+    interactions = _interactions(modalities, labels, folds)
+    if interactions:
+        components |= fit(interactions, model.log_p, labels, folds)[0]
+        model = _mixture(components, labels)
     log_p = model.log_p
     for one, two in combinations(modalities, 2):
         for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
-            if count * count * classes <= PAIR_CELLS:
-                log_p = refine(log_p, a * count + b, count * count, y, folds)
+            if count * count * labels.count <= PAIR_CELLS:
+                log_p = refine(log_p, a * count + b, count * count, labels, folds)
     return LabelModel(log_p, model.shares)
 
 
 def _interactions(
-    one: Modality, two: Modality, base: Tensor, labels: Labels, folds: Folds
-) -> dict[str, Tensor]:
-    """Models that add to the base what two modalities tell only together."""
-    most = int((MOMENTS / labels.count) ** 0.5)
-    maps = {
-        f"interaction of {min(count, most)} kernel components": tuple(
-            whitened(m.kernel(WIDTHS[0]), min(count, most)) for m in (one, two)
-        )
-        for count in INTERACTING
-    }
-    maps["interaction of 16 components"] = tuple(whitened(m.components, 16) for m in (one, two))
+    modalities: Sequence[Modality], labels: Labels, folds: Folds
+) -> dict[str, tuple[Interaction, tuple[float, ...]]]:
+    """Models of what two modalities tell only together."""
+    most = min(INTERACTING, int((MOMENTS / labels.count) ** 0.5))
     result = {}
-    for name, (a, b) in maps.items():
-        ranks = tuple(r for r in RANKS if r <= min(a.shape[1], b.shape[1]))
-        scores = bilinear_scores(a, b, labels.y, labels.prior, folds, ranks)
-        result[name] = best_calibrated(scores, base, labels.y, folds)
+    for (i, one), (j, two) in combinations(enumerate(modalities), 2):
+        for kind, maps in (
+            ("kernel", [whitened(m.kernel(WIDTHS[0]), most) for m in (one, two)]),
+            ("linear", [whitened(m.components, min(most, 16)) for m in (one, two)]),
+        ):
+            name = f"{kind} interaction of {i} and {j}"
+            result[name] = Interaction(*maps, labels, folds), RANKS
     return result
 
 
 def _mixture(components: dict[str, Tensor], labels: Labels) -> LabelModel:
-    prior = labels.prior.log()
-    everything = [*components.values(), prior.expand_as(next(iter(components.values())))]
+    everything = [*components.values(), labels.base]
     log_p, weights = mix(everything, labels.y)
     names = [*components, "no information"]
     return LabelModel(log_p, dict(zip(names, weights[0].tolist(), strict=True)))

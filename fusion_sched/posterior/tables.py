@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusion_sched.posterior.features import k_means
+from fusion_sched.posterior.features import k_means, seeds
 from fusion_sched.posterior.inputs import Labels
 
 CELLS = 64
@@ -24,7 +24,8 @@ def shared_cells(
     sources, samples, classes = log_p.shape
     p = log_p.exp().flatten(0, 1)
     count = max(CELLS, (5 * classes) // 4)
-    cell = k_means(p.sqrt(), count, generator, starts=1)
+    root = p.sqrt()
+    cell = k_means(root, seeds(root, count, generator))
     sizes = torch.bincount(cell, minlength=count).to(p.dtype)
     total = torch.zeros(count, classes, dtype=p.dtype, device=p.device).index_add_(0, cell, p)
     used = sizes > 0
