@@ -173,9 +173,7 @@ def _cross_fitted(scores: Tensor, base: Tensor, y: Tensor, folds: Folds, beta: T
     return moved.clamp(min=0.0).minimum(2 * beta[..., None])[..., folds.of_sample]
 
 
-def _derivatives(
-    scores: Tensor, mine: Tensor, beta: Tensor, base: Tensor
-) -> tuple[Tensor, Tensor]:
+def _derivatives(scores: Tensor, mine: Tensor, beta: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
     """First and negative second derivative of log P(y | x) by the inverse temperature."""
     p = torch.softmax(beta.unsqueeze(-1) * scores + base, -1)
     weighted = p * scores

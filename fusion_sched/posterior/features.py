@@ -45,7 +45,7 @@ def prepare(x: Tensor, order: Tensor, generator: torch.Generator) -> Modality:
     if float(middle) <= 0:
         middle = distances.mean().clamp(min=1e-300)
     leading = components[:, :CLUSTERED].contiguous()
-    centres = seeds(leading, max(LEVELS), generator, starts=1)
+    centres = seeds(leading, max(LEVELS), generator, starts=2)
     cells = torch.stack([k_means(leading, centres[:, :k]) for k in LEVELS])
     return Modality(components, distances / middle, cells)
 
@@ -91,7 +91,7 @@ def whitened(scores: Tensor, count: int) -> Tensor:
 
 
 def seeds(x: Tensor, count: int, generator: torch.Generator, starts: int = 1) -> Tensor:
-    """Centres (starts, count, d) far apart (k-means++); the first ones serve fewer cells as well."""
+    """Centres (starts, count, d) far apart (k-means++); the first ones serve fewer cells."""
     square = (x * x).sum(1)
     pick = torch.randint(len(x), (starts,), generator=generator).to(x.device)
     centres = x[pick].unsqueeze(1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+BITS = 1.0 / math.log(2.0)
 RESOLUTION = 64.0  # a spread below this many rounding errors of its offset is no measurement
 
 

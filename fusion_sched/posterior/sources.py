@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from fusion_sched.posterior.classifiers import (
+    Classifier,
     Discriminant,
     Fixed,
     Interaction,
@@ -35,82 +37,129 @@ RANKS = (1.0, 2.0, 4.0, 8.0)
 INTERACTING = 80  # components of the kernel maps that may interact
 MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
+KEPT = 3  # candidates that the next diagnosis fits again
+
+Options = tuple[float, ...]
+Kept = Mapping[str, float]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class LabelModel:
-    """log P(y | x) (2, N, classes) for both training sets, and the share of each candidate."""
+    """log P(y | x) (2, N, classes) for both training sets.
+
+    `shares` are the candidates' weights in the mixture, `options` what each of them chose.
+    """
 
     log_p: Tensor
     shares: dict[str, float]
+    options: dict[str, float]
 
     def gains(self, labels: Labels) -> Tensor:
         """log P(y | x) / P(y) of each sample, (2, N), in nats."""
         return own(self.log_p, labels.y) - labels.prior.log()[labels.y]
 
+    @property
+    def kept(self) -> dict[str, float]:
+        """The options of the candidates that matter, for the next diagnosis."""
+        ranked = sorted(self.options, key=lambda name: -self.shares[name])
+        return {name: self.options[name] for name in ranked[:KEPT]}
 
-def unimodal(modality: Modality, labels: Labels, folds: Folds) -> LabelModel:
-    """The label model of one modality."""
-    maps = {
-        "linear": (modality.components, LINEAR_RIDGES),
-        "radius": (with_radius(modality.components), LINEAR_RIDGES[1:3]),
-    } | {f"kernel {w:g}": (modality.kernel(w), KERNEL_RIDGES) for w in WIDTHS}
-    classifiers = {m: (Discriminant(x, labels, folds), r) for m, (x, r) in maps.items()}
-    components, _ = fit(classifiers, labels.base, labels, folds)
-    model = _mixture(components, labels)
-    log_p = model.log_p
+    @property
+    def leading(self) -> str:
+        """The candidate with the largest share."""
+        return max(self.shares, key=lambda name: self.shares[name])
+
+
+def unimodal(
+    modality: Modality, labels: Labels, folds: Folds, kept: Kept | None = None
+) -> LabelModel:
+    """The label model of one modality, of all candidates or of the ones `kept`."""
+    maps: dict[str, tuple[Callable[[], Tensor], Options]] = {
+        "linear": (lambda: modality.components, LINEAR_RIDGES),
+        "radius": (lambda: with_radius(modality.components), LINEAR_RIDGES[1:3]),
+    }
+    for width in WIDTHS:
+        maps[f"kernel {width:g}"] = (lambda w=width: modality.kernel(w)), KERNEL_RIDGES
+    classifiers = {
+        name: (Discriminant(make(), labels, folds), options)
+        for name, (make, options) in _wanted(maps, kept).items()
+    }
+    components, chosen = fit(classifiers, labels.base, labels, folds)
+    log_p, shares = _mixture(components, labels)
     for cells, cell in zip(LEVELS, modality.cells, strict=True):
         log_p = refine(log_p, cell, cells, labels, folds)
-    return LabelModel(log_p, model.shares)
+    return LabelModel(log_p, shares, chosen)
 
 
 def joint(
-    modalities: Sequence[Modality], own_models: Sequence[LabelModel], labels: Labels, folds: Folds
+    modalities: Mapping[str, Modality],
+    models: Mapping[str, LabelModel],
+    labels: Labels,
+    folds: Folds,
+    kept: Kept | None = None,
 ) -> LabelModel:
-    """The label model of several modalities together."""
-    evidence = torch.stack([m.log_p for m in own_models]).sum(0) - len(own_models) * labels.base
-    everything = torch.cat([m.components for m in modalities], 1)
-    classifiers = {
-        "naive Bayes": (Fixed(evidence), (0.0,)),
-        "linear": (Discriminant(everything, labels, folds), LINEAR_RIDGES),
+    """The label model of several modalities together; `models` are those of each alone."""
+    parts = list(modalities.values())
+    maps: dict[str, tuple[Callable[[], Tensor], Options]] = {
+        "linear": (lambda: torch.cat([m.components for m in parts], 1), LINEAR_RIDGES)
     }
-    distances = torch.stack([m.distances for m in modalities]).mean(0)
     for width in WIDTHS:
-        scores = kernel_scores(distances, width)
-        classifiers[f"kernel {width:g}"] = Discriminant(scores, labels, folds), KERNEL_RIDGES
-    components, _ = fit(classifiers, labels.base, labels, folds)
-    components |= {f"alone {k}": m.log_p for k, m in enumerate(own_models)}
-    model = _mixture(components, labels)
-    interactions = _interactions(modalities, labels, folds)
+        maps[f"kernel {width:g}"] = (lambda w=width: _joint_kernel(parts, w)), KERNEL_RIDGES
+    classifiers: dict[str, tuple[Classifier, Options]] = {
+        name: (Discriminant(make(), labels, folds), options)
+        for name, (make, options) in _wanted(maps, kept).items()
+    }
+    evidence = torch.stack([m.log_p for m in models.values()]).sum(0) - len(models) * labels.base
+    classifiers["naive Bayes"] = Fixed(evidence), (0.0,)
+    components, chosen = fit(classifiers, labels.base, labels, folds)
+    components |= {f"{name} alone": m.log_p for name, m in models.items()}
+    log_p, shares = _mixture(components, labels)
+    interactions = {
+        name: (Interaction(*make(), labels, folds), options)
+        for name, (make, options) in _wanted(_interactions(modalities, labels), kept).items()
+    }
     if interactions:
-        components |= fit(interactions, model.log_p, labels, folds)[0]
-        model = _mixture(components, labels)
-    log_p = model.log_p
-    for one, two in combinations(modalities, 2):
+        tilted, ranks = fit(interactions, log_p, labels, folds)
+        log_p, shares = _mixture(components | tilted, labels)
+        chosen |= ranks
+    for one, two in combinations(parts, 2):
         for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
             if count * count * labels.count <= PAIR_CELLS:
                 log_p = refine(log_p, a * count + b, count * count, labels, folds)
-    return LabelModel(log_p, model.shares)
+    return LabelModel(log_p, shares, chosen)
+
+
+def _wanted(maps: dict[str, tuple[T, Options]], kept: Kept | None) -> dict[str, tuple[T, Options]]:
+    if kept is None:
+        return maps
+    return {name: (make, (kept[name],)) for name, (make, _) in maps.items() if name in kept}
+
+
+def _joint_kernel(modalities: Sequence[Modality], width: float) -> Tensor:
+    return kernel_scores(torch.stack([m.distances for m in modalities]).mean(0), width)
 
 
 def _interactions(
-    modalities: Sequence[Modality], labels: Labels, folds: Folds
-) -> dict[str, tuple[Interaction, tuple[float, ...]]]:
-    """Models of what two modalities tell only together."""
+    modalities: Mapping[str, Modality], labels: Labels
+) -> dict[str, tuple[Callable[[], list[Tensor]], Options]]:
+    """Pairs of maps that may tell something only together."""
     most = min(INTERACTING, int((MOMENTS / labels.count) ** 0.5))
-    result = {}
-    for (i, one), (j, two) in combinations(enumerate(modalities), 2):
-        for kind, maps in (
-            ("kernel", [whitened(m.kernel(WIDTHS[0]), most) for m in (one, two)]),
-            ("linear", [whitened(m.components, min(most, 16)) for m in (one, two)]),
-        ):
-            name = f"{kind} interaction of {i} and {j}"
-            result[name] = Interaction(*maps, labels, folds), RANKS
+    result: dict[str, tuple[Callable[[], list[Tensor]], Options]] = {}
+    for (i, one), (j, two) in combinations(modalities.items(), 2):
+        pair = (one, two)
+        result[f"kernel interaction of {i} and {j}"] = (
+            (lambda p=pair: [whitened(m.kernel(WIDTHS[0]), most) for m in p]),
+            RANKS,
+        )
+        result[f"linear interaction of {i} and {j}"] = (
+            (lambda p=pair: [whitened(m.components, min(most, 16)) for m in p]),
+            RANKS,
+        )
     return result
 
 
-def _mixture(components: dict[str, Tensor], labels: Labels) -> LabelModel:
-    everything = [*components.values(), labels.base]
-    log_p, weights = mix(everything, labels.y)
+def _mixture(components: dict[str, Tensor], labels: Labels) -> tuple[Tensor, dict[str, float]]:
+    log_p, weights = mix([*components.values(), labels.base], labels.y)
     names = [*components, "no information"]
-    return LabelModel(log_p, dict(zip(names, weights[0].tolist(), strict=True)))
+    return log_p, dict(zip(names, weights[0].tolist(), strict=True))

@@ -14,16 +14,19 @@ BISECTIONS = 26
 SHARPEST = 6.0  # natural logarithm of the largest exponent
 
 
-def shared_cells(
-    log_p: Tensor, labels: Labels, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def cells_for(labels: Labels) -> int:
+    """How many cells the sources share."""
+    return max(CELLS, (5 * labels.count) // 4)
+
+
+def shared_cells(log_p: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Cells (sources, N) of similar posterior and their mean posteriors (cells, classes).
 
     The sources share the cells, so that sources with equal posteriors get equal tables.
     """
     sources, samples, classes = log_p.shape
     p = log_p.exp().flatten(0, 1)
-    count = max(CELLS, (5 * classes) // 4)
+    count = min(count, len(p))
     root = p.sqrt()
     cell = k_means(root, seeds(root, count, generator))
     sizes = torch.bincount(cell, minlength=count).to(p.dtype)
