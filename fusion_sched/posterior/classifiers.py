@@ -113,10 +113,10 @@ def fit(
     base: Tensor,
     labels: Labels,
     folds: Folds,
-) -> tuple[dict[str, Tensor], dict[str, float]]:
+) -> tuple[dict[str, Tensor], dict[str, float], Tensor]:
     """log P(y | x) (2, N, classes) of each classifier, and its option of highest likelihood.
 
-    Scores tilt the `base` (2, N, classes), log-probabilities, by one inverse temperature each.
+    Also the scores (classifiers, N, classes) behind them. Scores tilt the `base` (2, N, classes), log-probabilities, by one inverse temperature each.
     """
     scores = [c.scores(0, options) for c, options in classifiers.values()]
     stacked = torch.cat(scores)
@@ -137,7 +137,7 @@ def fit(
     beta = _newton(both, base, labels.y, beta[index].expand(2, -1), NEWTON_STEPS)
     beta = _cross_fitted(both, base, labels.y, folds, beta)
     log_p = torch.log_softmax(beta.unsqueeze(-1) * both + base, -1)
-    return dict(zip(classifiers, log_p.unbind(1), strict=True)), options
+    return dict(zip(classifiers, log_p.unbind(1), strict=True)), options, both[0]
 
 
 def own(x: Tensor, y: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def _log_likelihood(scores: Tensor, base: Tensor, y: Tensor, beta: Tensor) -> Te
 
 def _newton(scores: Tensor, base: Tensor, y: Tensor, beta: Tensor | None, steps: int) -> Tensor:
     """Inverse temperatures (...,) of highest likelihood, at least 0, for scores (..., N, K)."""
-    spread = scores.std(-1).mean(-1).clamp(min=LEAST)
+    spread = scores.std(-1, correction=0).mean(-1).clamp(min=LEAST)
     beta = 1.0 / (1.0 + spread) if beta is None else beta
     mine = own(scores, y)
     for _ in range(steps):

@@ -217,7 +217,7 @@ def _source(model: LabelModel, run: _Run) -> Source:
     lower = whole.mean()
     information = (lower + learning).clamp(min=0.0).minimum(run.labels.entropy)
     pointwise = torch.where(learning > 0, whole + missing, whole)
-    return Source(model.log_p[0], information, pointwise, learning, lower)
+    return Source(model.log_p[0], model.scores, information, pointwise, learning, lower)
 
 
 def _estimate_pairs(

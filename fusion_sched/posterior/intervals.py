@@ -78,7 +78,10 @@ def estimate_pair(
         high += spare if name in ("redundancy", "synergy") else 0.0
         if name not in SIGNED:
             low, high = max(0.0, low), max(values[name], min(high, entropy))
-        null = (None, None) if nulls is None else nulls.of_quantity(name, values[name])
+        null: tuple[float | None, float | None] = (None, None)
+        if nulls is not None:
+            less = spare if name in ("unique1", "unique2") else 0.0
+            null = nulls.of_quantity(name, values[name], error, less)
         measures[name] = Measure(values[name], low, high, error, *null)
     measures["log_ratio"] = _log_ratio(values, covariance, spare)
     return PairEstimate(measures, pointwise, doubt, pair.gap, pair.cells)
@@ -93,7 +96,7 @@ def estimate_source(
     error = math.sqrt(_covariance(pointwise, doubt, groups).item())
     value = float(source.information) * BITS
     low, high = max(0.0, value - NORMAL_95 * error), value + NORMAL_95 * error
-    null = (None, None) if nulls is None else nulls.of_quantity("mi1", value)
+    null = (None, None) if nulls is None else nulls.of_quantity("mi1", value, error, 0.0)
     return Measure(value, low, max(value, min(high, entropy)), error, *null)
 
 

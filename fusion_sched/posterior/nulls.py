@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,45 +12,71 @@ from fusion_sched.posterior.atoms import Source
 from fusion_sched.posterior.folds import Folds
 from fusion_sched.posterior.inputs import BITS, Labels
 
-SHUFFLES = 199
+SHUFFLES = 99
 
 
 @dataclass(frozen=True)
 class Nulls:
-    """Information under shuffled labels (shuffles, 3), bits: source 1, source 2 and both.
+    """Information under shuffled labels (shuffles, 3), bits, and p-values (3,).
 
-    The labels are shuffled within the folds and the models stay as they are, so that each shuffle
-    costs one look-up. An atom is at most one of these informations; its level and p-value are that
-    information's, which makes its test conservative.
+    The sources are 1, 2 and both. Labels are shuffled within the folds and the models stay, so that
+    a shuffle costs one look-up. The statistic is the largest standardised score of any candidate,
+    before calibration, which would favour the true labels; z standard errors are worth z^2 / 2N
+    nats.
     """
 
     shuffled: Tensor
+    p_values: tuple[float, ...]
 
     @staticmethod
     def of(
         sources: tuple[Source, ...], labels: Labels, folds: Folds, generator: torch.Generator
     ) -> Nulls:
         """Shuffle the labels and score them again."""
-        keys = torch.rand(SHUFFLES, len(labels.y), generator=generator, dtype=torch.float64)
+        count = len(labels.y)
+        keys = torch.rand(SHUFFLES, count, generator=generator, dtype=torch.float64)
         keys = keys.to(labels.y.device) + folds.of_sample
         into = torch.argsort(folds.of_sample, stable=True)
         shuffled = torch.empty_like(keys, dtype=torch.int64)
         shuffled[:, into] = labels.y[keys.argsort(1)]
-        prior = labels.prior.log()
-        gains = [(s.log_p - prior).gather(1, shuffled.T).mean(0) + s.learning for s in sources]
-        return Nulls(torch.stack(gains, 1).clamp(min=0.0) * BITS)
+        drawn = torch.cat([labels.y[None], shuffled])
+        statistics = [_largest(source.scores, drawn) for source in sources]
+        reached = [int((s[1:] >= s[0]).sum()) for s in statistics]
+        null = torch.stack([s[1:].square() / (2 * count) for s in statistics], 1) * BITS
+        return Nulls(null, tuple((1 + r) / (1 + SHUFFLES) for r in reached))
 
-    def of_quantity(self, name: str, value: float) -> tuple[float, float]:
-        """Mean level and p-value of an atom or information."""
+    def of_quantity(
+        self, name: str, value: float, error: float, spare: float
+    ) -> tuple[float, float]:
+        """Mean level and p-value of an atom or information.
+
+        An atom is at most an information, whose test makes its own conservative; where its
+        interval holds zero, its p-value says so too.
+        """
         one, two, both = self.shuffled.unbind(1)
-        level = {
-            "mi1": one, "unique1": one, "mi2": two, "unique2": two, "joint_mi": both,
-            "synergy": both, "redundancy": torch.minimum(one, two),
-        }  # fmt: skip
-        if name == "unique_difference":
-            draws, value = (one - two).abs(), abs(value)
-        else:
-            draws = level[name]
-        share = (1 + int((draws >= value - 1e-12).sum())) / (1 + len(draws))
-        mean = (one - two).mean() if name == "unique_difference" else draws.mean()
-        return float(mean), share
+        p1, p2, p12 = self.p_values
+        level, p = {
+            "mi1": (one, p1),
+            "mi2": (two, p2),
+            "joint_mi": (both, p12),
+            "unique1": (one, p1),
+            "unique2": (two, p2),
+            "synergy": (both, p12),
+            "redundancy": (torch.minimum(one, two), max(p1, p2)),
+            "unique_difference": (one - two, min(p1, p2)),
+        }[name]
+        if name not in ("mi1", "mi2", "joint_mi"):
+            reach = (abs(value) - spare) / (error * math.sqrt(2))
+            sides = 2.0 if name == "unique_difference" else 1.0
+            p = max(p, sides * 0.5 * math.erfc(max(0.0, reach)))
+        return float(level.mean()), p
+
+
+def _largest(scores: Tensor, y: Tensor) -> Tensor:
+    """Largest standardised mean score (1 + shuffles,) of the candidates, at least 0."""
+    index = y.T.expand(len(scores), -1, -1)
+    means = scores.gather(2, index).mean(1)
+    centred = means - means[:, 1:].mean(1, keepdim=True)
+    spread = centred[:, 1:].std(1, keepdim=True)
+    standard = torch.where(spread > 0, centred / spread.clamp(min=1e-300), 0.0)
+    return standard.amax(0).clamp(min=0.0)

@@ -31,9 +31,9 @@ from fusion_sched.posterior.features import (
 from fusion_sched.posterior.folds import Folds
 from fusion_sched.posterior.inputs import Labels
 
-LINEAR_RIDGES = (1e-4, 0.01, 0.2, 2.0)
+LINEAR_RIDGES = (1e-4, 0.02, 0.3, 2.0)
 KERNEL_RIDGES = (1e-3, 0.05)
-RANKS = (1.0, 2.0, 4.0, 8.0)
+RANKS = (1.0, 2.0, 5.0)
 INTERACTING = 80  # components of the kernel maps that may interact
 MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
@@ -48,12 +48,14 @@ T = TypeVar("T")
 class LabelModel:
     """log P(y | x) (2, N, classes) for both training sets.
 
-    `shares` are the candidates' weights in the mixture, `options` what each of them chose.
+    `shares` are the candidates' weights in the mixture, `options` what each of them chose, and
+    `scores` (candidates, N, classes) what they are made of, before any of it was calibrated.
     """
 
     log_p: Tensor
     shares: dict[str, float]
     options: dict[str, float]
+    scores: Tensor
 
     def gains(self, labels: Labels) -> Tensor:
         """log P(y | x) / P(y) of each sample, (2, N), in nats."""
@@ -85,11 +87,11 @@ def unimodal(
         name: (Discriminant(make(), labels, folds), options)
         for name, (make, options) in _wanted(maps, kept).items()
     }
-    components, chosen = fit(classifiers, labels.base, labels, folds)
+    components, chosen, scores = fit(classifiers, labels.base, labels, folds)
     log_p, shares = _mixture(components, labels)
     for cells, cell in zip(LEVELS, modality.cells, strict=True):
         log_p = refine(log_p, cell, cells, labels, folds)
-    return LabelModel(log_p, shares, chosen)
+    return LabelModel(log_p, shares, chosen, scores)
 
 
 def joint(
@@ -112,7 +114,7 @@ def joint(
     }
     evidence = torch.stack([m.log_p for m in models.values()]).sum(0) - len(models) * labels.base
     classifiers["naive Bayes"] = Fixed(evidence), (0.0,)
-    components, chosen = fit(classifiers, labels.base, labels, folds)
+    components, chosen, scores = fit(classifiers, labels.base, labels, folds)
     components |= {f"{name} alone": m.log_p for name, m in models.items()}
     log_p, shares = _mixture(components, labels)
     interactions = {
@@ -120,14 +122,15 @@ def joint(
         for name, (make, options) in _wanted(_interactions(modalities, labels), kept).items()
     }
     if interactions:
-        tilted, ranks = fit(interactions, log_p, labels, folds)
+        tilted, ranks, tilts = fit(interactions, log_p, labels, folds)
+        scores = torch.cat([scores, tilts])
         log_p, shares = _mixture(components | tilted, labels)
         chosen |= ranks
     for one, two in combinations(parts, 2):
         for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
             if count * count * labels.count <= PAIR_CELLS:
                 log_p = refine(log_p, a * count + b, count * count, labels, folds)
-    return LabelModel(log_p, shares, chosen)
+    return LabelModel(log_p, shares, chosen, scores)
 
 
 def _wanted(maps: dict[str, tuple[T, Options]], kept: Kept | None) -> dict[str, tuple[T, Options]]:

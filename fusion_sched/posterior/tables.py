@@ -9,8 +9,9 @@ from fusion_sched.posterior.features import k_means, seeds
 from fusion_sched.posterior.inputs import Labels
 
 CELLS = 64
-SCALING_STEPS = 12
-BISECTIONS = 26
+SCALING_STEPS = 5  # to the marginals while the exponent is sought
+FINAL_STEPS = 40
+BISECTIONS = 22
 SHARPEST = 6.0  # natural logarithm of the largest exponent
 
 
@@ -52,17 +53,20 @@ def tables(cell: Tensor, posterior: Tensor, information: Tensor, labels: Labels)
     high = torch.full_like(information, SHARPEST)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        enough = information_of(_balanced(weights, logs, middle, labels)) >= information
+        table = _balanced(weights, logs, middle, labels, SCALING_STEPS)
+        enough = information_of(table) >= information
         low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
-    sharp = _balanced(weights, logs, (low + high) / 2, labels)
+    sharp = _balanced(weights, logs, (low + high) / 2, labels, FINAL_STEPS)
     flat = weights * labels.prior
     return torch.where((information > 1e-9)[:, None, None], sharp, flat)
 
 
-def _balanced(weights: Tensor, logs: Tensor, exponent: Tensor, labels: Labels) -> Tensor:
+def _balanced(
+    weights: Tensor, logs: Tensor, exponent: Tensor, labels: Labels, steps: int
+) -> Tensor:
     tilted = exponent.exp()[:, None, None] * logs + labels.prior.log()
     table = weights * torch.softmax(tilted, -1)
-    for _ in range(SCALING_STEPS):
+    for _ in range(steps):
         table = table * (labels.prior / table.sum(1, keepdim=True).clamp(min=1e-300))
         table = table * (weights / table.sum(2, keepdim=True).clamp(min=1e-300))
     return table * (labels.prior / table.sum(1, keepdim=True).clamp(min=1e-300))
