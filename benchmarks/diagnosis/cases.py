@@ -38,7 +38,9 @@ def planted(name: str, joint: np.ndarray, dims: int = 64, noise: float = 0.5, **
 
     def draw(count: int, rng: np.random.Generator):
         z1, z2, y = _symbols(joint, count, rng)
-        shown = [_coded(z, joint.shape[k], dims, noise, rng, **more) for k, z in enumerate((z1, z2))]
+        shown = [
+            _coded(z, joint.shape[k], dims, noise, rng, **more) for k, z in enumerate((z1, z2))
+        ]
         return dict(zip("ab", shown, strict=True)), y
 
     return Case(name, truth_of(joint), draw)

@@ -2,5 +2,6 @@
 
 from fusion_sched.posterior.estimate import PosteriorEstimate, State, estimate
 from fusion_sched.posterior.intervals import PairEstimate, change
+from fusion_sched.posterior.probe import PosteriorProbe
 
-__all__ = ["PairEstimate", "PosteriorEstimate", "State", "change", "estimate"]
+__all__ = ["PairEstimate", "PosteriorEstimate", "PosteriorProbe", "State", "change", "estimate"]

@@ -116,7 +116,8 @@ def fit(
 ) -> tuple[dict[str, Tensor], dict[str, float], Tensor]:
     """log P(y | x) (2, N, classes) of each classifier, and its option of highest likelihood.
 
-    Also the scores (classifiers, N, classes) behind them. Scores tilt the `base` (2, N, classes), log-probabilities, by one inverse temperature each.
+    Also the scores (classifiers, N, classes) behind them. Scores tilt the `base` (2, N, classes),
+    log-probabilities, by one inverse temperature each.
     """
     scores = [c.scores(0, options) for c, options in classifiers.values()]
     stacked = torch.cat(scores)

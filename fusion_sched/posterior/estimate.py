@@ -61,6 +61,7 @@ class PosteriorEstimate:
     models: dict[str, str]
     label_entropy: float
     samples: int
+    classes: int
     gap: float
     warnings: tuple[str, ...]
     state: State = field(repr=False)
@@ -274,6 +275,7 @@ def _gathered(
         {s: m.leading for s, m in models.items()},
         run.entropy,
         len(run.labels.y),
+        run.labels.count,
         max((p.gap for p in pairs.values()), default=0.0),
         warnings,
         State({s: m.kept for s, m in models.items()}, run.age),
