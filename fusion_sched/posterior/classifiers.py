@@ -14,10 +14,10 @@ from torch import Tensor
 from fusion_sched.posterior.folds import Folds
 from fusion_sched.posterior.inputs import Labels
 
-SUBSET = 400  # samples that choose between options
+SUBSET = 320  # samples that choose between options
 SUBSET_STEPS = 5
 NEWTON_STEPS = 2
-MIXING_STEPS = 30
+MIXING_STEPS = 20
 LEAST = 1e-12  # of a probability
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1e9)
 
@@ -60,7 +60,8 @@ class Discriminant:
         # One product per fold serves all ridges.
         columns = weights.permute(1, 2, 0, 3).flatten(2)
         scores = torch.baddbmm(offset.transpose(0, 1).flatten(1).unsqueeze(1), self.x, columns)
-        return self.folds.scatter(scores).unflatten(1, (len(options), -1)).transpose(0, 1)
+        by_sample = self.folds.scatter(scores)
+        return by_sample.reshape(len(by_sample), len(options), -1).transpose(0, 1)
 
 
 class Interaction:
@@ -77,7 +78,7 @@ class Interaction:
         moments = torch.stack([(self.x1 * e.unsqueeze(-1)).mT @ self.x2 for e in excess.unbind(-1)])
         sizes = folds.training_sums(folds.mask.sum(1, keepdim=True).to(excess.dtype))
         # (2, folds, classes, d1, d2)
-        self.moments = folds.training_sums(moments.transpose(0, 1)) / sizes[..., None, None]
+        self.moments = folds.training_sums(moments.transpose(0, 1)) / sizes.clamp(min=1.0)[..., None, None]
 
     def scores(self, training: int, options: tuple[float, ...]) -> Tensor:
         """Tilts of the log-probabilities (ranks, N, classes)."""

@@ -229,7 +229,8 @@ def _estimate_pairs(
     solved = {r: pair_information(three[r], run.labels, run.generator(), solver) for r in rows}
     # All decompositions of everything share its information.
     most = max((p.values[JOINT] for r, p in solved.items() if r[2] == ALL), default=None)
-    pairs, warnings = {}, []
+    pairs: dict[str, PairEstimate] = {}
+    warnings: list[str] = []
     for row, pair in solved.items():
         if row[2] == ALL and most is not None:
             pair = pair.with_joint(most)

@@ -60,7 +60,8 @@ def principal_components(x: Tensor) -> Tensor:
         scores = x @ vectors
     scores, values = scores.flip(1), values.flip(0)
     kept = max(1, int((values > NEGLIGIBLE * values[0]).sum()))
-    return scores[:, : min(kept, LINEAR)]
+    leading: Tensor = scores[:, : min(kept, LINEAR)]
+    return leading
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:

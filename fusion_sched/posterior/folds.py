@@ -53,7 +53,7 @@ class Folds:
         The mean loss of a model fitted on n samples exceeds its limit by about c / n.
         """
         whole, half = self.train.sum(-1).mean(-1).tolist()
-        return (1 / whole) / (1 / half - 1 / whole)
+        return float((1 / whole) / (1 / half - 1 / whole))
 
 
 def make_folds(y: Tensor, groups: Tensor | None, order: Tensor) -> Folds:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 BITS = 1.0 / math.log(2.0)
+LEAST_GROUPS = 12  # two in every fold
 RESOLUTION = 64.0  # a spread below this many rounding errors of its offset is no measurement
 
 
@@ -69,6 +70,11 @@ def check_arrays(embeddings: Mapping[str, Tensor], y: Tensor, groups: Tensor | N
         raise ValueError(
             f"groups has shape {tuple(groups.shape)} and dtype {groups.dtype}; expected integer "
             f"ids {tuple(y.shape)}, one per sample"
+        )
+    if groups is not None and len(torch.unique(groups)) < LEAST_GROUPS:
+        raise ValueError(
+            f"groups holds {len(torch.unique(groups))} different ids; expected at least "
+            f"{LEAST_GROUPS}, so that every model is scored on groups it has not seen"
         )
     for name, values in embeddings.items():
         if values.dim() != 2 or len(values) != len(y) or not values.is_floating_point():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import TypeVar
 
@@ -82,7 +83,7 @@ def unimodal(
         "radius": (lambda: with_radius(modality.components), LINEAR_RIDGES[1:3]),
     }
     for width in WIDTHS:
-        maps[f"kernel {width:g}"] = (lambda w=width: modality.kernel(w)), KERNEL_RIDGES
+        maps[f"kernel {width:g}"] = partial(modality.kernel, width), KERNEL_RIDGES
     classifiers = {
         name: (Discriminant(make(), labels, folds), options)
         for name, (make, options) in _wanted(maps, kept).items()
@@ -107,7 +108,7 @@ def joint(
         "linear": (lambda: torch.cat([m.components for m in parts], 1), LINEAR_RIDGES)
     }
     for width in WIDTHS:
-        maps[f"kernel {width:g}"] = (lambda w=width: _joint_kernel(parts, w)), KERNEL_RIDGES
+        maps[f"kernel {width:g}"] = partial(_joint_kernel, parts, width), KERNEL_RIDGES
     classifiers: dict[str, tuple[Classifier, Options]] = {
         name: (Discriminant(make(), labels, folds), options)
         for name, (make, options) in _wanted(maps, kept).items()
@@ -118,8 +119,8 @@ def joint(
     components |= {f"{name} alone": m.log_p for name, m in models.items()}
     log_p, shares = _mixture(components, labels)
     interactions = {
-        name: (Interaction(*make(), labels, folds), options)
-        for name, (make, options) in _wanted(_interactions(modalities, labels), kept).items()
+        name: (make(), options)
+        for name, (make, options) in _wanted(_interactions(modalities, labels, folds), kept).items()
     }
     if interactions:
         tilted, ranks, tilts = fit(interactions, log_p, labels, folds)
@@ -144,21 +145,23 @@ def _joint_kernel(modalities: Sequence[Modality], width: float) -> Tensor:
 
 
 def _interactions(
-    modalities: Mapping[str, Modality], labels: Labels
-) -> dict[str, tuple[Callable[[], list[Tensor]], Options]]:
-    """Pairs of maps that may tell something only together."""
+    modalities: Mapping[str, Modality], labels: Labels, folds: Folds
+) -> dict[str, tuple[Callable[[], Interaction], Options]]:
+    """Models of what two modalities tell only together."""
     most = min(INTERACTING, int((MOMENTS / labels.count) ** 0.5))
-    result: dict[str, tuple[Callable[[], list[Tensor]], Options]] = {}
+
+    def of_kernels(one: Modality, two: Modality) -> Interaction:
+        maps = [whitened(m.kernel(WIDTHS[0]), most) for m in (one, two)]
+        return Interaction(maps[0], maps[1], labels, folds)
+
+    def of_components(one: Modality, two: Modality) -> Interaction:
+        maps = [whitened(m.components, min(most, 16)) for m in (one, two)]
+        return Interaction(maps[0], maps[1], labels, folds)
+
+    result: dict[str, tuple[Callable[[], Interaction], Options]] = {}
     for (i, one), (j, two) in combinations(modalities.items(), 2):
-        pair = (one, two)
-        result[f"kernel interaction of {i} and {j}"] = (
-            (lambda p=pair: [whitened(m.kernel(WIDTHS[0]), most) for m in p]),
-            RANKS,
-        )
-        result[f"linear interaction of {i} and {j}"] = (
-            (lambda p=pair: [whitened(m.components, min(most, 16)) for m in p]),
-            RANKS,
-        )
+        result[f"kernel interaction of {i} and {j}"] = partial(of_kernels, one, two), RANKS
+        result[f"linear interaction of {i} and {j}"] = partial(of_components, one, two), RANKS
     return result
 
 

@@ -75,4 +75,5 @@ def _balanced(
 def information_of(table: Tensor) -> Tensor:
     """I(cell; Y) in nats of tables (..., cells, classes)."""
     independent = table.sum(-1, keepdim=True) * table.sum(-2, keepdim=True)
-    return torch.special.xlogy(table, table / independent.clamp(min=1e-300)).sum((-2, -1))
+    parts: Tensor = torch.special.xlogy(table, table / independent.clamp(min=1e-300))
+    return parts.sum((-2, -1))

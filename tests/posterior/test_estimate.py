@@ -229,5 +229,7 @@ def test_refused_labels():
         estimate(x, torch.zeros(20))
     with pytest.raises(ValueError, match="groups has shape"):
         estimate(x, torch.zeros(20).long(), groups=torch.zeros(3).long())
+    with pytest.raises(ValueError, match="groups holds 2 different ids"):
+        estimate(x, torch.zeros(20).long(), groups=torch.arange(20) % 2)
     with pytest.raises(ValueError, match="got 5 samples"):
         estimate({"a": torch.randn(5, 3)}, torch.zeros(5).long())
