@@ -22,7 +22,7 @@ MI1, MI2, JOINT, UNION = range(4)
 class Source:
     """A label model's log P(y | x) (N, classes) and its information in nats.
 
-    `scores` (candidates, N, classes) are uncalibrated; `pointwise` (N,) are each sample's parts;
+    `scores` (any, N, classes) are uncalibrated; `pointwise` (N,) are each sample's parts;
     `lower` is the held-out lower bound and `learning` what the learning curve adds to it.
     """
 

@@ -77,8 +77,9 @@ class Interaction:
         excess = folds.gather((labels.one_hot - labels.prior) / labels.prior.sqrt())
         moments = torch.stack([(self.x1 * e.unsqueeze(-1)).mT @ self.x2 for e in excess.unbind(-1)])
         sizes = folds.training_sums(folds.mask.sum(1, keepdim=True).to(excess.dtype))
+        sizes = sizes.clamp(min=1.0)[..., None, None]
         # (2, folds, classes, d1, d2)
-        self.moments = folds.training_sums(moments.transpose(0, 1)) / sizes.clamp(min=1.0)[..., None, None]
+        self.moments = folds.training_sums(moments.transpose(0, 1)) / sizes
 
     def scores(self, training: int, options: tuple[float, ...]) -> Tensor:
         """Tilts of the log-probabilities (ranks, N, classes)."""
@@ -114,14 +115,16 @@ def fit(
     base: Tensor,
     labels: Labels,
     folds: Folds,
-) -> tuple[dict[str, Tensor], dict[str, float], Tensor]:
+) -> tuple[dict[str, Tensor], dict[str, float], list[Tensor]]:
     """log P(y | x) (2, N, classes) of each classifier, and its option of highest likelihood.
 
-    Also the scores (classifiers, N, classes) behind them. Scores tilt the `base` (2, N, classes),
-    log-probabilities, by one inverse temperature each.
+    Also the scores of every option (options, N, classes), fixed ones left out. Scores tilt the
+    `base` (2, N, classes), log-probabilities, by one inverse temperature each.
     """
     scores = [c.scores(0, options) for c, options in classifiers.values()]
     stacked = torch.cat(scores)
+    kinds = [c for c, _ in classifiers.values()]
+    free = [s for s, c in zip(scores, kinds, strict=True) if not isinstance(c, Fixed)]
     every = max(1, stacked.shape[1] // SUBSET)
     some = stacked[:, ::every].contiguous(), base[0, ::every], labels.y[::every]
     beta = _newton(*some, beta=None, steps=SUBSET_STEPS)
@@ -139,7 +142,7 @@ def fit(
     beta = _newton(both, base, labels.y, beta[index].expand(2, -1), NEWTON_STEPS)
     beta = _cross_fitted(both, base, labels.y, folds, beta)
     log_p = torch.log_softmax(beta.unsqueeze(-1) * both + base, -1)
-    return dict(zip(classifiers, log_p.unbind(1), strict=True)), options, both[0]
+    return dict(zip(classifiers, log_p.unbind(1), strict=True)), options, free
 
 
 def own(x: Tensor, y: Tensor) -> Tensor:

@@ -20,9 +20,9 @@ class Nulls:
     """Information under shuffled labels (shuffles, 3), bits, and p-values (3,).
 
     The sources are 1, 2 and both. Labels are shuffled within the folds and the models stay, so that
-    a shuffle costs one look-up. The statistic is the largest standardised score of any candidate,
-    before calibration, which would favour the true labels; z standard errors are worth z^2 / 2N
-    nats.
+    a shuffle costs one look-up. The statistic is the largest standardised score of any candidate
+    and option before calibration, which would favour the true labels; z standard errors are worth
+    z^2 / 2N nats.
     """
 
     shuffled: Tensor
@@ -79,4 +79,7 @@ def _largest(scores: Tensor, y: Tensor) -> Tensor:
     centred = means - means[:, 1:].mean(1, keepdim=True)
     spread = centred[:, 1:].std(1, keepdim=True)
     standard = torch.where(spread > 0, centred / spread.clamp(min=1e-300), 0.0)
+    # Two samples of different folds enter each other's models: the true labels' score counts each
+    # pair twice, and has twice the variance that shuffles with fixed models show.
+    standard[:, 0] /= math.sqrt(2.0)
     return standard.amax(0).clamp(min=0.0)

@@ -50,7 +50,7 @@ class LabelModel:
     """log P(y | x) (2, N, classes) for both training sets.
 
     `shares` are the candidates' weights in the mixture, `options` what each of them chose, and
-    `scores` (candidates, N, classes) what they are made of, before any of it was calibrated.
+    `scores` (any number, N, classes) are those of every candidate and option, not calibrated.
     """
 
     log_p: Tensor
@@ -92,7 +92,7 @@ def unimodal(
     log_p, shares = _mixture(components, labels)
     for cells, cell in zip(LEVELS, modality.cells, strict=True):
         log_p = refine(log_p, cell, cells, labels, folds)
-    return LabelModel(log_p, shares, chosen, scores)
+    return LabelModel(log_p, shares, chosen, torch.cat(scores))
 
 
 def joint(
@@ -124,14 +124,15 @@ def joint(
     }
     if interactions:
         tilted, ranks, tilts = fit(interactions, log_p, labels, folds)
-        scores = torch.cat([scores, tilts])
+        scores += tilts
         log_p, shares = _mixture(components | tilted, labels)
         chosen |= ranks
     for one, two in combinations(parts, 2):
         for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
             if count * count * labels.count <= PAIR_CELLS:
                 log_p = refine(log_p, a * count + b, count * count, labels, folds)
-    return LabelModel(log_p, shares, chosen, scores)
+    scores += [m.scores for m in models.values()]
+    return LabelModel(log_p, shares, chosen, torch.cat(scores))
 
 
 def _wanted(maps: dict[str, tuple[T, Options]], kept: Kept | None) -> dict[str, tuple[T, Options]]:

@@ -11,7 +11,7 @@ from fusion_sched.posterior.inputs import Labels
 CELLS = 64
 SCALING_STEPS = 5  # to the marginals while the exponent is sought
 FINAL_STEPS = 40
-BISECTIONS = 22
+BISECTIONS = 30
 SHARPEST = 6.0  # natural logarithm of the largest exponent
 
 

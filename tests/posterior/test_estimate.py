@@ -126,7 +126,7 @@ def test_sums_hold_and_estimates_lie_in_their_intervals(mixed_result):
 def test_lower_bounds_are_below_the_values(mixed_result):
     for name, bound in mixed_result.lower.items():
         value = mixed_result.joint_mi if name == "all" else mixed_result.mi[name]
-        assert bound <= value.value + 1e-9
+        assert bound <= value.value + 1e-5
 
 
 def test_the_second_modality_sees_the_pair_the_other_way_round(mixed_result):
