@@ -205,6 +205,7 @@ def _fit_all(run: _Run) -> dict[str, LabelModel]:
             {m: models[m] for m in members},
             run.labels,
             run.folds,
+            run.generator(),
             run.kept.get(source) or None,
         )
     return models

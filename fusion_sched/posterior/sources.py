@@ -25,7 +25,10 @@ from fusion_sched.posterior.features import (
     LEVELS,
     WIDTHS,
     Modality,
+    k_means,
     kernel_scores,
+    principal_components,
+    seeds,
     whitened,
     with_radius,
 )
@@ -38,6 +41,7 @@ RANKS = (1.0, 2.0, 5.0)
 INTERACTING = 80  # components of the kernel maps that may interact
 MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
+POSTERIOR_CELLS = (6, 12)  # of either modality, for pairs of cells
 KEPT = 3  # candidates that the next diagnosis fits again
 
 Options = tuple[float, ...]
@@ -100,6 +104,7 @@ def joint(
     models: Mapping[str, LabelModel],
     labels: Labels,
     folds: Folds,
+    generator: torch.Generator,
     kept: Kept | None = None,
 ) -> LabelModel:
     """The label model of several modalities together; `models` are those of each alone."""
@@ -120,19 +125,31 @@ def joint(
     log_p, shares = _mixture(components, labels)
     interactions = {
         name: (make(), options)
-        for name, (make, options) in _wanted(_interactions(modalities, labels, folds), kept).items()
+        for name, (make, options) in _wanted(
+            _interactions(modalities, models, labels, folds), kept
+        ).items()
     }
     if interactions:
         tilted, ranks, tilts = fit(interactions, log_p, labels, folds)
         scores += tilts
         log_p, shares = _mixture(components | tilted, labels)
         chosen |= ranks
+    for one, two in combinations(models.values(), 2):
+        for count in POSTERIOR_CELLS:
+            a, b = (_posterior_cells(m, count, generator) for m in (one, two))
+            log_p = refine(log_p, a * count + b, count * count, labels, folds)
     for one, two in combinations(parts, 2):
         for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
             if count * count * labels.count <= PAIR_CELLS:
                 log_p = refine(log_p, a * count + b, count * count, labels, folds)
     scores += [m.scores for m in models.values()]
     return LabelModel(log_p, shares, chosen, torch.cat(scores))
+
+
+def _posterior_cells(model: LabelModel, count: int, generator: torch.Generator) -> Tensor:
+    """Cells (N,) of similar posterior."""
+    root = (model.log_p[0] / 2).exp()
+    return k_means(root, seeds(root, count, generator))
 
 
 def _wanted(maps: dict[str, tuple[T, Options]], kept: Kept | None) -> dict[str, tuple[T, Options]]:
@@ -146,7 +163,10 @@ def _joint_kernel(modalities: Sequence[Modality], width: float) -> Tensor:
 
 
 def _interactions(
-    modalities: Mapping[str, Modality], labels: Labels, folds: Folds
+    modalities: Mapping[str, Modality],
+    models: Mapping[str, LabelModel],
+    labels: Labels,
+    folds: Folds,
 ) -> dict[str, tuple[Callable[[], Interaction], Options]]:
     """Models of what two modalities tell only together."""
     most = min(INTERACTING, int((MOMENTS / labels.count) ** 0.5))
@@ -159,10 +179,16 @@ def _interactions(
         maps = [whitened(m.components, min(most, 16)) for m in (one, two)]
         return Interaction(maps[0], maps[1], labels, folds)
 
+    def of_posteriors(one: str, two: str) -> Interaction:
+        roots = [(models[m].log_p[0] / 2).exp() for m in (one, two)]
+        maps = [whitened(principal_components(r - r.mean(0)), 16) for r in roots]
+        return Interaction(maps[0], maps[1], labels, folds)
+
     result: dict[str, tuple[Callable[[], Interaction], Options]] = {}
     for (i, one), (j, two) in combinations(modalities.items(), 2):
         result[f"kernel interaction of {i} and {j}"] = partial(of_kernels, one, two), RANKS
         result[f"linear interaction of {i} and {j}"] = partial(of_components, one, two), RANKS
+        result[f"posterior interaction of {i} and {j}"] = partial(of_posteriors, i, j), RANKS
     return result
 
 
