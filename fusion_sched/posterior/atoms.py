@@ -23,14 +23,14 @@ class Source:
     """A label model's log P(y | x) (N, classes) and its information in nats.
 
     `scores` (any, N, classes) are uncalibrated; `pointwise` (N,) are each sample's parts;
-    `lower` is the held-out lower bound and `learning` what the learning curve adds to it.
+    `lower` is the held-out lower bound and `added` what the information has beyond it.
     """
 
     log_p: Tensor
     scores: Tensor
     information: Tensor
     pointwise: Tensor
-    learning: Tensor
+    added: Tensor
     lower: Tensor
 
 
@@ -38,20 +38,20 @@ class Source:
 class PairInformation:
     """I(X1;Y), I(X2;Y), I(X1,X2;Y) and I* in nats.
 
-    `pointwise` (N, 4) scatters as the errors of `values` (4,) do; `learning` (4,) is the part of
-    the values that the learning curve added; `gap` (bits) is the solver's certified error.
+    `pointwise` (N, 4) scatters as the errors of `values` (4,) do; `added` (4,) is the part of
+    the values beyond held-out lower bounds; `gap` (bits) is the solver's certified error.
     """
 
     values: Tensor
     pointwise: Tensor
-    learning: Tensor
+    added: Tensor
     gap: float
     cells: tuple[int, ...]
 
     def with_joint(self, information: Tensor) -> PairInformation:
         """The same with another I(X1,X2;Y)."""
         values = torch.stack([*self.values[:JOINT], information, self.values[UNION]])
-        return PairInformation(values, self.pointwise, self.learning, self.gap, self.cells)
+        return PairInformation(values, self.pointwise, self.added, self.gap, self.cells)
 
 
 def pair_information(
@@ -79,9 +79,9 @@ def pair_information(
     duals = [d[0, c, labels.y] for d, c in zip(answer.duals, cell, strict=True)]
     union = duals[0] + duals[1] - labels.prior.log()[labels.y]
     pointwise = torch.stack([one.pointwise, two.pointwise, both.pointwise, union], 1)
-    learning = torch.stack([s.learning for s in sources] + [one.learning.maximum(two.learning)])
+    added = torch.stack([s.added for s in sources] + [one.added.maximum(two.added)])
     used = tuple(int((m.sum(2) > 0).sum()) for m in marginals)
-    return PairInformation(values, pointwise, learning, float(answer.gap) * BITS, used)
+    return PairInformation(values, pointwise, added, float(answer.gap) * BITS, used)
 
 
 def _solve(marginals: Duals) -> Found:

@@ -12,6 +12,7 @@ from torch import Tensor
 from fusion_sched.pid import Solver
 from fusion_sched.posterior.atoms import JOINT, Source, pair_information
 from fusion_sched.posterior.checks import check_cells, check_halved, check_samples
+from fusion_sched.posterior.classifiers import own
 from fusion_sched.posterior.features import Modality, prepare
 from fusion_sched.posterior.folds import Folds, make_folds
 from fusion_sched.posterior.inputs import BITS, Labels, check_arrays, checked_labels, standardised
@@ -193,7 +194,9 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str, str]]:
 def _fit_all(run: _Run) -> dict[str, LabelModel]:
     names = list(run.modalities)
     models = {
-        m: unimodal(run.modalities[m], run.labels, run.folds, run.kept.get(m) or None)
+        m: unimodal(
+            run.modalities[m], run.labels, run.folds, run.generator(), run.kept.get(m) or None
+        )
         for m in names
     }
     wanted = {s: tuple(s.split("+")) for row in _pairs(names) for s in row[1:] if "+" in s}
@@ -215,11 +218,14 @@ def _source(model: LabelModel, run: _Run) -> Source:
     """Held-out information, with what the learning curve says larger samples would add."""
     whole, half = model.gains(run.labels)
     missing = run.folds.extrapolation * (whole - half)
-    learning = missing.mean().clamp(min=0.0)
-    lower = whole.mean()
-    information = (lower + learning).clamp(min=0.0).minimum(run.labels.entropy)
-    pointwise = torch.where(learning > 0, whole + missing, whole)
-    return Source(model.log_p[0], model.scores, information, pointwise, learning, lower)
+    prior = run.labels.prior.log()[run.labels.y]
+    lower = (own(model.held_out, run.labels.y) - prior).mean()
+    learns = missing.mean() > 0
+    information = whole.mean() + missing.mean().clamp(min=0.0)
+    information = information.clamp(min=0.0).minimum(run.labels.entropy)
+    pointwise = torch.where(learns, whole + missing, whole)
+    added = (information - lower.clamp(min=0.0)).clamp(min=0.0)
+    return Source(model.log_p[0], model.scores, information, pointwise, added, lower)
 
 
 def _estimate_pairs(

@@ -17,8 +17,8 @@ from fusion_sched.posterior.nulls import Nulls
 from fusion_sched.types import Measure
 
 NORMAL_95 = 1.96
-DOUBT = 0.4  # standard error of what the learning curve adds, as a share of it
-SPARE = 1.0  # share of it by which I* may be too high where a unique information is zero
+DOUBT = 0.4  # standard error of what is added to the held-out lower bound, as a share of it
+SPARE = 1.0  # share of that by which I* may be too high where a unique information is zero
 
 # Atoms and informations as sums of I(X1;Y), I(X2;Y), I(X1,X2;Y) and I*.
 PARTS = {
@@ -41,8 +41,8 @@ class PairEstimate:
     """The names of `PARTS` and `log_ratio`, each with its interval, in bits.
 
     redundancy + unique1 = mi1, redundancy + unique2 = mi2, and the four atoms sum to joint_mi.
-    `pointwise` (N, 4) and `doubt` (4,), the standard error of what was added for learning, serve
-    `change`.
+    `change` needs `pointwise` (N, 4) and `doubt` (4,), the standard error of what was added to the
+    held-out lower bounds.
     """
 
     measures: Mapping[str, Measure]
@@ -66,7 +66,7 @@ def estimate_pair(
     pair: PairInformation, groups: Tensor | None, entropy: float, nulls: Nulls | None
 ) -> PairEstimate:
     """The pair's quantities with intervals, and with null levels where there are `nulls`."""
-    values, doubt = values_of(pair), DOUBT * pair.learning * BITS
+    values, doubt = values_of(pair), DOUBT * pair.added * BITS
     pointwise = pair.pointwise * BITS
     covariance = _covariance(pointwise, doubt, groups)
     spare = _spare(values, pair)
@@ -92,7 +92,7 @@ def estimate_source(
 ) -> Measure:
     """I(X;Y) of one source with its interval."""
     pointwise = (source.pointwise * BITS)[:, None]
-    doubt = (DOUBT * source.learning * BITS)[None]
+    doubt = (DOUBT * source.added * BITS)[None]
     error = math.sqrt(_covariance(pointwise, doubt, groups).item())
     value = float(source.information) * BITS
     low, high = max(0.0, value - NORMAL_95 * error), value + NORMAL_95 * error
@@ -138,14 +138,14 @@ def change(before: PairEstimate, after: PairEstimate, name: str) -> Measure:
         scatter = ((after.pointwise - before.pointwise) @ part).std() / math.sqrt(
             len(after.pointwise)
         )
-        # Half of the doubt about learning is common to both.
+        # Half of the doubt is common to both.
         doubt = torch.stack([before.doubt * part, after.doubt * part]).norm() * math.sqrt(0.5)
         error = math.hypot(float(scatter), float(doubt))
     return Measure(value, value - NORMAL_95 * error, value + NORMAL_95 * error, error)
 
 
 def _covariance(pointwise: Tensor, doubt: Tensor, groups: Tensor | None) -> np.ndarray:
-    """Covariance: scatter of the samples, or groups of them, and doubt about learning."""
+    """Covariance: scatter of the samples, or groups of them, and doubt about what was added."""
     parts = pointwise - pointwise.mean(0)
     count = len(parts)
     if groups is not None:
@@ -163,7 +163,7 @@ def _spare(values: Mapping[str, float], pair: PairInformation) -> float:
     Errors of the posteriors hide that one source dominates the other.
     """
     least = min(values["unique1"], values["unique2"])
-    return min(least, SPARE * float(pair.learning[:2].mean()) * BITS + pair.gap)
+    return min(least, SPARE * float(pair.added[:2].mean()) * BITS + pair.gap)
 
 
 def _log_ratio(values: Mapping[str, float], covariance: np.ndarray, spare: float) -> Measure:

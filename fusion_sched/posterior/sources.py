@@ -41,8 +41,10 @@ RANKS = (1.0, 2.0, 5.0)
 INTERACTING = 80  # components of the kernel maps that may interact
 MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
+CLEAR = 4.0  # nats by which refinement must gain, times the square root of its cells
+OWN_CELLS = 24  # of similar posterior of one modality
 POSTERIOR_CELLS = (6, 12)  # of either modality, for pairs of cells
-KEPT = 3  # candidates that the next diagnosis fits again
+KEPT = 2  # candidates that the next diagnosis fits again
 
 Options = tuple[float, ...]
 Kept = Mapping[str, float]
@@ -53,11 +55,13 @@ T = TypeVar("T")
 class LabelModel:
     """log P(y | x) (2, N, classes) for both training sets.
 
+    `held_out` (N, classes) is the same before refinement by cells of the posteriors themselves.
     `shares` are the candidates' weights in the mixture, `options` what each of them chose, and
     `scores` (any number, N, classes) are those of every candidate and option, not calibrated.
     """
 
     log_p: Tensor
+    held_out: Tensor
     shares: dict[str, float]
     options: dict[str, float]
     scores: Tensor
@@ -79,7 +83,11 @@ class LabelModel:
 
 
 def unimodal(
-    modality: Modality, labels: Labels, folds: Folds, kept: Kept | None = None
+    modality: Modality,
+    labels: Labels,
+    folds: Folds,
+    generator: torch.Generator,
+    kept: Kept | None = None,
 ) -> LabelModel:
     """The label model of one modality, of all candidates or of the ones `kept`."""
     maps: dict[str, tuple[Callable[[], Tensor], Options]] = {
@@ -96,7 +104,10 @@ def unimodal(
     log_p, shares = _mixture(components, labels)
     for cells, cell in zip(LEVELS, modality.cells, strict=True):
         log_p = refine(log_p, cell, cells, labels, folds)
-    return LabelModel(log_p, shares, chosen, torch.cat(scores))
+    held_out = log_p[0]
+    cell = _posterior_cells(log_p, OWN_CELLS, generator)
+    log_p = _refine_if_clear(log_p, cell, OWN_CELLS, labels, folds)
+    return LabelModel(log_p, held_out, shares, chosen, torch.cat(scores))
 
 
 def joint(
@@ -134,22 +145,35 @@ def joint(
         scores += tilts
         log_p, shares = _mixture(components | tilted, labels)
         chosen |= ranks
-    for one, two in combinations(models.values(), 2):
-        for count in POSTERIOR_CELLS:
-            a, b = (_posterior_cells(m, count, generator) for m in (one, two))
-            log_p = refine(log_p, a * count + b, count * count, labels, folds)
     for one, two in combinations(parts, 2):
         for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
             if count * count * labels.count <= PAIR_CELLS:
                 log_p = refine(log_p, a * count + b, count * count, labels, folds)
+    held_out = log_p[0]
+    for first, second in combinations(models.values(), 2):
+        for count in POSTERIOR_CELLS:
+            a, b = (_posterior_cells(m.log_p, count, generator) for m in (first, second))
+            log_p = _refine_if_clear(log_p, a * count + b, count * count, labels, folds)
     scores += [m.scores for m in models.values()]
-    return LabelModel(log_p, shares, chosen, torch.cat(scores))
+    return LabelModel(log_p, held_out, shares, chosen, torch.cat(scores))
 
 
-def _posterior_cells(model: LabelModel, count: int, generator: torch.Generator) -> Tensor:
+def _posterior_cells(log_p: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Cells (N,) of similar posterior."""
-    root = (model.log_p[0] / 2).exp()
+    root = (log_p[0] / 2).exp()
     return k_means(root, seeds(root, count, generator))
+
+
+def _refine_if_clear(
+    log_p: Tensor, cell: Tensor, cells: int, labels: Labels, folds: Folds
+) -> Tensor:
+    """Refine by cells of the posteriors, if that gains more than it may without information.
+
+    A sample's label has a small part in the posteriors of the samples that share its cell.
+    """
+    refined = refine(log_p, cell, cells, labels, folds)
+    gain = (own(refined[0], labels.y) - own(log_p[0], labels.y)).sum()
+    return torch.where(gain > CLEAR * cells**0.5, refined, log_p)
 
 
 def _wanted(maps: dict[str, tuple[T, Options]], kept: Kept | None) -> dict[str, tuple[T, Options]]:
