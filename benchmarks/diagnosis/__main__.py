@@ -1,0 +1,172 @@
+"""python -m benchmarks.diagnosis [--full] [--output RESULTS.md]: embeddings with known truth.
+
+1,280 samples; the k-means probe beside the posterior estimate; then bias, RMSE and coverage over
+repeated samples, the level without information, and CPU seconds.
+"""
+
+import argparse
+import platform
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.diagnosis.cases import Case, exchangeable, line, mixed, noisy_symbols, planted, rows
+from benchmarks.diagnosis.trials import SAMPLES, Trial, k_means, posterior, run, seconds
+from benchmarks.machine import processor
+from fusion_sched.posterior import estimate
+
+ATOMS = ("R", "U of a", "U of b", "S")
+SMALL = 1e-3  # bits: a truth below counts as zero
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.diagnosis", description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))
+    parser.add_argument("--full", action="store_true", help="20 samples of each row instead of 3")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    started = time.process_time()
+    text = report(options.full)
+    text += f"\nThe whole benchmark took {time.process_time() - started:.0f} CPU seconds.\n"
+    options.output.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def report(full: bool) -> str:
+    command = "python -m benchmarks.diagnosis" + (" --full" if full else "")
+    cases = rows()
+    repeats = [
+        [run(case, posterior, seed) for seed in range(20 if full else 3)]
+        for case in cases
+        if not case.hard
+    ]
+    lines = [
+        "# Diagnosis of embeddings with known truth", "",
+        f"`{command}`, {date.today()}, {processor()}, one thread; torch {torch.__version__}, "
+        f"Python {platform.python_version()}. {SAMPLES:,} samples; bits.", "",
+        *_comparison(cases), *_by_case(repeats), *_coverage(repeats),
+        *_levels(100 if full else 12), *_exchangeable(100 if full else 10), *_times(),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _comparison(cases: Sequence[Case]) -> list[str]:
+    lines = [
+        "## One sample of each row: R / U of a / U of b / S", "",
+        "| embeddings | truth | k-means | posterior | worst atom, k-means | posterior |",
+        "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for case in cases:
+        old, new = run(case, k_means, 0), run(case, posterior, 0)
+        lines.append(
+            f"| {case.name} | {_row(case.truth)} | {_row(m.value for m in old.atoms)} | "
+            f"{_row(m.value for m in new.atoms)} | {old.worst:.2f} | {new.worst:.2f} |"
+        )
+    return [*lines, ""]
+
+
+def _by_case(repeats: Sequence[Sequence[Trial]]) -> list[str]:
+    lines = [
+        f"## Bias and RMSE of {len(repeats[0])} samples: R / U of a / U of b / S", "",
+        "| embeddings | truth | bias | RMSE | intervals that hold the truth |",
+        "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for trials in repeats:
+        errors = np.array([t.errors for t in trials])
+        covered = np.array([t.covered for t in trials]).mean(0)
+        rmse = np.sqrt((errors**2).mean(0))
+        shares = " / ".join(f"{100 * c:.0f}" for c in covered)
+        lines.append(
+            f"| {trials[0].case.name} | {_row(trials[0].case.truth)} | {_row(errors.mean(0))} | "
+            f"{_row(rmse)} | {shares} % |"
+        )
+    worst = max(t.worst for trials in repeats for t in trials)
+    return [*lines, "", f"Largest error of any atom of these: {worst:.2f}.", ""]
+
+
+def _coverage(repeats: Sequence[Sequence[Trial]]) -> list[str]:
+    trials = [t for some in repeats for t in some]
+    lines = [
+        "## Coverage of the 95 % intervals, all rows together", "",
+        "| atom | truth > 0 | truth 0 |", "|---|---|---|",
+    ]  # fmt: skip
+    for k, atom in enumerate(ATOMS):
+        shares = []
+        for zero in (False, True):
+            chosen = [t.covered[k] for t in trials if (t.case.truth[k] < SMALL) == zero]
+            shares.append(f"{100 * np.mean(chosen):.0f} % of {len(chosen)}")
+        lines.append(f"| {atom} | {shares[0]} | {shares[1]} |")
+    return [*lines, ""]
+
+
+def _levels(count: int) -> list[str]:
+    lines = [
+        f"## Without information: {count} samples", "",
+        "| classes | 95th percentile of the largest atom | p of the joint information below .05 |",
+        "|---|---|---|",
+    ]  # fmt: skip
+    for classes in (6, 28):
+        largest, small = [], []
+        for seed in range(count):
+            generator = torch.Generator().manual_seed(1000 * classes + seed)
+            a, b = torch.randn(2, SAMPLES, 64, generator=generator)
+            y = torch.randint(classes, (SAMPLES,), generator=generator)
+            pair = estimate({"a": a, "b": b}, y).against_rest["a"]
+            names = ("redundancy", "unique1", "unique2", "synergy")
+            largest.append(max(pair[name].value for name in names))
+            small.append(pair["joint_mi"].p_value < 0.05)
+        lines.append(
+            f"| {classes} | {np.quantile(largest, 0.95):.3f} | {100 * np.mean(small):.0f} % |"
+        )
+    return [*lines, ""]
+
+
+def _exchangeable(count: int) -> list[str]:
+    lines = [
+        f"## Exchangeable sources, whose unique information is zero: {count} samples", "",
+        "| classes | mean of the larger U | intervals of U that leave out 0 |", "|---|---|---|",
+    ]  # fmt: skip
+    for case in (
+        exchangeable("exchangeable, 6", 6, 3.5),
+        exchangeable("exchangeable, 28", 28, 2.0),
+    ):
+        trials = [run(case, posterior, 100 + seed) for seed in range(count)]
+        larger = np.mean([max(m.value for m in t.atoms[1:3]) for t in trials])
+        left_out = np.mean([m.low > 0 for t in trials for m in t.atoms[1:3]])
+        lines.append(f"| {case.name.split()[-1]} | {larger:.2f} | {100 * left_out:.0f} % |")
+    return [*lines, ""]
+
+
+def _times() -> list[str]:
+    lines = [
+        "## CPU seconds of a diagnosis, 64 + 64 dimensions, median of 3", "",
+        "| classes | k-means | posterior | without intervals | next one, from the state |",
+        "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for case, classes in (
+        (planted("6", mixed(8, 6, 0, 1.5)), 6),
+        (planted("28", noisy_symbols(28, 28, 0)), 28),
+        (line("101", 101, (2.0, 5.0), 64), 101),
+    ):
+        embeddings, y = case.samples(SAMPLES, 0)
+        state = estimate(embeddings, y).state
+        taken = [
+            seconds(lambda e=embeddings, y=y: k_means(e, y)),
+            seconds(lambda e=embeddings, y=y: estimate(e, y)),
+            seconds(lambda e=embeddings, y=y: estimate(e, y, intervals=False)),
+            seconds(lambda e=embeddings, y=y, s=state: estimate(e, y, state=s)),
+        ]
+        lines.append(f"| {classes} | " + " | ".join(f"{t:.2f}" for t in taken) + " |")
+    return [*lines, ""]
+
+
+def _row(values) -> str:
+    return " / ".join(f"{v:.2f}".replace("-0.00", "0.00") for v in values)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""I(X1;Y), I(X2;Y), I(X1,X2;Y) and I* of one pair of sources: values and each sample's part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fusion_sched.pid import InteriorPoint, Scaling, Solver, Status
+from fusion_sched.pid.problem import Duals, Found, conditional_value
+from fusion_sched.posterior.inputs import BITS, Labels
+from fusion_sched.posterior.tables import cells_for, information_of, shared_cells, tables
+
+TOLERANCE = 1e-3  # bits
+STEPS = 600
+SMALL = 2**24  # bytes: what the interior point may take where scaling is slow
+MI1, MI2, JOINT, UNION = range(4)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A label model's log P(y | x) (N, classes) and its information in nats.
+
+    `scores` (any, N, classes) are uncalibrated; `pointwise` (N,) are each sample's parts;
+    `lower` is the held-out lower bound and `added` what the information has beyond it.
+    """
+
+    log_p: Tensor
+    scores: Tensor
+    information: Tensor
+    pointwise: Tensor
+    added: Tensor
+    lower: Tensor
+
+
+@dataclass(frozen=True)
+class PairInformation:
+    """I(X1;Y), I(X2;Y), I(X1,X2;Y) and I* in nats.
+
+    `pointwise` (N, 4) scatters as the errors of `values` (4,) do; `added` (4,) is the part of
+    the values beyond held-out lower bounds; `gap` (bits) is the solver's certified error.
+    """
+
+    values: Tensor
+    pointwise: Tensor
+    added: Tensor
+    gap: float
+    cells: tuple[int, ...]
+
+    def with_joint(self, information: Tensor) -> PairInformation:
+        """The same with another I(X1,X2;Y)."""
+        values = torch.stack([*self.values[:JOINT], information, self.values[UNION]])
+        return PairInformation(values, self.pointwise, self.added, self.gap, self.cells)
+
+
+def pair_information(
+    sources: tuple[Source, Source, Source],
+    labels: Labels,
+    generator: torch.Generator,
+    solver: Solver | None = None,
+    halved: bool = False,
+) -> PairInformation:
+    """Solve for I* on cells that the sources 1 and 2 share; I(X1,X2;Y) is at least that.
+
+    `halved`: with half as many cells, to see whether their number matters.
+    """
+    one, two, both = sources
+    count = cells_for(labels) // (2 if halved else 1)
+    cell, posterior = shared_cells(torch.stack([one.log_p, two.log_p]), count, generator)
+    table = tables(cell, posterior, torch.stack([one.information, two.information]), labels)
+    marginals = table[:1], table[1:]
+    answer = _solve(marginals) if solver is None else solver.solve(marginals)
+    single = information_of(table)
+    star = conditional_value(answer.q)[0] + labels.entropy
+    star = torch.minimum(torch.maximum(star, single.max()), single.sum())
+    values = torch.stack([*single, torch.maximum(both.information, star), star])
+    # The duals are the derivative of I* by the tables (envelope theorem).
+    duals = [d[0, c, labels.y] for d, c in zip(answer.duals, cell, strict=True)]
+    union = duals[0] + duals[1] - labels.prior.log()[labels.y]
+    pointwise = torch.stack([one.pointwise, two.pointwise, both.pointwise, union], 1)
+    added = torch.stack([s.added for s in sources] + [one.added.maximum(two.added)])
+    used = tuple(int((m.sum(2) > 0).sum()) for m in marginals)
+    return PairInformation(values, pointwise, added, float(answer.gap) * BITS, used)
+
+
+def _solve(marginals: Duals) -> Found:
+    """Scaling, and the interior point where scaling stalls on a problem small enough."""
+    answer = Scaling(tol=TOLERANCE, max_iterations=STEPS).solve(marginals)
+    second = InteriorPoint(tol=TOLERANCE)
+    kept = [int((m.sum(2) > 0).sum(1).max()) for m in marginals]
+    small = second.bytes_per_problem((*kept, marginals[0].shape[2])) <= SMALL
+    if int(answer.status[0]) != Status.SOLVED and small:
+        return second.solve(marginals)
+    return answer

@@ -1,0 +1,125 @@
+"""Feature maps that depend on distances alone: no rotation, scale or offset changes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+LANDMARKS = 200
+WIDTHS = (0.4, 1.0)  # kernel widths, in median distances
+COMPONENTS = 96  # of a kernel map
+LINEAR = 256  # principal components at most
+LEVELS = (4, 8, 16, 32)  # k-means cells, coarse to fine
+CLUSTERED = 24  # principal components that k-means looks at
+STEPS = 7  # of Lloyd's algorithm
+NEGLIGIBLE = 1e-10
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One modality's principal components (N, d), squared distances to landmarks, and cells.
+
+    `distances` (N, landmarks) are in units of their median; `cells` (levels, N) number the k-means
+    cells of each level.
+    """
+
+    components: Tensor
+    distances: Tensor
+    cells: Tensor
+    kernels: dict[float, Tensor] = field(default_factory=dict)
+
+    def kernel(self, width: float) -> Tensor:
+        """Scores of the modality's kernel map, computed once."""
+        if width not in self.kernels:
+            self.kernels[width] = kernel_scores(self.distances, width)
+        return self.kernels[width]
+
+
+def prepare(x: Tensor, order: Tensor, generator: torch.Generator) -> Modality:
+    """Describe standardised embeddings (N, d)."""
+    components = principal_components(x)
+    distances = squared_distances(components, components[order[:LANDMARKS]])
+    middle = distances[order[:LANDMARKS]].median()
+    if float(middle) <= 0:
+        middle = distances.mean().clamp(min=1e-300)
+    leading = components[:, :CLUSTERED].contiguous()
+    centres = seeds(leading, max(LEVELS), generator, starts=2)
+    cells = torch.stack([k_means(leading, centres[:, :k]) for k in LEVELS])
+    return Modality(components, distances / middle, cells)
+
+
+def principal_components(x: Tensor) -> Tensor:
+    """Scores (N, k) in order of variance, components without variance left out."""
+    if x.shape[1] > len(x):
+        values, vectors = torch.linalg.eigh(x @ x.mT)
+        scores = vectors * values.clamp(min=0).sqrt()
+    else:
+        values, vectors = torch.linalg.eigh(x.mT @ x)
+        scores = x @ vectors
+    scores, values = scores.flip(1), values.flip(0)
+    kept = max(1, int((values > NEGLIGIBLE * values[0]).sum()))
+    leading: Tensor = scores[:, : min(kept, LINEAR)]
+    return leading
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """|a - b|^2, (len(a), len(b))."""
+    product = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * a @ b.mT
+    return product.clamp_(min=0.0)
+
+
+def kernel_scores(distances: Tensor, width: float) -> Tensor:
+    """Principal components (N, k) of the Gaussian kernel to the landmarks."""
+    if width >= 1.0:  # a smooth kernel needs fewer landmarks
+        distances = distances[:, : LANDMARKS // 2]
+    kernel = torch.exp(-distances / (2 * width * width))
+    return principal_components(kernel - kernel.mean(0))[:, :COMPONENTS]
+
+
+def with_radius(x: Tensor) -> Tensor:
+    """Components with their length and its square, centred."""
+    square = (x * x).sum(1, keepdim=True)
+    wider = torch.cat([x, square, square.sqrt()], 1)
+    return wider - wider.mean(0)
+
+
+def whitened(scores: Tensor, count: int) -> Tensor:
+    """The leading principal components, each with unit variance."""
+    leading = scores[:, :count]
+    return leading / leading.std(0).clamp(min=1e-150)
+
+
+def seeds(x: Tensor, count: int, generator: torch.Generator, starts: int = 1) -> Tensor:
+    """Centres (starts, count, d) far apart (k-means++); the first ones serve fewer cells."""
+    square = (x * x).sum(1)
+    pick = torch.randint(len(x), (starts,), generator=generator).to(x.device)
+    centres = x[pick].unsqueeze(1)
+    draws = torch.rand(count, starts, 1, generator=generator, dtype=torch.float64).to(x.device)
+    nearest = torch.full((starts, len(x)), torch.inf, dtype=x.dtype, device=x.device)
+    for number in range(1, count):
+        last = centres[:, -1]
+        distance = square + (last * last).sum(-1, keepdim=True) - 2 * last @ x.mT
+        nearest = torch.minimum(nearest, distance.clamp_(min=0.0))
+        upto = nearest.cumsum(1)
+        pick = torch.searchsorted(upto, draws[number] * upto[:, -1:]).clamp_(max=len(x) - 1)
+        centres = torch.cat([centres, x[pick]], 1)
+    return centres
+
+
+def k_means(x: Tensor, centres: Tensor) -> Tensor:
+    """Cell (N,) of each row after some of Lloyd's steps from the best of the starts."""
+    for _ in range(STEPS):
+        _, cell = _assign(x, centres)
+        one_hot = torch.nn.functional.one_hot(cell, centres.shape[1]).to(x.dtype)
+        sizes = one_hot.sum(1).unsqueeze(-1)
+        centres = torch.where(sizes > 0, one_hot.mT @ x / sizes.clamp(min=1.0), centres)
+    loss, cell = _assign(x, centres)
+    return cell[loss.argmin()]
+
+
+def _assign(x: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
+    distance = (centres * centres).sum(-1).unsqueeze(1) - 2 * x @ centres.mT
+    nearest, cell = distance.min(-1)
+    return nearest.sum(1), cell
