@@ -90,6 +90,12 @@ class Estimate(NamedTuple):
             raise ValueError(f"{self} has no standard error; ask the probe for intervals")
         return self.se
 
+    def negated(self) -> "Estimate":
+        """The estimate of the quantity with its sign changed."""
+        low, high = self.interval
+        null = None if self.null is None else -self.null
+        return self._replace(value=-self.value, low=-high, high=-low, null=null)
+
     def excludes_zero(self) -> bool:
         """Whether the interval leaves out 0."""
         low, high = self.interval
@@ -242,9 +248,7 @@ class Diagnosis:
         """ln(U_first / U_second), whichever way round it was estimated."""
         if f"{first}/{second}" in self.log_ratio:
             return self.log_ratio[f"{first}/{second}"]
-        inverse = self.log_ratio[f"{second}/{first}"]
-        low, high = inverse.interval
-        return inverse._replace(value=-inverse.value, low=-high, high=-low)
+        return self.log_ratio[f"{second}/{first}"].negated()
 
 
 class Observation(NamedTuple):

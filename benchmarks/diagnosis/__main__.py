@@ -17,7 +17,7 @@ import torch
 from benchmarks.diagnosis.cases import Case, exchangeable, line, mixed, noisy_symbols, planted, rows
 from benchmarks.diagnosis.trials import SAMPLES, Trial, k_means, posterior, run, seconds
 from benchmarks.machine import processor
-from fusion_sched.posterior import estimate
+from fusion_sched.probe.posterior import estimate
 
 ATOMS = ("R", "U of a", "U of b", "S")
 SMALL = 1e-3  # bits: a truth below counts as zero
@@ -118,7 +118,7 @@ def _levels(count: int) -> list[str]:
             pair = estimate({"a": a, "b": b}, y).against_rest["a"]
             names = ("redundancy", "unique1", "unique2", "synergy")
             largest.append(max(pair[name].value for name in names))
-            small.append(pair["joint_mi"].p_value < 0.05)
+            small.append(pair["joint_mi"].p < 0.05)
         lines.append(
             f"| {classes} | {np.quantile(largest, 0.95):.3f} | {100 * np.mean(small):.0f} % |"
         )

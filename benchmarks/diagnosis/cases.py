@@ -11,7 +11,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from fusion_sched.pid import InteriorPoint, Scaling, decompose
+from fusion_sched.pid import FastPID, decompose
+from fusion_sched.pid.scaling import Scaling
 
 ATOMS = ("redundancy", "unique_a", "unique_b", "synergy")
 Draw = Callable[[int, np.random.Generator], tuple[dict[str, np.ndarray], np.ndarray]]
@@ -49,7 +50,7 @@ def planted(name: str, joint: np.ndarray, dims: int = 64, noise: float = 0.5, **
 def truth_of(joint: np.ndarray) -> tuple[float, float, float, float]:
     """The exact decomposition of a joint (n1, n2, classes)."""
     large = joint.shape[0] * joint.shape[1] > 1600
-    solver = Scaling(tol=1e-4) if large else InteriorPoint()
+    solver = Scaling(tol=1e-4) if large else FastPID()
     d = decompose(torch.as_tensor(joint / joint.sum()), solver, throw=False)
     assert float(d.solution.gap) < 2e-3, float(d.solution.gap)
     return tuple(max(0.0, float(x)) for x in (d.redundancy, d.unique1, d.unique2, d.synergy))

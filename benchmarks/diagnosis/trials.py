@@ -10,19 +10,19 @@ import numpy as np
 from torch import Tensor
 
 from benchmarks.diagnosis.cases import Case
-from fusion_sched.pid import InteriorPoint
-from fusion_sched.posterior import estimate
+from fusion_sched.pid import FastPID
 from fusion_sched.probe import KMeansProbe
-from fusion_sched.types import Embedded, Measure
+from fusion_sched.probe.posterior import estimate
+from fusion_sched.types import Estimate, ProbeInputs
 
 SAMPLES = 1280
-Atoms = tuple[Measure, Measure, Measure, Measure]
+Atoms = tuple[Estimate, Estimate, Estimate, Estimate]
 Diagnose = Callable[[dict[str, Tensor], Tensor], Atoms]
 
 
 def k_means(embeddings: dict[str, Tensor], y: Tensor) -> Atoms:
     """Redundancy, unique informations and synergy by the k-means probe."""
-    found, _ = KMeansProbe().diagnose(Embedded(embeddings, {}, y), InteriorPoint(), {})
+    found, _ = KMeansProbe().diagnose(ProbeInputs(embeddings, {}, y), FastPID(), {})
     assert found.redundancy is not None
     assert found.synergy is not None
     return found.redundancy, found.unique["a"], found.unique["b"], found.synergy

@@ -90,9 +90,12 @@ def mean_of(values: Sequence[Estimate]) -> Estimate:
 
     That is exact for one and too wide for several, whose errors partly cancel.
     """
-    columns = np.array(values, dtype=float)
-    value, low, high, error, null, _ = columns.mean(axis=0).tolist()
-    return Estimate(value, low, high, error, null, float(columns[:, 5].max()))
+    columns = zip(*values, strict=True)
+    known = [[x for x in column if x is not None] for column in columns]
+    means = [sum(column) / len(column) if column else None for column in known]
+    value, low, high, se, null, _ = means
+    assert value is not None, "every estimate has a value"
+    return Estimate(value, low, high, se, null, max(known[5], default=None))
 
 
 def competitive_strength(mi: Estimate, label_entropy: float) -> Estimate:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusion_sched.pid import InteriorPoint, Scaling, Solver, Status
-from fusion_sched.pid.problem import Duals, Found, conditional_value
-from fusion_sched.posterior.inputs import BITS, Labels
-from fusion_sched.posterior.tables import cells_for, information_of, shared_cells, tables
+from fusion_sched.pid import FastPID, Solver, Status
+from fusion_sched.pid.problem import Duals, SolverOutput, conditional_value
+from fusion_sched.pid.scaling import Scaling
+from fusion_sched.probe.posterior.inputs import BITS, Labels
+from fusion_sched.probe.posterior.tables import cells_for, information_of, shared_cells, tables
 
 TOLERANCE = 1e-3  # bits
 STEPS = 600
@@ -84,10 +85,10 @@ def pair_information(
     return PairInformation(values, pointwise, added, float(answer.gap) * BITS, used)
 
 
-def _solve(marginals: Duals) -> Found:
+def _solve(marginals: Duals) -> SolverOutput:
     """Scaling, and the interior point where scaling stalls on a problem small enough."""
     answer = Scaling(tol=TOLERANCE, max_iterations=STEPS).solve(marginals)
-    second = InteriorPoint(tol=TOLERANCE)
+    second = FastPID(tol=TOLERANCE)
     kept = [int((m.sum(2) > 0).sum(1).max()) for m in marginals]
     small = second.bytes_per_problem((*kept, marginals[0].shape[2])) <= SMALL
     if int(answer.status[0]) != Status.SOLVED and small:

@@ -10,22 +10,28 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid import Solver
-from fusion_sched.posterior.atoms import JOINT, Source, pair_information
-from fusion_sched.posterior.checks import check_cells, check_halved, check_samples
-from fusion_sched.posterior.classifiers import own
-from fusion_sched.posterior.features import Modality, prepare
-from fusion_sched.posterior.folds import Folds, make_folds
-from fusion_sched.posterior.inputs import BITS, Labels, check_arrays, checked_labels, standardised
-from fusion_sched.posterior.intervals import (
-    PairEstimate,
+from fusion_sched.probe.posterior.atoms import JOINT, Source, pair_information
+from fusion_sched.probe.posterior.checks import check_cells, check_halved, check_samples
+from fusion_sched.probe.posterior.classifiers import own
+from fusion_sched.probe.posterior.features import Modality, prepare
+from fusion_sched.probe.posterior.folds import Folds, make_folds
+from fusion_sched.probe.posterior.inputs import (
+    BITS,
+    Labels,
+    check_arrays,
+    checked_labels,
+    standardised,
+)
+from fusion_sched.probe.posterior.intervals import (
+    PosteriorPair,
     estimate_pair,
     estimate_source,
     swapped,
     widened,
 )
-from fusion_sched.posterior.nulls import Nulls
-from fusion_sched.posterior.sources import LabelModel, joint, unimodal
-from fusion_sched.types import Measure
+from fusion_sched.probe.posterior.nulls import Nulls
+from fusion_sched.probe.posterior.sources import LabelModel, joint, unimodal
+from fusion_sched.types import Estimate
 
 ALL = "all"
 LEAST_SAMPLES = 12
@@ -54,10 +60,10 @@ class PosteriorEstimate:
     H(Y) - cross-entropy. `models[source]` names the candidate with the largest share.
     """
 
-    mi: dict[str, Measure]
-    joint_mi: Measure
-    against_rest: dict[str, PairEstimate]
-    pairs: dict[str, PairEstimate]
+    mi: dict[str, Estimate]
+    joint_mi: Estimate
+    against_rest: dict[str, PosteriorPair]
+    pairs: dict[str, PosteriorPair]
     lower: dict[str, float]
     models: dict[str, str]
     label_entropy: float
@@ -230,13 +236,13 @@ def _source(model: LabelModel, run: _Run) -> Source:
 
 def _estimate_pairs(
     run: _Run, sources: dict[str, Source], intervals: bool, solver: Solver | None
-) -> tuple[dict[str, PairEstimate], tuple[str, ...]]:
+) -> tuple[dict[str, PosteriorPair], tuple[str, ...]]:
     rows = _pairs(list(run.modalities))
     three = {row: (sources[row[0]], sources[row[1]], sources[row[2]]) for row in rows}
     solved = {r: pair_information(three[r], run.labels, run.generator(), solver) for r in rows}
     # All decompositions of everything share its information.
     most = max((p.values[JOINT] for r, p in solved.items() if r[2] == ALL), default=None)
-    pairs: dict[str, PairEstimate] = {}
+    pairs: dict[str, PosteriorPair] = {}
     warnings: list[str] = []
     for row, pair in solved.items():
         if row[2] == ALL and most is not None:
@@ -257,7 +263,7 @@ def _gathered(
     run: _Run,
     models: dict[str, LabelModel],
     sources: dict[str, Source],
-    pairs: dict[str, PairEstimate],
+    pairs: dict[str, PosteriorPair],
     warnings: tuple[str, ...],
     names: list[str],
 ) -> PosteriorEstimate:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fusion_sched.posterior.atoms import PairInformation, Source
-from fusion_sched.posterior.inputs import BITS
-from fusion_sched.posterior.intervals import ATOMS, PairEstimate, values_of
+from fusion_sched.probe.posterior.atoms import PairInformation, Source
+from fusion_sched.probe.posterior.inputs import BITS
+from fusion_sched.probe.posterior.intervals import ATOMS, PosteriorPair, values_of
 
 FEW_PER_CLASS = 8
 FEW = 60
@@ -43,14 +43,14 @@ def check_cells(
 
 
 def check_halved(
-    names: tuple[str, ...], estimate: PairEstimate, coarse: PairInformation
+    names: tuple[str, ...], estimate: PosteriorPair, coarse: PairInformation
 ) -> tuple[str, ...]:
     """Compare with the atoms on half as many cells."""
     moved = []
     for name, value in values_of(coarse).items():
-        interval = estimate[name]
-        if name in ATOMS and not interval.low - BELOW <= value <= interval.high + BELOW:
-            moved.append(f"{name} from {interval.value:.2f} to {value:.2f}")
+        low, high = estimate[name].interval
+        if name in ATOMS and not low - BELOW <= value <= high + BELOW:
+            moved.append(f"{name} from {estimate[name].value:.2f} to {value:.2f}")
     if not moved:
         return ()
     return (

@@ -11,8 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fusion_sched.posterior.folds import Folds
-from fusion_sched.posterior.inputs import Labels
+from fusion_sched.probe.posterior.folds import Folds
+from fusion_sched.probe.posterior.inputs import Labels
 
 SUBSET = 320  # samples that choose between options
 SUBSET_STEPS = 5

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from fusion_sched.posterior import estimate
-from fusion_sched.posterior.intervals import PARTS
-from tests.posterior.test_estimate import coded
+from fusion_sched.probe.posterior import estimate
+from fusion_sched.probe.posterior.intervals import PARTS
+from tests.probe.posterior.test_estimate import coded
 
 
 @pytest.fixture(scope="module")

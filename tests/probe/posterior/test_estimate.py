@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from fusion_sched.posterior import change, estimate
+from fusion_sched.probe.posterior import change, estimate
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 
@@ -57,7 +57,7 @@ def test_gates_on_codes(function, truth):
         measure = result.against_rest["a"][atom]
         assert measure.low <= value + 0.01
         assert measure.high >= value - 0.01
-    assert result.against_rest["a"]["joint_mi"].p_value < 0.05
+    assert result.against_rest["a"]["joint_mi"].p < 0.05
 
 
 def test_class_in_the_length_of_the_embedding():
@@ -86,7 +86,7 @@ def test_nothing_from_noise():
         result = estimate({"a": a, "b": b}, y)
         assert max(atoms(result)) < 0.05
         assert all(result.against_rest["a"][atom].low == 0 for atom in ATOMS)
-        p_values.append(result.joint_mi.p_value)
+        p_values.append(result.joint_mi.p)
     assert sorted(p_values)[1] > 0.05
 
 

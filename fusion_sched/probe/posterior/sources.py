@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from fusion_sched.posterior.classifiers import (
+from fusion_sched.probe.posterior.classifiers import (
     Classifier,
     Discriminant,
     Fixed,
@@ -21,7 +21,7 @@ from fusion_sched.posterior.classifiers import (
     own,
     refine,
 )
-from fusion_sched.posterior.features import (
+from fusion_sched.probe.posterior.features import (
     LEVELS,
     WIDTHS,
     Modality,
@@ -32,8 +32,8 @@ from fusion_sched.posterior.features import (
     whitened,
     with_radius,
 )
-from fusion_sched.posterior.folds import Folds
-from fusion_sched.posterior.inputs import Labels
+from fusion_sched.probe.posterior.folds import Folds
+from fusion_sched.probe.posterior.inputs import Labels
 
 LINEAR_RIDGES = (1e-4, 0.02, 0.3, 2.0)
 KERNEL_RIDGES = (1e-3, 0.05)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusion_sched.posterior.features import k_means, seeds
-from fusion_sched.posterior.inputs import Labels
+from fusion_sched.probe.posterior.features import k_means, seeds
+from fusion_sched.probe.posterior.inputs import Labels
 
 CELLS = 64
 SCALING_STEPS = 5  # to the marginals while the exponent is sought

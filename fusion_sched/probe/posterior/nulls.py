@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusion_sched.posterior.atoms import Source
-from fusion_sched.posterior.folds import Folds
-from fusion_sched.posterior.inputs import BITS, Labels
+from fusion_sched.probe.posterior.atoms import Source
+from fusion_sched.probe.posterior.folds import Folds
+from fusion_sched.probe.posterior.inputs import BITS, Labels
 
 SHUFFLES = 99
 

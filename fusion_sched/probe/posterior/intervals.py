@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from fusion_sched.estimation.ratio import log_ratio_interval, log_ratio_of
-from fusion_sched.posterior.atoms import PairInformation, Source
-from fusion_sched.posterior.inputs import BITS
-from fusion_sched.posterior.nulls import Nulls
-from fusion_sched.types import Measure
+from fusion_sched.probe.posterior.atoms import PairInformation, Source
+from fusion_sched.probe.posterior.inputs import BITS
+from fusion_sched.probe.posterior.nulls import Nulls
+from fusion_sched.types import Estimate
 
 NORMAL_95 = 1.96
 DOUBT = 0.4  # standard error of what is added to the held-out lower bound, as a share of it
@@ -37,7 +37,7 @@ SIGNED = ("unique_difference", "log_ratio")
 
 
 @dataclass(frozen=True)
-class PairEstimate:
+class PosteriorPair:
     """The names of `PARTS` and `log_ratio`, each with its interval, in bits.
 
     redundancy + unique1 = mi1, redundancy + unique2 = mi2, and the four atoms sum to joint_mi.
@@ -45,13 +45,13 @@ class PairEstimate:
     held-out lower bounds.
     """
 
-    measures: Mapping[str, Measure]
+    measures: Mapping[str, Estimate]
     pointwise: Tensor = field(repr=False, compare=False)
     doubt: Tensor = field(repr=False, compare=False)
     gap: float
     cells: tuple[int, ...]
 
-    def __getitem__(self, name: str) -> Measure:
+    def __getitem__(self, name: str) -> Estimate:
         return self.measures[name]
 
 
@@ -64,7 +64,7 @@ def values_of(pair: PairInformation) -> dict[str, float]:
 
 def estimate_pair(
     pair: PairInformation, groups: Tensor | None, entropy: float, nulls: Nulls | None
-) -> PairEstimate:
+) -> PosteriorPair:
     """The pair's quantities with intervals, and with null levels where there are `nulls`."""
     values, doubt = values_of(pair), DOUBT * pair.added * BITS
     pointwise = pair.pointwise * BITS
@@ -82,14 +82,14 @@ def estimate_pair(
         if nulls is not None:
             less = spare if name in ("unique1", "unique2") else 0.0
             null = nulls.of_quantity(name, values[name], error, less)
-        measures[name] = Measure(values[name], low, high, error, *null)
+        measures[name] = Estimate(values[name], low, high, error, *null)
     measures["log_ratio"] = _log_ratio(values, covariance, spare)
-    return PairEstimate(measures, pointwise, doubt, pair.gap, pair.cells)
+    return PosteriorPair(measures, pointwise, doubt, pair.gap, pair.cells)
 
 
 def estimate_source(
     source: Source, groups: Tensor | None, entropy: float, nulls: Nulls | None
-) -> Measure:
+) -> Estimate:
     """I(X;Y) of one source with its interval."""
     pointwise = (source.pointwise * BITS)[:, None]
     doubt = (DOUBT * source.added * BITS)[None]
@@ -97,33 +97,32 @@ def estimate_source(
     value = float(source.information) * BITS
     low, high = max(0.0, value - NORMAL_95 * error), value + NORMAL_95 * error
     null = (None, None) if nulls is None else nulls.of_quantity("mi1", value, error, 0.0)
-    return Measure(value, low, max(value, min(high, entropy)), error, *null)
+    return Estimate(value, low, max(value, min(high, entropy)), error, *null)
 
 
-def swapped(pair: PairEstimate) -> PairEstimate:
+def swapped(pair: PosteriorPair) -> PosteriorPair:
     """The same pair with its sources exchanged."""
     measures = {n: pair[SWAPPED.get(n, n)] for n in pair.measures}
     for name in SIGNED:
-        value, low, high, error, null, p = pair[name]
-        measures[name] = Measure(-value, -high, -low, error, None if null is None else -null, p)
+        measures[name] = pair[name].negated()
     order = [1, 0, 2, 3]
-    return PairEstimate(
+    return PosteriorPair(
         measures, pair.pointwise[:, order], pair.doubt[order], pair.gap, pair.cells[::-1]
     )
 
 
-def widened(pair: PairEstimate, entropy: float) -> PairEstimate:
+def widened(pair: PosteriorPair, entropy: float) -> PosteriorPair:
     """Intervals that hold every possible value."""
     measures = {
-        n: m._replace(low=min(m.low, -entropy), high=max(m.high, entropy))
+        n: m._replace(low=min(m.interval[0], -entropy), high=max(m.interval[1], entropy))
         if n in SIGNED
         else m._replace(low=0.0, high=max(m.value, entropy))
         for n, m in pair.measures.items()
     }
-    return PairEstimate(measures, pair.pointwise, pair.doubt, pair.gap, pair.cells)
+    return PosteriorPair(measures, pair.pointwise, pair.doubt, pair.gap, pair.cells)
 
 
-def change(before: PairEstimate, after: PairEstimate, name: str) -> Measure:
+def change(before: PosteriorPair, after: PosteriorPair, name: str) -> Estimate:
     """After less before, with its interval.
 
     On the same samples in the same order the errors go together, and the change is known better
@@ -133,7 +132,7 @@ def change(before: PairEstimate, after: PairEstimate, name: str) -> Measure:
     part = torch.as_tensor(PARTS["unique_difference" if name == "log_ratio" else name])
     part = part.to(after.pointwise)
     if name == "log_ratio" or len(before.pointwise) != len(after.pointwise):
-        error = math.hypot(before[name].error, after[name].error)
+        error = math.hypot(before[name].standard_error, after[name].standard_error)
     else:
         scatter = ((after.pointwise - before.pointwise) @ part).std() / math.sqrt(
             len(after.pointwise)
@@ -141,7 +140,7 @@ def change(before: PairEstimate, after: PairEstimate, name: str) -> Measure:
         # Half of the doubt is common to both.
         doubt = torch.stack([before.doubt * part, after.doubt * part]).norm() * math.sqrt(0.5)
         error = math.hypot(float(scatter), float(doubt))
-    return Measure(value, value - NORMAL_95 * error, value + NORMAL_95 * error, error)
+    return Estimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error, error)
 
 
 def _covariance(pointwise: Tensor, doubt: Tensor, groups: Tensor | None) -> np.ndarray:
@@ -166,7 +165,7 @@ def _spare(values: Mapping[str, float], pair: PairInformation) -> float:
     return min(least, SPARE * float(pair.added[:2].mean()) * BITS + pair.gap)
 
 
-def _log_ratio(values: Mapping[str, float], covariance: np.ndarray, spare: float) -> Measure:
+def _log_ratio(values: Mapping[str, float], covariance: np.ndarray, spare: float) -> Estimate:
     """ln(U1 / U2), each taken as at least 0.001 bit."""
     first, second = values["unique1"], values["unique2"]
     rows = np.array([PARTS["unique1"], PARTS["unique2"]])
@@ -174,4 +173,4 @@ def _log_ratio(values: Mapping[str, float], covariance: np.ndarray, spare: float
     ends = [log_ratio_interval(first - s, second - s, spread, NORMAL_95) for s in (0.0, spare)]
     value = float(log_ratio_of(first, second))
     low, high = min(value, *(e[0] for e in ends)), max(value, *(e[1] for e in ends))
-    return Measure(value, low, high, (high - low) / (2 * NORMAL_95))
+    return Estimate(value, low, high, (high - low) / (2 * NORMAL_95))

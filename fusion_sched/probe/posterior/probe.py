@@ -13,20 +13,19 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid import Solver
-from fusion_sched.posterior.estimate import PosteriorEstimate, State, estimate
-from fusion_sched.posterior.intervals import (
+from fusion_sched.probe.assemble import competitive_strength, linear_log_ratio, mean_of
+from fusion_sched.probe.checks import check_schedule
+from fusion_sched.probe.posterior.estimate import LEAST_SAMPLES, PosteriorEstimate, State, estimate
+from fusion_sched.probe.posterior.intervals import (
     ATOMS,
-    NORMAL_95,
     PARTS,
-    PairEstimate,
+    PosteriorPair,
     change,
     swapped,
 )
-from fusion_sched.types import Diagnosis, Embedded, Measure
+from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
 
-SOURCES = ("train", "held_out", "validation")
 CHANGES = ("redundancy", "synergy", "joint_mi", "log_ratio")
-LEAST = 1e-3  # bits that information counts as at least before its logarithm is taken
 CANDIDATES = "candidates"
 
 
@@ -47,33 +46,29 @@ class PosteriorProbe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.every, self.joint_every) < 1 or self.samples < 12:
-            raise ValueError(
-                f"every={self.every}, joint_every={self.joint_every}, samples={self.samples}: "
-                "expected a diagnosis every 1 or more epochs from at least 12 samples"
-            )
-        if self.source not in SOURCES:
-            raise ValueError(f"source is {self.source!r}, expected one of {list(SOURCES)}")
+        check_schedule(self.every, self.joint_every, self.samples, self.source)
+        if self.samples < LEAST_SAMPLES:
+            raise ValueError(f"samples={self.samples}, expected at least {LEAST_SAMPLES}")
 
     def diagnose(
-        self, embedded: Embedded, solver: Solver | None, memory: Mapping[str, Tensor]
+        self, inputs: ProbeInputs, solver: Solver | None, state: Mapping[str, Tensor]
     ) -> tuple[Diagnosis, dict[str, Tensor]]:
         """Estimate, in bits, what the embeddings tell of the label.
 
-        ``memory`` is what the last call returned, or empty. ``solver`` finds I*; with ``None`` it
+        `state` is what the last call returned, or empty. ``solver`` finds I*; with ``None`` it
         is scaling to 1e-3 bits.
         """
         started = time.perf_counter()
         result = estimate(
-            embedded.embeddings,
-            embedded.y,
+            inputs.embeddings,
+            inputs.y,
             seed=self.seed,
             intervals=self.intervals,
             solver=solver,
-            state=_recalled_state(memory),
+            state=_recalled_state(state),
         )
-        names = list(embedded.embeddings)
-        changes = _changes(result, _recalled_pairs(memory, embedded.y.device), names)
+        names = list(inputs.embeddings)
+        changes = _changes(result, _recalled_pairs(state, inputs.y.device), names)
         seconds = {"probe": time.perf_counter() - started}
         return _diagnosis(result, names, changes, seconds), _remembered(result)
 
@@ -81,7 +76,7 @@ class PosteriorProbe:
 def _diagnosis(
     result: PosteriorEstimate,
     names: list[str],
-    changes: dict[str, Measure],
+    changes: dict[str, Estimate],
     seconds: dict[str, float],
 ) -> Diagnosis:
     against, several = result.against_rest, len(names) > 1
@@ -90,19 +85,20 @@ def _diagnosis(
     return Diagnosis(
         unique={m: against[m]["unique1"] if several else result.mi[m] for m in names},
         mi={m: result.mi[m] for m in names},
-        ecs={m: _scaled(result.mi[m], result.label_entropy) for m in names},
+        ecs={m: competitive_strength(result.mi[m], result.label_entropy) for m in names},
         joint_mi=result.joint_mi,
         label_entropy=result.label_entropy,
         samples=result.samples,
         clusters=cells,
         samples_per_cell=result.samples / (max(cells.values()) * result.classes),
         gap=result.gap,
-        redundancy=_mean([against[m]["redundancy"] for m in names]) if several else None,
-        synergy=_mean([against[m]["synergy"] for m in names]) if several else None,
+        redundancy=mean_of([against[m]["redundancy"] for m in names]) if several else None,
+        synergy=mean_of([against[m]["synergy"] for m in names]) if several else None,
         log_ratio={key: ratio for key, (_, ratio) in between.items()},
         difference={key: difference for key, (difference, _) in between.items()},
         ecs_log_ratio={
-            f"{a}/{b}": _log_ratio(result.mi[a], result.mi[b]) for a, b in combinations(names, 2)
+            f"{a}/{b}": linear_log_ratio(result.mi[a], result.mi[b])
+            for a, b in combinations(names, 2)
         },
         change=changes,
         pairs={
@@ -116,12 +112,12 @@ def _diagnosis(
     )
 
 
-def _pair(result: PosteriorEstimate, one: str, two: str) -> PairEstimate:
+def _pair(result: PosteriorEstimate, one: str, two: str) -> PosteriorPair:
     key = f"{one}/{two}"
     return result.pairs[key] if key in result.pairs else swapped(result.pairs[f"{two}/{one}"])
 
 
-def _between(result: PosteriorEstimate, names: list[str]) -> dict[str, tuple[Measure, Measure]]:
+def _between(result: PosteriorEstimate, names: list[str]) -> dict[str, tuple[Estimate, Estimate]]:
     """U_a - U_b and ln(U_a / U_b) of every pair of modalities."""
     if len(names) == 2:
         pair = result.against_rest[names[0]]
@@ -130,36 +126,8 @@ def _between(result: PosteriorEstimate, names: list[str]) -> dict[str, tuple[Mea
     for a, b in combinations(names, 2):
         one, two = result.against_rest[a], result.against_rest[b]
         step = change(two, one, "unique1")
-        found[f"{a}/{b}"] = (step, _log_ratio(one["unique1"], two["unique1"]))
+        found[f"{a}/{b}"] = (step, linear_log_ratio(one["unique1"], two["unique1"]))
     return found
-
-
-def _scaled(mi: Measure, entropy: float) -> Measure:
-    """The information's share of H(Y)."""
-    if entropy == 0:
-        return Measure(0.0, 0.0, 0.0, 0.0)
-    null = None if mi.null is None else mi.null / entropy
-    low, value, high, error = (x / entropy for x in (mi.low, mi.value, mi.high, mi.error))
-    return Measure(value, low, high, error, null, mi.p_value)
-
-
-def _mean(measures: list[Measure]) -> Measure:
-    """The mean, with the mean of the intervals: too wide where errors partly cancel."""
-    count = len(measures)
-    value, low, high, error = (sum(m[k] or 0.0 for m in measures) / count for k in range(4))
-    levels = [m.null for m in measures if m.null is not None]
-    p_values = [m.p_value for m in measures if m.p_value is not None]
-    level = sum(levels) / count if levels else None
-    return Measure(value, low, high, error, level, max(p_values, default=None))
-
-
-def _log_ratio(first: Measure, second: Measure) -> Measure:
-    """ln(first / second) with independent errors, each counted as at least 0.001 bit."""
-    a, b = max(first.value, LEAST), max(second.value, LEAST)
-    value, error = math.log(a / b), math.hypot(first.error / a, second.error / b)
-    limit = math.log(max(a, b, 1.0) / LEAST)
-    low, high = value - NORMAL_95 * error, value + NORMAL_95 * error
-    return Measure(value, max(low, -limit), min(high, limit), error)
 
 
 def _winner(result: PosteriorEstimate, names: list[str]) -> str | None:
@@ -168,12 +136,12 @@ def _winner(result: PosteriorEstimate, names: list[str]) -> str | None:
         return names[0]
     best, second = sorted(names, key=lambda m: -result.mi[m].value)[:2]
     pair = result.against_rest[best] if len(names) == 2 else _pair(result, best, second)
-    return best if pair["unique_difference"].low > 0 else None
+    return best if pair["unique_difference"].interval[0] > 0 else None
 
 
 def _changes(
-    result: PosteriorEstimate, before: Mapping[str, PairEstimate], names: list[str]
-) -> dict[str, Measure]:
+    result: PosteriorEstimate, before: Mapping[str, PosteriorPair], names: list[str]
+) -> dict[str, Estimate]:
     """What differs from the last diagnosis."""
     known = {m: p for m, p in result.against_rest.items() if m in before}
     steps = {f"unique {m}": change(before[m], p, "unique1") for m, p in known.items()}
@@ -200,16 +168,16 @@ def _recalled_state(memory: Mapping[str, Tensor]) -> State | None:
     return State(**json.loads(bytes(memory[CANDIDATES].tolist())))
 
 
-def _recalled_pairs(memory: Mapping[str, Tensor], device: torch.device) -> dict[str, PairEstimate]:
+def _recalled_pairs(memory: Mapping[str, Tensor], device: torch.device) -> dict[str, PosteriorPair]:
     pairs = {}
     for key, rows in memory.items():
         if not key.startswith("measures of "):
             continue
         name = key.removeprefix("measures of ")
         measures = {
-            quantity: Measure(*row[:4], *(None if math.isnan(x) else x for x in row[4:]))
+            quantity: Estimate(*row[:4], *(None if math.isnan(x) else x for x in row[4:]))
             for quantity, row in zip((*PARTS, "log_ratio"), rows.tolist(), strict=True)
         }
         pointwise, doubt = (memory[f"{k} of {name}"].to(device) for k in ("pointwise", "doubt"))
-        pairs[name] = PairEstimate(measures, pointwise, doubt, 0.0, ())
+        pairs[name] = PosteriorPair(measures, pointwise, doubt, 0.0, ())
     return pairs

@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from fusion_sched.posterior import PosteriorProbe
-from fusion_sched.types import Embedded
-from tests.posterior.test_estimate import bits, coded
+from fusion_sched.probe.posterior import PosteriorProbe
+from fusion_sched.types import ProbeInputs
+from tests.probe.posterior.test_estimate import bits, coded
 
 
 def embedded(count=300, names="ba"):
     z = bits(count, len(names))
     values = {m: coded(z[k], seed=k) for k, m in enumerate(names)}
-    return Embedded(values, {}, z[0] ^ z[1])
+    return ProbeInputs(values, {}, z[0] ^ z[1])
 
 
 def test_two_modalities_fill_a_diagnosis():
@@ -37,7 +37,7 @@ def test_three_modalities_have_pairs():
 
 def test_one_modality_wins_alone():
     y = bits(200, 1)[0]
-    seen = Embedded({"only": coded(y)}, {}, y)
+    seen = ProbeInputs({"only": coded(y)}, {}, y)
     diagnosis, _ = PosteriorProbe().diagnose(seen, None, {})
     assert diagnosis.winner == "only"
     assert diagnosis.synergy is None
