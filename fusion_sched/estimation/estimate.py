@@ -93,8 +93,8 @@ def estimate(
     --------
     >>> import numpy as np
     >>> coin = np.random.default_rng(0).integers(0, 2, (2, 1000))
-    >>> found = estimate(coin[0], coin[1], coin[0] ^ coin[1])
-    >>> found.synergy.low < 1 < found.synergy.high
+    >>> pair = estimate(coin[0], coin[1], coin[0] ^ coin[1])
+    >>> pair.synergy.low < 1 < pair.synergy.high
     True
     """
     return estimate_pairs([(x1, x2)], y, settings, solver, seed)[0]
@@ -115,10 +115,10 @@ def estimate_pairs(
         raise ValueError("got no pair of sources; expected at least one (x1, x2)")
     pairs = [pair_from_labels(x1, x2, y) for x1, x2 in sources]
     generators = [np.random.default_rng(seed) for _ in pairs]
-    found = solve_pairs(pairs, settings, solver, generators)
+    solutions = solve_pairs(pairs, settings, solver, generators)
     return [
         estimate_from(pair, correct(one, settings.bias, pair.swapped), settings)
-        for pair, one in zip(pairs, found, strict=True)
+        for pair, one in zip(pairs, solutions, strict=True)
     ]
 
 

@@ -185,11 +185,11 @@ def warm_kmeans(
     pca = PCA(min(wanted, *rows.shape), svd_solver="full").fit(rows)
     view = pca.transform(rows)
     count = min(count, len(np.unique(view, axis=0)))
-    found = KMeans(count, random_state=seed, n_init=starts).fit(view)
+    fit = KMeans(count, random_state=seed, n_init=starts).fit(view)
     if centres is not None and tuple(centres.shape) == (count, rows.shape[1]):
         warm = KMeans(count, init=pca.transform(centres.numpy()), n_init=1).fit(view)
-        found = min(warm, found, key=lambda fit: float(fit.inertia_))
-    ids = contiguous_codes(found.labels_)
+        fit = min(warm, fit, key=lambda one: float(one.inertia_))
+    ids = contiguous_codes(fit.labels_)
     means = np.stack([rows[ids == k].mean(axis=0) for k in range(int(ids.max()) + 1)])
     return ids, torch.as_tensor(means)
 
