@@ -123,8 +123,7 @@ def joint(
     maps: dict[str, tuple[Callable[[], Tensor], Options]] = {
         "linear": (lambda: torch.cat([m.components for m in parts], 1), LINEAR_RIDGES)
     }
-    for width in WIDTHS:
-        maps[f"kernel {width:g}"] = partial(_joint_kernel, parts, width), KERNEL_RIDGES
+    maps[f"kernel {WIDTHS[0]:g}"] = partial(_joint_kernel, parts, WIDTHS[0]), KERNEL_RIDGES
     classifiers: dict[str, tuple[Classifier, Options]] = {
         name: (Discriminant(make(), labels, folds), options)
         for name, (make, options) in _wanted(maps, kept).items()
