@@ -49,7 +49,7 @@ def report(full: bool) -> str:
         f"`{command}`, {date.today()}, {processor()}, one thread; torch {torch.__version__}, "
         f"Python {platform.python_version()}. {SAMPLES:,} samples; bits.", "",
         *_comparison(cases), *_by_case(repeats), *_coverage(repeats),
-        *_levels(100 if full else 12), *_exchangeable(100 if full else 10), *_times(),
+        *_levels(100 if full else 8), *_exchangeable(100 if full else 8), *_times(),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

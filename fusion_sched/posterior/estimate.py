@@ -12,7 +12,6 @@ from torch import Tensor
 from fusion_sched.pid import Solver
 from fusion_sched.posterior.atoms import JOINT, Source, pair_information
 from fusion_sched.posterior.checks import check_cells, check_halved, check_samples
-from fusion_sched.posterior.classifiers import own
 from fusion_sched.posterior.features import Modality, prepare
 from fusion_sched.posterior.folds import Folds, make_folds
 from fusion_sched.posterior.inputs import BITS, Labels, check_arrays, checked_labels, standardised
@@ -216,14 +215,12 @@ def _fit_all(run: _Run) -> dict[str, LabelModel]:
 
 def _source(model: LabelModel, run: _Run) -> Source:
     """Held-out information, with what the learning curve says larger samples would add."""
-    whole, half = model.gains(run.labels)
-    missing = run.folds.extrapolation * (whole - half)
-    prior = run.labels.prior.log()[run.labels.y]
-    lower = (own(model.held_out, run.labels.y) - prior).mean()
-    learns = missing.mean() > 0
-    information = whole.mean() + missing.mean().clamp(min=0.0)
+    refined, held_out = model.gains(run.labels)
+    missing = run.folds.extrapolation * (held_out[0] - held_out[1])
+    lower = held_out[0].mean()
+    information = refined.mean() + missing.mean().clamp(min=0.0)
     information = information.clamp(min=0.0).minimum(run.labels.entropy)
-    pointwise = torch.where(learns, whole + missing, whole)
+    pointwise = torch.where(missing.mean() > 0, refined + missing, refined)
     added = (information - lower.clamp(min=0.0)).clamp(min=0.0)
     return Source(model.log_p[0], model.scores, information, pointwise, added, lower)
 
