@@ -98,8 +98,8 @@ def estimate(
     seed:
         Of the folds, the landmarks and the shuffles.
     intervals:
-        Without them only the values are computed, at a lower price: intervals are then as wide as
-        the sampling error alone, without null levels and without the check of the cells.
+        With null levels, p-values and the check of the number of cells. Without, these are left
+        out; the intervals themselves follow from the solver's duals at no price.
     solver:
         Of I*; by default scaling to 1e-3 bits.
     state:
@@ -266,6 +266,8 @@ def _gathered(
         only = sources[names[0]]
         nulls = Nulls.of((only, only, only), run.labels, run.folds, run.generator())
         alone = estimate_source(only, run.groups, run.entropy, nulls)
+        if check_samples(len(run.labels.y), run.labels.count):
+            alone = alone._replace(low=0.0, high=max(alone.value, run.entropy))
         mi, joint_mi = {names[0]: alone}, alone
     else:
         mi = {m: against[m]["mi1"] for m in names}
