@@ -67,7 +67,9 @@ def pair_information(
     `halved`: with half as many cells, to see whether their number matters.
     """
     one, two, both = sources
-    count = cells_for(labels) // (2 if halved else 1)
+    count = cells_for(labels)
+    if halved:  # but one for each class
+        count = max(count // 2, labels.count)
     cell, posterior = shared_cells(torch.stack([one.log_p, two.log_p]), count, generator)
     table = tables(cell, posterior, torch.stack([one.information, two.information]), labels)
     marginals = table[:1], table[1:]

@@ -12,7 +12,6 @@ from torch import Tensor
 from fusion_sched.pid import Solver
 from fusion_sched.probe.posterior.atoms import JOINT, Source, pair_information
 from fusion_sched.probe.posterior.checks import check_cells, check_halved, check_samples
-from fusion_sched.probe.posterior.classifiers import own
 from fusion_sched.probe.posterior.features import Modality, prepare
 from fusion_sched.probe.posterior.folds import Folds, make_folds
 from fusion_sched.probe.posterior.inputs import (
@@ -105,8 +104,8 @@ def estimate(
     seed:
         Of the folds, the landmarks and the shuffles.
     intervals:
-        Without them only the values are computed, at a lower price: intervals are then as wide as
-        the sampling error alone, without null levels and without the check of the cells.
+        With null levels, p-values and the check of the number of cells. Without, these are left
+        out; the intervals themselves follow from the solver's duals at no price.
     solver:
         Of I*; by default scaling to 1e-3 bits.
     state:
@@ -222,14 +221,12 @@ def _fit_all(run: _Run) -> dict[str, LabelModel]:
 
 def _source(model: LabelModel, run: _Run) -> Source:
     """Held-out information, with what the learning curve says larger samples would add."""
-    whole, half = model.gains(run.labels)
-    missing = run.folds.extrapolation * (whole - half)
-    prior = run.labels.prior.log()[run.labels.y]
-    lower = (own(model.held_out, run.labels.y) - prior).mean()
-    learns = missing.mean() > 0
-    information = whole.mean() + missing.mean().clamp(min=0.0)
+    refined, held_out = model.gains(run.labels)
+    missing = run.folds.extrapolation * (held_out[0] - held_out[1])
+    lower = held_out[0].mean()
+    information = refined.mean() + missing.mean().clamp(min=0.0)
     information = information.clamp(min=0.0).minimum(run.labels.entropy)
-    pointwise = torch.where(learns, whole + missing, whole)
+    pointwise = torch.where(missing.mean() > 0, refined + missing, refined)
     added = (information - lower.clamp(min=0.0)).clamp(min=0.0)
     return Source(model.log_p[0], model.scores, information, pointwise, added, lower)
 
@@ -275,6 +272,8 @@ def _gathered(
         only = sources[names[0]]
         nulls = Nulls.of((only, only, only), run.labels, run.folds, run.generator())
         alone = estimate_source(only, run.groups, run.entropy, nulls)
+        if check_samples(len(run.labels.y), run.labels.count):
+            alone = alone._replace(low=0.0, high=max(alone.value, run.entropy))
         mi, joint_mi = {names[0]: alone}, alone
     else:
         mi = {m: against[m]["mi1"] for m in names}

@@ -75,7 +75,7 @@ class Nulls:
 def _largest(scores: Tensor, y: Tensor) -> Tensor:
     """Largest standardised mean score (1 + shuffles,) of the candidates, at least 0."""
     index = y.T.expand(len(scores), -1, -1)
-    means = scores.gather(2, index).mean(1)
+    means = scores.float().gather(2, index).mean(1).double()  # single precision: half the traffic
     centred = means - means[:, 1:].mean(1, keepdim=True)
     spread = centred[:, 1:].std(1, keepdim=True)
     standard = torch.where(spread > 0, centred / spread.clamp(min=1e-300), 0.0)

@@ -41,7 +41,7 @@ RANKS = (1.0, 2.0, 5.0)
 INTERACTING = 80  # components of the kernel maps that may interact
 MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
-CLEAR = 4.0  # nats by which refinement must gain, times the square root of its cells
+CLEAR = 5.5  # nats by which refinement must gain, times the square root of its cells
 OWN_CELLS = 24  # of similar posterior of one modality
 POSTERIOR_CELLS = (6, 12)  # of either modality, for pairs of cells
 KEPT = 2  # candidates that the next diagnosis fits again
@@ -55,7 +55,7 @@ T = TypeVar("T")
 class LabelModel:
     """log P(y | x) (2, N, classes) for both training sets.
 
-    `held_out` (N, classes) is the same before refinement by cells of the posteriors themselves.
+    `held_out` is the same before refinement by cells of the posteriors themselves.
     `shares` are the candidates' weights in the mixture, `options` what each of them chose, and
     `scores` (any number, N, classes) are those of every candidate and option, not calibrated.
     """
@@ -66,9 +66,10 @@ class LabelModel:
     options: dict[str, float]
     scores: Tensor
 
-    def gains(self, labels: Labels) -> Tensor:
-        """log P(y | x) / P(y) of each sample, (2, N), in nats."""
-        return own(self.log_p, labels.y) - labels.prior.log()[labels.y]
+    def gains(self, labels: Labels) -> tuple[Tensor, Tensor]:
+        """log P(y | x) / P(y) of each sample in nats: all (N,), and held out (2, N)."""
+        prior = labels.prior.log()[labels.y]
+        return own(self.log_p[0], labels.y) - prior, own(self.held_out, labels.y) - prior
 
     @property
     def kept(self) -> dict[str, float]:
@@ -104,7 +105,7 @@ def unimodal(
     log_p, shares = _mixture(components, labels)
     for cells, cell in zip(LEVELS, modality.cells, strict=True):
         log_p = refine(log_p, cell, cells, labels, folds)
-    held_out = log_p[0]
+    held_out = log_p
     cell = _posterior_cells(log_p, OWN_CELLS, generator)
     log_p = _refine_if_clear(log_p, cell, OWN_CELLS, labels, folds)
     return LabelModel(log_p, held_out, shares, chosen, torch.cat(scores))
@@ -123,8 +124,7 @@ def joint(
     maps: dict[str, tuple[Callable[[], Tensor], Options]] = {
         "linear": (lambda: torch.cat([m.components for m in parts], 1), LINEAR_RIDGES)
     }
-    for width in WIDTHS:
-        maps[f"kernel {width:g}"] = partial(_joint_kernel, parts, width), KERNEL_RIDGES
+    maps[f"kernel {WIDTHS[0]:g}"] = partial(_joint_kernel, parts, WIDTHS[0]), KERNEL_RIDGES
     classifiers: dict[str, tuple[Classifier, Options]] = {
         name: (Discriminant(make(), labels, folds), options)
         for name, (make, options) in _wanted(maps, kept).items()
@@ -149,7 +149,7 @@ def joint(
         for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
             if count * count * labels.count <= PAIR_CELLS:
                 log_p = refine(log_p, a * count + b, count * count, labels, folds)
-    held_out = log_p[0]
+    held_out = log_p
     for first, second in combinations(models.values(), 2):
         for count in POSTERIOR_CELLS:
             a, b = (_posterior_cells(m.log_p, count, generator) for m in (first, second))
