@@ -20,7 +20,7 @@ MI1, MI2, JOINT, UNION = range(4)
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceModel:
     """A label model's log P(y | x) (N, classes) and its information in nats.
 
     `scores` (any, N, classes) are uncalibrated; `pointwise` (N,) are each sample's parts;
@@ -56,7 +56,7 @@ class PairInformation:
 
 
 def pair_information(
-    sources: tuple[Source, Source, Source],
+    sources: tuple[SourceModel, SourceModel, SourceModel],
     labels: Labels,
     generator: torch.Generator,
     solver: Solver | None = None,

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid import Solver
-from fusion_sched.probe.posterior.atoms import JOINT, Source, pair_information
+from fusion_sched.probe.posterior.atoms import JOINT, SourceModel, pair_information
 from fusion_sched.probe.posterior.checks import check_cells, check_halved, check_samples
-from fusion_sched.probe.posterior.features import Modality, prepare
+from fusion_sched.probe.posterior.features import ModalityFeatures, prepare_features
 from fusion_sched.probe.posterior.folds import Folds, make_folds
 from fusion_sched.probe.posterior.inputs import (
     BITS,
@@ -29,7 +29,7 @@ from fusion_sched.probe.posterior.intervals import (
     widened,
 )
 from fusion_sched.probe.posterior.nulls import Nulls
-from fusion_sched.probe.posterior.sources import LabelModel, joint, unimodal
+from fusion_sched.probe.posterior.sources import LabelModel, joint, unimodal_model
 from fusion_sched.types import Estimate
 
 ALL = "all"
@@ -95,7 +95,7 @@ def estimate(
     Parameters
     ----------
     embeddings:
-        Modality -> floating-point (N, d), one modality or more, on any device.
+        ModalityFeatures -> floating-point (N, d), one modality or more, on any device.
     y:
         Integer class ids (N,), whatever the numbers.
     groups:
@@ -146,7 +146,7 @@ def estimate(
 class _Run:
     """The arrays of one estimate in their canonical order."""
 
-    modalities: dict[str, Modality]
+    modalities: dict[str, ModalityFeatures]
     labels: Labels
     folds: Folds
     groups: Tensor | None
@@ -166,7 +166,7 @@ class _Run:
         labels = checked_labels(y, order)
         folds = make_folds(labels.y, groups, order)
         modalities = {
-            name: prepare(standardised(name, embeddings[name]), order, generator_of(seed))
+            name: prepare_features(standardised(name, embeddings[name]), order, generator_of(seed))
             for name in sorted(embeddings)
         }
         fresh = state is None or state.age + 1 >= RENEW
@@ -199,7 +199,7 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str, str]]:
 def _fit_all(run: _Run) -> dict[str, LabelModel]:
     names = list(run.modalities)
     models = {
-        m: unimodal(
+        m: unimodal_model(
             run.modalities[m], run.labels, run.folds, run.generator(), run.kept.get(m) or None
         )
         for m in names
@@ -219,7 +219,7 @@ def _fit_all(run: _Run) -> dict[str, LabelModel]:
     return models
 
 
-def _source(model: LabelModel, run: _Run) -> Source:
+def _source(model: LabelModel, run: _Run) -> SourceModel:
     """Held-out information, with what the learning curve says larger samples would add."""
     refined, held_out = model.gains(run.labels)
     missing = run.folds.extrapolation * (held_out[0] - held_out[1])
@@ -228,11 +228,11 @@ def _source(model: LabelModel, run: _Run) -> Source:
     information = information.clamp(min=0.0).minimum(run.labels.entropy)
     pointwise = torch.where(missing.mean() > 0, refined + missing, refined)
     added = (information - lower.clamp(min=0.0)).clamp(min=0.0)
-    return Source(model.log_p[0], model.scores, information, pointwise, added, lower)
+    return SourceModel(model.log_p[0], model.scores, information, pointwise, added, lower)
 
 
 def _estimate_pairs(
-    run: _Run, sources: dict[str, Source], intervals: bool, solver: Solver | None
+    run: _Run, sources: dict[str, SourceModel], intervals: bool, solver: Solver | None
 ) -> tuple[dict[str, PosteriorPair], tuple[str, ...]]:
     rows = _pairs(list(run.modalities))
     three = {row: (sources[row[0]], sources[row[1]], sources[row[2]]) for row in rows}
@@ -259,7 +259,7 @@ def _estimate_pairs(
 def _gathered(
     run: _Run,
     models: dict[str, LabelModel],
-    sources: dict[str, Source],
+    sources: dict[str, SourceModel],
     pairs: dict[str, PosteriorPair],
     warnings: tuple[str, ...],
     names: list[str],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusion_sched.probe.posterior.atoms import Source
+from fusion_sched.probe.posterior.atoms import SourceModel
 from fusion_sched.probe.posterior.folds import Folds
 from fusion_sched.probe.posterior.inputs import BITS, Labels
 
@@ -30,7 +30,7 @@ class Nulls:
 
     @staticmethod
     def of(
-        sources: tuple[Source, ...], labels: Labels, folds: Folds, generator: torch.Generator
+        sources: tuple[SourceModel, ...], labels: Labels, folds: Folds, generator: torch.Generator
     ) -> Nulls:
         """Shuffle the labels and score them again."""
         count = len(labels.y)

@@ -14,17 +14,16 @@ from torch import Tensor
 from fusion_sched.probe.posterior.classifiers import (
     Classifier,
     Discriminant,
-    Fixed,
+    FixedMixture,
     Interaction,
     fit,
-    mix,
     own,
     refine,
 )
 from fusion_sched.probe.posterior.features import (
     LEVELS,
     WIDTHS,
-    Modality,
+    ModalityFeatures,
     k_means,
     kernel_scores,
     principal_components,
@@ -83,8 +82,8 @@ class LabelModel:
         return max(self.shares, key=lambda name: self.shares[name])
 
 
-def unimodal(
-    modality: Modality,
+def unimodal_model(
+    modality: ModalityFeatures,
     labels: Labels,
     folds: Folds,
     generator: torch.Generator,
@@ -112,7 +111,7 @@ def unimodal(
 
 
 def joint(
-    modalities: Mapping[str, Modality],
+    modalities: Mapping[str, ModalityFeatures],
     models: Mapping[str, LabelModel],
     labels: Labels,
     folds: Folds,
@@ -130,7 +129,7 @@ def joint(
         for name, (make, options) in _wanted(maps, kept).items()
     }
     evidence = torch.stack([m.log_p for m in models.values()]).sum(0) - len(models) * labels.base
-    classifiers["naive Bayes"] = Fixed(evidence), (0.0,)
+    classifiers["naive Bayes"] = FixedMixture(evidence), (0.0,)
     components, chosen, scores = fit(classifiers, labels.base, labels, folds)
     components |= {f"{name} alone": m.log_p for name, m in models.items()}
     log_p, shares = _mixture(components, labels)
@@ -182,12 +181,12 @@ def _wanted(maps: dict[str, tuple[T, Options]], kept: Kept | None) -> dict[str, 
     return {name: (make, (kept[name],)) for name, (make, _) in maps.items() if name in kept}
 
 
-def _joint_kernel(modalities: Sequence[Modality], width: float) -> Tensor:
+def _joint_kernel(modalities: Sequence[ModalityFeatures], width: float) -> Tensor:
     return kernel_scores(torch.stack([m.distances for m in modalities]).mean(0), width)
 
 
 def _interactions(
-    modalities: Mapping[str, Modality],
+    modalities: Mapping[str, ModalityFeatures],
     models: Mapping[str, LabelModel],
     labels: Labels,
     folds: Folds,
@@ -195,11 +194,11 @@ def _interactions(
     """Models of what two modalities tell only together."""
     most = min(INTERACTING, int((MOMENTS / labels.count) ** 0.5))
 
-    def of_kernels(one: Modality, two: Modality) -> Interaction:
+    def of_kernels(one: ModalityFeatures, two: ModalityFeatures) -> Interaction:
         maps = [whitened(m.kernel(WIDTHS[0]), most) for m in (one, two)]
         return Interaction(maps[0], maps[1], labels, folds)
 
-    def of_components(one: Modality, two: Modality) -> Interaction:
+    def of_components(one: ModalityFeatures, two: ModalityFeatures) -> Interaction:
         maps = [whitened(m.components, min(most, 16)) for m in (one, two)]
         return Interaction(maps[0], maps[1], labels, folds)
 
@@ -217,6 +216,6 @@ def _interactions(
 
 
 def _mixture(components: dict[str, Tensor], labels: Labels) -> tuple[Tensor, dict[str, float]]:
-    log_p, weights = mix([*components.values(), labels.base], labels.y)
+    log_p, weights = mixture([*components.values(), labels.base], labels.y)
     names = [*components, "no information"]
     return log_p, dict(zip(names, weights[0].tolist(), strict=True))
