@@ -17,6 +17,7 @@ from fusion_sched.probe.posterior.classifiers import (
     FixedMixture,
     Interaction,
     fit,
+    mixture,
     own,
     refine,
 )
