@@ -184,7 +184,7 @@ def check_ids(sections: Sequence[Section]) -> None:
 def environment() -> Environment:
     """Return the templates; everything they print is escaped."""
     made = Environment(
-        loader=PackageLoader("fusion_sched.report", "page"),
+        loader=PackageLoader("fusion_sched.report.html", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -209,7 +209,7 @@ def packed_plotly() -> str:
 @cache
 def part(name: str) -> str:
     """Return a file of the page."""
-    return (resources.files("fusion_sched.report") / "page" / name).read_text("utf-8")
+    return (resources.files("fusion_sched.report.html") / "page" / name).read_text("utf-8")
 
 
 def as_json(value: Any) -> str:
