@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fusion_sched.report.paper.style import INK, paper_figure, shown
+from fusion_sched.report.panels import confusion_shares
+from fusion_sched.report.paper.style import INK, drawable, paper_figure
+from fusion_sched.report.records import Cells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,24 +24,12 @@ LEGIBLE, LARGEST = 6.0, 7.0
 """Points of type."""
 
 
-def shares(cells: Sequence[Sequence[int]], classes: int) -> np.ndarray:
-    """Return percent of each true class ``(classes, classes)``; NaN where test has none of it."""
-    counts = np.zeros((classes, classes))
-    for true, predicted, samples in cells:
-        counts[true, predicted] = samples
-    totals = counts.sum(axis=1, keepdims=True)
-    found: np.ndarray = np.divide(
-        100 * counts, totals, out=np.full_like(counts, np.nan), where=totals > 0
-    )
-    return found
-
-
-def draw_confusion(cells: Sequence[Sequence[int]], classes: Sequence[str], width: float) -> Figure:
-    """Return the matrix of [true class, predicted class, samples] as percent of the true class."""
+def draw_confusion(cells: Cells, classes: Sequence[str], width: float) -> Figure:
+    """The matrix of [true class, predicted class, samples] as percent of the true class."""
     side = min(width, WIDEST)
     figure = paper_figure(side, 0.92 * side)
     axes = figure.subplots()
-    values = shares(cells, len(classes))
+    values = confusion_shares(cells, len(classes))
     image = axes.imshow(values, cmap="Blues", vmin=0, vmax=100, interpolation="none")
     axes.grid(visible=False)
     axes.spines[:].set_visible(True)
@@ -48,25 +38,25 @@ def draw_confusion(cells: Sequence[Sequence[int]], classes: Sequence[str], width
     bar.outline.set_linewidth(0.4)
     cell = 72 * MATRIX * side / len(classes)
     if 0.85 * cell >= LEGIBLE:
-        name_classes(axes, classes, min(0.85 * cell, LARGEST))
+        _name_classes(axes, classes, min(0.85 * cell, LARGEST))
     else:
-        number_classes(axes)
+        _number_classes(axes)
     if cell >= 2.2 * LEGIBLE:
-        write_shares(axes, values, min(cell / 2.2, LARGEST))
-    trim(figure)
+        _write_shares(axes, values, min(cell / 2.2, LARGEST))
+    _trim(figure)
     return figure
 
 
-def trim(figure: Figure) -> None:
+def _trim(figure: Figure) -> None:
     """Take the height away that a square between its labels leaves empty."""
     figure.draw_without_rendering()
     pad = 0.08
     figure.set_size_inches(figure.get_figwidth(), figure.get_tightbbox().height + pad)
 
 
-def name_classes(axes: Axes, classes: Sequence[str], size: float) -> None:
+def _name_classes(axes: Axes, classes: Sequence[str], size: float) -> None:
     """Name the classes along both axes, in this size of type."""
-    labels = [shown(name, LONGEST_CLASS) for name in classes]
+    labels = [drawable(name, LONGEST_CLASS) for name in classes]
     upright = max(len(name) for name in labels) > 2
     places = range(len(classes))
     axes.set_xticks(places, labels, rotation=90 if upright else 0, fontsize=size)
@@ -75,7 +65,7 @@ def name_classes(axes: Axes, classes: Sequence[str], size: float) -> None:
     axes.set_ylabel("true class")
 
 
-def number_classes(axes: Axes) -> None:
+def _number_classes(axes: Axes) -> None:
     """Number the classes from 0, in their order in the trace, where names find no room."""
     from matplotlib.ticker import MaxNLocator
 
@@ -84,7 +74,7 @@ def number_classes(axes: Axes) -> None:
         axis.set_label_text(f"number of the {kind} class")
 
 
-def write_shares(axes: Axes, values: np.ndarray, size: float) -> None:
+def _write_shares(axes: Axes, values: np.ndarray, size: float) -> None:
     """Write whole percents into the cells that are not empty, in this size of type."""
     for (row, column), value in np.ndenumerate(values):
         if value > 0:

@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fusion_sched.report.noise import NoiseCurve, noise_curves
-from fusion_sched.report.paper.panels import panel_height
-from fusion_sched.report.paper.style import Look, legend_above, looks_of, paper_figure, shown
-from fusion_sched.report.story import number
-from fusion_sched.runlog import Trace
-from fusion_sched.types import FUSED
+from fusion_sched.report.panels import NOISE_AXES, noise_panels
+from fusion_sched.report.paper.style import (
+    drawable,
+    legend_above,
+    line_settings,
+    panel_height,
+    paper_figure,
+)
+from fusion_sched.report.view import RunView
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from fusion_sched.report.paper.style import Entry
 
-AXES = {"gaussian": ("noise [standard deviations]", 1.0), "tokens": ("tokens replaced [%]", 100.0)}
-"""By kind of noise: what its levels are called, and what they are multiplied by."""
 MARKERS = "osD^vP"
 
 
-def draw_noise(trace: Trace, width: float) -> Figure | None:
-    """Return a curve per modality, in a panel per kind of noise; level 0 is the plain test.
+def draw_noise(view: RunView, width: float) -> Figure | None:
+    """A curve per modality, in a panel per kind of noise; level 0 is the plain test.
 
-    ``None`` where the run was not examined, or under kinds of noise that are not known alone.
+    `None` where the run was not examined, or under kinds of noise that are not known alone.
     """
-    looks, plain = looks_of(trace), number(trace.result, "test", FUSED, "accuracy")
-    found = noise_curves(trace.result)
-    curves = {m: c for m, c in found.items() if m in looks and c.kind in AXES}
-    if not curves or plain is None:
+    panels = noise_panels(view)
+    kinds = [kind for kind in NOISE_AXES if kind in panels]
+    if not kinds:
         return None
-    kinds = [kind for kind in AXES if any(c.kind == kind for c in curves.values())]
     figure = paper_figure(width, panel_height(width) + 0.45)
-    panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-    entries: list[Entry] = []
-    for place, (name, curve) in enumerate(curves.items()):
-        axes = panels[kinds.index(curve.kind)]
-        line = draw_curve(axes, curve, plain, looks[name], MARKERS[place % len(MARKERS)])
-        entries.append((line, f"noise in {shown(name)}"))
-    for axes, kind in zip(panels, kinds, strict=True):
-        axes.set_xlabel(AXES[kind][0])
+    rows = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    entries: dict[str, Entry] = {}
+    for axes, kind in zip(rows, kinds, strict=True):
+        for series in panels[kind]:
+            marker = MARKERS[view.modalities.index(series.modality) % len(MARKERS)]
+            (line,) = axes.plot(
+                series.levels, series.percents, **line_settings(series.style), marker=marker
+            )
+            entries[series.modality] = (line, f"noise in {drawable(series.modality)}")
+        axes.set_xlabel(NOISE_AXES[kind][0])
         axes.set_ylim(0, 102)
-    panels[0].set_ylabel("fused test accuracy [%]")
-    legend_above(figure, entries)
+    rows[0].set_ylabel("fused test accuracy [%]")
+    legend_above(figure, [entries[m] for m in view.modalities if m in entries])
     return figure
-
-
-def draw_curve(axes: Axes, curve: NoiseCurve, plain: float, look: Look, marker: str) -> Any:
-    """Draw accuracy over levels of noise."""
-    levels = [0.0, *(AXES[curve.kind][1] * level for level in curve.levels)]
-    values = [100 * value for value in (plain, *curve.shares)]
-    (line,) = axes.plot(levels, values, **look.line, marker=marker)
-    return line

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fusion_sched.report.paper.panels import number_epochs, panel_height
-from fusion_sched.report.paper.style import Look, legend_above, looks, paper_figure, shown
-from fusion_sched.report.story import number
-from fusion_sched.runlog import Trace
+from fusion_sched.report.palette import HEX, LineStyle, numbered_style
+from fusion_sched.report.paper.epochs import number_epochs
+from fusion_sched.report.paper.style import (
+    drawable,
+    legend_above,
+    line_settings,
+    panel_height,
+    paper_figure,
+)
+from fusion_sched.report.view import RunView
 from fusion_sched.types import FUSED
 
 if TYPE_CHECKING:
@@ -24,28 +30,24 @@ FEW = 6
 """Bands of more rows than this are paler, or they would hide each other."""
 
 
-def fused_curve(trace: Trace) -> Curve:
-    """Return percent by epoch, from 1, for the epochs in which the fused head trained."""
-    return {
-        e["epoch"] + 1: 100 * share
-        for e in trace.of("epoch")
-        if (share := number(e, "accuracy", "validation", FUSED)) is not None
-    }
+def fused_curve(view: RunView) -> Curve:
+    """Percent by epoch, from 1, for the epochs in which the fused head trained."""
+    return {e.number: 100 * e.accuracy[FUSED] for e in view.epochs if FUSED in e.accuracy}
 
 
-def draw_rows(traces: Sequence[Trace], names: Sequence[str], width: float) -> Figure:
-    """Return mean and standard deviation over the runs of each name."""
+def draw_rows(views: Sequence[RunView], names: Sequence[str], width: float) -> Figure:
+    """Mean and standard deviation over the runs of each name."""
     rows: dict[str, list[Curve]] = {}
-    for trace, name in zip(traces, names, strict=True):
-        curve = fused_curve(trace)
+    for view, name in zip(views, names, strict=True):
+        curve = fused_curve(view)
         if curve:
             rows.setdefault(name, []).append(curve)
     figure = paper_figure(width, panel_height(width) + 0.45)
     axes = figure.subplots()
     alpha = 0.15 if len(rows) <= FEW else 0.06
     entries = [
-        draw_row(axes, curves, look, shown(name), alpha)
-        for (name, curves), look in zip(rows.items(), looks(len(rows)), strict=True)
+        draw_row(axes, curves, numbered_style(place), drawable(name), alpha)
+        for place, (name, curves) in enumerate(rows.items())
     ]
     axes.set_ylim(top=min(102, axes.get_ylim()[1]))
     number_epochs(axes)
@@ -54,16 +56,20 @@ def draw_rows(traces: Sequence[Trace], names: Sequence[str], width: float) -> Fi
     return figure
 
 
-def draw_row(axes: Axes, curves: Sequence[Curve], look: Look, label: str, alpha: float) -> Entry:
+def draw_row(
+    axes: Axes, curves: Sequence[Curve], style: LineStyle, label: str, alpha: float
+) -> Entry:
     """Draw a row over the epochs that all its runs have: a mean over others would jump."""
     epochs = sorted(set.intersection(*(set(curve) for curve in curves)))
     values = np.array([[curve[epoch] for epoch in epochs] for curve in curves])
     mean = values.mean(axis=0)
-    (line,) = axes.plot(epochs, mean, **look.line, marker="." if len(epochs) == 1 else "")
+    marker = "." if len(epochs) == 1 else ""
+    (line,) = axes.plot(epochs, mean, **line_settings(style), marker=marker)
     if len(curves) > 1:
-        spread = values.std(axis=0, ddof=1)
+        deviation = values.std(axis=0, ddof=1)
         axes.fill_between(
-            epochs, mean - spread, mean + spread, color=look.colour, alpha=alpha, linewidth=0
-        )
+            epochs, mean - deviation, mean + deviation, color=HEX[style.colour], alpha=alpha,
+            linewidth=0,
+        )  # fmt: skip
         label += f" ({len(curves)} runs" + (")" if epochs else ", no epoch in common)")
     return line, label

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from fusion_sched.report.html.charts.style import COLOURS, DASHES, MARKERS
 from fusion_sched.report.html.charts.style import figure as panel
+from fusion_sched.report.palette import COLOURS, DASHES, MARKERS
 
 
 def look(number: int, size: int = 7, **line: Any) -> dict[str, Any]:
     """Return line and marker of the curve of this number."""
-    colour = COLOURS[number % len(COLOURS)]
+    colour = f"@{COLOURS[number % len(COLOURS)]}"
     return {
         "line": {"color": colour, "dash": DASHES[number % len(DASHES)], "width": 2, **line},
         "marker": {"color": colour, "symbol": MARKERS[number % len(MARKERS)], "size": size},
@@ -17,7 +17,7 @@ def look(number: int, size: int = 7, **line: Any) -> dict[str, Any]:
 
 def bar(number: int) -> dict[str, Any]:
     """Return the marker of the bars of this number."""
-    return {"marker": {"color": COLOURS[number % len(COLOURS)]}}
+    return {"marker": {"color": f"@{COLOURS[number % len(COLOURS)]}"}}
 
 
 def figure(
