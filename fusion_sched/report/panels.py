@@ -84,7 +84,6 @@ def unique_quantities(view: RunView) -> list[Quantity]:
 
 
 def shared_quantities(view: RunView) -> list[Quantity]:
-    """Redundancy and synergy."""
     redundancy, synergy = (
         shared_name(name, len(view.modalities)) for name in ("redundancy", "synergy")
     )
@@ -151,7 +150,6 @@ def _by_head(
 
 
 def accuracy_panel(view: RunView) -> Panel | None:
-    """Validation accuracy by head, and the epoch that was selected."""
     panel = _by_head(view, "validation accuracy [%]", lambda e: e.accuracy, 100)
     result = view.result
     if panel is None or result is None:
@@ -176,7 +174,6 @@ def shared_panel(view: RunView) -> Panel | None:
 
 
 def label_entropy(view: RunView) -> Series:
-    """What there is to know about the label."""
     values: list[Estimate | None] = [Estimate(p.diagnosis.label_entropy) for p in view.probes]
     epochs = [p.number for p in view.probes]
     return Series("H(Y), all there is to know", LABEL_ENTROPY, epochs, values)
@@ -206,7 +203,6 @@ def strength_panel(view: RunView) -> Panel | None:
 
 
 def ratio_panel(view: RunView) -> Panel | None:
-    """The log ratios of uniquenesses, by which controllers decide."""
     names = {f"{a}/{b}": f"ln(U {a} / U {b})" for a in view.modalities for b in view.modalities}
     pairs = dict.fromkeys(pair for p in view.probes for pair in p.diagnosis.log_ratio)
     quantities = [

@@ -68,7 +68,6 @@ class RunView:
 
     @classmethod
     def of(cls, trace: Trace, shown: str = "") -> "RunView":
-        """The view of a trace."""
         view = cls(trace.start, trace.path, shown)
         view._unread = list(trace.problems)
         for event in trace.events:
@@ -184,7 +183,6 @@ class RunView:
 
     @property
     def paused(self) -> list[str]:
-        """Modalities that do not train at present."""
         return [m for m in self.modalities if self.stage and m not in self.stage.active]
 
     @property
@@ -194,7 +192,6 @@ class RunView:
 
     @property
     def spans(self) -> list[StageSpan]:
-        """The run so far, stage by stage."""
         groups = [list(g) for _, g in groupby(self.epochs, key=lambda e: e.stage)]
         return [StageSpan(g[0].number, g[-1].number, g[0].stage) for g in groups]
 

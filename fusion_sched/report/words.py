@@ -23,7 +23,6 @@ def fixed(value: float | None, digits: int = 3) -> str:
 
 
 def estimate_words(estimate: Estimate | None) -> str:
-    """An estimate with its interval."""
     if estimate is None or estimate.low is None:
         return fixed(None if estimate is None else estimate.value)
     return f"{fixed(estimate.value)} [{fixed(estimate.low)}, {fixed(estimate.high)}]"
@@ -93,7 +92,6 @@ def ago(seconds: float) -> str:
 
 
 def headline(view: RunView) -> str:
-    """The run in a sentence or two."""
     sentences = []
     best = best_single(view)
     if view.result is None:
@@ -119,7 +117,6 @@ def hand_over_words(view: RunView) -> str:
 
 
 def timeline_summary(view: RunView) -> str:
-    """What the charts over epochs show."""
     sentences = []
     if view.epochs:
         accuracy = view.epochs[-1].accuracy
@@ -142,7 +139,6 @@ def timeline_summary(view: RunView) -> str:
 
 
 def decomposition_summary(moments: Sequence[Moment]) -> str:
-    """The decomposition of each moment."""
     return " ".join(
         f"{sentence_case(m.name)}: {decomposition_words(m.probe.diagnosis)}." for m in moments
     )
@@ -166,7 +162,6 @@ def decomposition_words(diagnosis: Diagnosis) -> str:
 
 
 def quadrant_words(name: str) -> str:
-    """Whose heads are right, spelt out."""
     names = {ALL_RIGHT: "all heads right", SOME_RIGHT: "several but not all right",
              NONE_RIGHT: "no head right"}  # fmt: skip
     return names.get(name, f"{name} right")
@@ -190,7 +185,6 @@ def _quadrant_shares(quadrants: Mapping[str, float]) -> str:
 
 
 def cost_words(view: RunView) -> str:
-    """What the run took."""
     result = view.result
     if result is None or "total" not in result.seconds:
         return "Not known." if view.seconds is None else f"{duration(view.seconds)} so far."

@@ -44,7 +44,6 @@ class GatheredRuns:
 
     @property
     def unended(self) -> int:
-        """How many have no result."""
         return sum(view.result is None for view in self.views)
 
 

@@ -28,7 +28,7 @@ def follow(
     Traces are looked at every so many seconds, and the page reloads itself as often. New runs
     below the paths are taken up. A run that was interrupted is waited for, and one whose trace
     cannot be read (yet), until Ctrl-C; then, as after the last run's end, the page is written once
-    more, so that it no longer reloads itself. ``show`` gets a sentence after each look at something
+    more, so that it no longer reloads itself. `show` gets a sentence after each look at something
     new. Returns the notes of the last page.
 
     Raises:

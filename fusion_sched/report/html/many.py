@@ -30,8 +30,6 @@ MOST_DETAIL_BYTES = 3_500_000
 
 @dataclass(frozen=True)
 class NamedRun:
-    """A run and the row that it belongs to."""
-
     row: str
     view: RunView
 
@@ -59,7 +57,7 @@ def row_names(views: Sequence[RunView]) -> list[str]:
 
 
 def many_facts(named: Sequence[NamedRun], comparison: Comparison | None) -> dict[str, str]:
-    """Return what a reader must know first."""
+    """What a reader must know first."""
     ended = sum(one.view.result is not None for one in named)
     datasets = list(dict.fromkeys(one.view.dataset for one in named))
     facts = {
@@ -75,7 +73,7 @@ def many_facts(named: Sequence[NamedRun], comparison: Comparison | None) -> dict
 
 
 def many_lead(named: Sequence[NamedRun], comparison: Comparison | None) -> str:
-    """Return the best rows, or why there is no table."""
+    """The best rows, or why there is no table."""
     if comparison is None:
         ended = any(one.view.result is not None for one in named)
         why = "the notes say why" if ended else "none of the runs has ended"
@@ -86,7 +84,6 @@ def many_lead(named: Sequence[NamedRun], comparison: Comparison | None) -> str:
 
 
 def best_words(table: ResultTable) -> str:
-    """Return the row that is best on test."""
     best, count = table.rows[0], len(table.rows)
     seeds = len(best.row.seeds)
     return (
@@ -98,7 +95,6 @@ def best_words(table: ResultTable) -> str:
 def many_sections(
     named: Sequence[NamedRun], comparison: Comparison | None
 ) -> tuple[list[Section], list[str]]:
-    """Return the sections of the page, and notes about what is not on it."""
     tables = comparison.tables if comparison is not None else ()
     sections = [table_section(table, place) for place, table in enumerate(tables)]
     order = [m.row.name for table in tables for m in table.rows]
@@ -118,7 +114,6 @@ def many_sections(
 
 
 def table_section(table: ResultTable, place: int) -> Section:
-    """Return one table with its verdict, its notes and its chart."""
     grid = grid_of(table, wide=False)
     blocks: list[Block] = [Text([f"{sentence}." for sentence in table.verdict])]
     blocks.append(Table(grid.headers, grid.rows, caption(table)))
@@ -134,7 +129,6 @@ def table_section(table: ResultTable, place: int) -> Section:
 
 
 def runs_table(named: Sequence[NamedRun]) -> Table:
-    """Return one line per run."""
     rows = [
         [
             one.view.shown,
@@ -151,7 +145,7 @@ def runs_table(named: Sequence[NamedRun]) -> Table:
 
 
 def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
-    """Return each run by itself, as far as the page may grow, and what is left out."""
+    """Each run by itself, as far as the page may grow, and what is left out."""
     alone = "`fusion-sched report RUN` makes the page of one run"
     if len(named) > MOST_RUNS_IN_DETAIL:
         told = f"{len(named)} runs are too many to show each by itself; {alone}"
@@ -176,7 +170,6 @@ def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
 
 
 def fold(one: NamedRun, place: int) -> Fold:
-    """Return a run, folded away."""
     view = one.view
     end = percent(view.result.accuracy) if view.result is not None else "not ended"
     title = f"{Path(view.shown).name}: {one.row}, seed {view.seed}, {end}"
@@ -184,7 +177,7 @@ def fold(one: NamedRun, place: int) -> Fold:
 
 
 def without_numbers(one: Fold) -> Fold:
-    """Return a run whose charts have no tables of their numbers."""
+    """A run whose charts have no tables of their numbers."""
 
     def bare(block: Block) -> Block:
         return replace(block, numbers=None) if isinstance(block, Chart) else block

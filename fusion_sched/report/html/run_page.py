@@ -61,7 +61,6 @@ def _present(blocks: Iterable[Block | None]) -> list[Block]:
 
 
 def _run_blocks(view: RunView) -> list[Block]:
-    """The run over its epochs, its decisions and its result."""
     chart = timeline(view)
     nothing = None if chart else Text(["The trace holds neither an epoch nor a probe yet."])
     return _present([chart, nothing, _score_table(view), _decision_table(view)])
@@ -96,7 +95,6 @@ def _score_table(view: RunView) -> Table | None:
 
 
 def _decision_table(view: RunView) -> Table | None:
-    """Every decision and its reason."""
     if not view.decisions:
         return None
     rows = [
@@ -113,7 +111,6 @@ def _decision_table(view: RunView) -> Table | None:
 
 
 def _information_blocks(view: RunView) -> list[Block]:
-    """The decomposition at the moments that matter."""
     chart = decomposition.decomposition(view)
     if chart is None:
         return [Text(["The trace holds no probe: nothing is known about information."])]
@@ -121,7 +118,6 @@ def _information_blocks(view: RunView) -> list[Block]:
 
 
 def _head_blocks(view: RunView) -> list[Block]:
-    """Who is right, by class and by head."""
     matrices, quadrants = heads.confusion(view), heads.quadrants(view)
     absent: list[str] = []
     if quadrants is None and len(view.modalities) > 1:
@@ -139,7 +135,6 @@ def _head_blocks(view: RunView) -> list[Block]:
 
 
 def _robustness_blocks(view: RunView) -> list[Block]:
-    """What is left without a modality or under noise."""
     if view.result is None:
         return [Text(["The selected weights are examined at the end of the run."])]
     if view.result.robustness is None:

@@ -8,10 +8,10 @@ from fusion_sched.types import Estimate
 
 
 def interval_bar(estimate: Estimate, scale: float, width: int, glyphs: Glyphs) -> str:
-    """A bar of exactly ``width`` characters, the first of them the axis at 0.
+    """A bar of exactly `width` characters, the first of them the axis at 0.
 
-    It is ``sure`` up to the interval's lower end, ``likely`` from there to the estimate and
-    ``possible`` to the upper end, the interval rounded outwards to whole cells, and ends in spaces.
+    It is `sure` up to the interval's lower end, `likely` from there to the estimate and
+    `possible` to the upper end, the interval rounded outwards to whole cells, and ends in spaces.
     The level under shuffled labels is marked where there is one, which is on the axis if it is
     about 0. What lies outside the scale, as estimates corrected for bias may, is drawn at its
     nearer end. A point estimate is its own interval.
@@ -35,7 +35,7 @@ def _cells(value: float, scale: float, width: int, rounding: Callable[[float], i
 
 
 def axis(end: str, width: int, glyphs: Glyphs) -> str:
-    """A scale of exactly ``width`` characters from 0 to what its end is called."""
+    """A scale of exactly `width` characters from 0 to what its end is called."""
     rule = glyphs.rule * (width - len(end) - 3)
     return f"0 {rule} {end}" if rule else " " * width
 
@@ -43,9 +43,9 @@ def axis(end: str, width: int, glyphs: Glyphs) -> str:
 def sparkline(
     values: Sequence[float | None], ends: tuple[float, float], width: int, glyphs: Glyphs
 ) -> str:
-    """Values as characters that rise from ``ends[0]`` to ``ends[1]``, gaps as spaces.
+    """Values as characters that rise from `ends[0]` to `ends[1]`, gaps as spaces.
 
-    More values than ``width`` are thinned out evenly; the last one is always among those drawn.
+    More values than `width` are thinned out evenly; the last one is always among those drawn.
     """
     columns = min(width, len(values))
     picked = [values[(c + 1) * len(values) // columns - 1] for c in range(columns)]
@@ -59,7 +59,7 @@ def sparkline(
 
 
 def progress(done: int, total: int, width: int, joint_from: int | None, glyphs: Glyphs) -> str:
-    """A line of exactly ``width`` characters, and where the joint stage began in it."""
+    """A line of exactly `width` characters, and where the joint stage began in it."""
     filled = _cells(done, total, width, math.floor)
     cells = list(glyphs.done * filled + glyphs.ahead * (width - filled))
     if joint_from is not None and 0 < joint_from < total:

@@ -13,10 +13,10 @@ SPELLED = {
 class Glyphs:
     """Characters to draw with.
 
-    A bar is ``sure`` up to the lower end of the interval, ``likely`` up to the estimate,
-    ``possible`` up to the upper end, and stands on an ``axis``; ``level`` marks the level under
+    A bar is `sure` up to the lower end of the interval, `likely` up to the estimate,
+    `possible` up to the upper end, and stands on an `axis`; `level` marks the level under
     shuffled labels. A line of
-    progress is ``done``, ``boundary`` where the stages meet, ``ahead``. ``steps`` rise from low to
+    progress is `done`, `boundary` where the stages meet, `ahead`. `steps` rise from low to
     high.
     """
 

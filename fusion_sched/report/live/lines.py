@@ -15,7 +15,6 @@ def start_line(start: Event) -> str:
 
 
 def record_line(record: DecisionRecord | EpochRecord | ProbeRecord) -> str:
-    """A record as one line."""
     match record:
         case DecisionRecord(stage=stage, reason=reason):
             return f"  → {stage.name} ({', '.join(stage.active)}): {reason}"

@@ -34,7 +34,7 @@ class Picture:
             yield from text.render(console, end="\n")
 
     def lines(self, console: Console, width: int, height: int) -> list[Text]:
-        """At most ``height`` lines of at most ``width`` cells."""
+        """At most `height` lines of at most `width` cells."""
         width = min(width, WIDEST)
         head = sections.head(self.view, self.now, Canvas(console, width))
         parts = [[*head, GAP], *self._columns(console, width)]

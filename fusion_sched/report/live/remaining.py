@@ -50,7 +50,7 @@ class Plan:
 class Remaining(NamedTuple):
     """Seconds that a run will still take.
 
-    ``assumed``: no joint epoch or diagnosis has been timed, so those of the first stage stand in.
+    `assumed`: no joint epoch or diagnosis has been timed, so those of the first stage stand in.
     """
 
     seconds: float
@@ -77,14 +77,12 @@ class Pace:
 
     @classmethod
     def of(cls, view: RunView) -> "Pace":
-        """The pace of a run so far."""
         pace = cls()
         for record in view.records:
             pace.note(record)
         return pace
 
     def note(self, record: Record) -> None:
-        """Take in the next event of the run."""
         cost = None
         if record.time is not None and record.time >= self._before:
             cost = record.time - self._before
@@ -108,7 +106,7 @@ class Pace:
             self._costs[record.stage.name, kind].append(cost)
 
     def left(self, plan: Plan) -> Remaining | None:
-        """What is left, ``None`` while that is not known."""
+        """What is left, `None` while that is not known."""
         end = plan.total(self.joint_from)
         joint_from = plan.stage1 if self.joint_from is None else self.joint_from
         # A stage that is over has nothing left; diagnoses may be one epoch behind.
@@ -135,7 +133,7 @@ class Pace:
 
 
 def multiples_between(first: int, end: int, every: int) -> int:
-    """How many of the epochs from ``first`` to before ``end`` are an ``every``-th one."""
+    """How many of the epochs from `first` to before `end` are an `every`-th one."""
     return max(0, end // every - first // every)
 
 

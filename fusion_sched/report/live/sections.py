@@ -45,7 +45,6 @@ class Canvas:
 
     @property
     def glyphs(self) -> glyphs.Glyphs:
-        """Characters that the console can show."""
         return glyphs.glyphs_for(self.console.encoding)
 
     def printable(self, text: str) -> str:
@@ -67,7 +66,6 @@ class Canvas:
         return ", ".join(map(self.name, names))
 
     def wrapped(self, part: str, text: Text) -> list[Line]:
-        """A text as lines of at most the width."""
         return [Line(part, line) for line in text.wrap(self.console, self.width)]
 
 
@@ -115,7 +113,6 @@ def _left(pace: Pace, plan: Plan, now: datetime) -> str:
 
 
 def scores(view: RunView, canvas: Canvas) -> list[Line]:
-    """Draw the last losses and accuracies, and the accuracy of every epoch."""
     if not view.epochs:
         return []
     last = view.epochs[-1]
@@ -183,7 +180,6 @@ def _legend(rows: list[tuple[Quantity, Estimate]], canvas: Canvas) -> list[Line]
 
 
 def decision(view: RunView, canvas: Canvas) -> list[Line]:
-    """Draw the last decision's sentence, whole, and when it was taken."""
     if not view.decisions:
         return []
     last = view.decisions[-1]
@@ -193,7 +189,6 @@ def decision(view: RunView, canvas: Canvas) -> list[Line]:
 
 
 def notes(view: RunView, canvas: Canvas) -> list[Line]:
-    """Draw the last warnings, the newest first."""
     lines: list[Line] = []
     for number, warning in enumerate([*reversed(view.warnings)][:NOTES]):
         text = Text.assemble(("note: ", f"bold {HEX['2']}"), canvas.printable(warning))

@@ -49,7 +49,6 @@ def interrupted(view: RunView, *columns: Sequence[float | None]) -> list[np.ndar
 
 
 def draw_accuracy(axes: Axes, view: RunView) -> list[Entry]:
-    """Draw validation accuracy by modality and fused, and the selected epoch."""
     panel = accuracy_panel(view)
     entries = [] if panel is None else [_draw_series(axes, view, s) for s in panel.series]
     if panel is not None and panel.selected is not None:

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion_sched.report.panels import series_of, shared_quantities, unique_quantities
-from fusion_sched.report.paper.confusion import draw_confusion
 from fusion_sched.report.paper.epochs import (
     draw_accuracy,
     draw_quantities,
     null_entries,
     number_epochs,
 )
-from fusion_sched.report.paper.handover import draw_handover
-from fusion_sched.report.paper.noise import draw_noise
-from fusion_sched.report.paper.rows import draw_rows, fused_curve
+from fusion_sched.report.paper.figures import (
+    draw_confusion,
+    draw_handover,
+    draw_noise,
+    draw_rows,
+    fused_curve,
+)
 from fusion_sched.report.paper.stages import draw_stages
 from fusion_sched.report.paper.style import (
     METADATA,
@@ -52,10 +55,10 @@ def draw_figures(
 ) -> list[Path]:
     """Draw each run's figures, and for several runs their accuracies in one; return the files.
 
-    Per run ``NAME-``: ``accuracy`` and ``decomposition`` over epochs, decomposition at the
-    ``handover``, ``confusion`` on test, accuracy under ``noise``; what a trace does not hold (yet)
-    is left out. ``names`` holds one name per trace; runs of the same name are the seeds of one row
-    of ``all_runs``. Without it each run is a row of its own, named as its folder. 3.35 inches fit
+    Per run `NAME-`: `accuracy` and `decomposition` over epochs, decomposition at the
+    `handover`, `confusion` on test, accuracy under `noise`; what a trace does not hold (yet)
+    is left out. `names` holds one name per trace; runs of the same name are the seeds of one row
+    of `all_runs`. Without it each run is a row of its own, named as its folder. 3.35 inches fit
     a column, 6.9 a page. Events that lack a field, as those of older versions may, are left out.
     The same traces give the same bytes, with the same Matplotlib.
 
@@ -80,7 +83,6 @@ def draw_figures(
 def _check(
     traces: Sequence[Trace], names: Sequence[str] | None, formats: Sequence[str], width: float
 ) -> None:
-    """Refuse what cannot be drawn."""
     if not traces:
         raise ValueError("no traces came, expected one or more; name the folders of runs")
     if names is not None and len(names) != len(traces):
@@ -99,7 +101,6 @@ def _check(
 
 
 def _figures(view: RunView, width: float) -> Iterator[tuple[str, Figure]]:
-    """The figures that a run has the numbers for, each with what it shows."""
     if view.epochs:
         yield "accuracy", _accuracy_figure(view, width)
     if view.probes:
@@ -116,7 +117,6 @@ def _figures(view: RunView, width: float) -> Iterator[tuple[str, Figure]]:
 
 
 def _accuracy_figure(view: RunView, width: float) -> Figure:
-    """Validation accuracies over epochs."""
     figure, strip, (panel,) = _aligned_axes(view, width, [panel_height(width)])
     number_epochs(panel, [e.number for e in view.epochs])
     entries = draw_accuracy(panel, view) + draw_stages(strip, [panel], view)
@@ -168,7 +168,7 @@ def stems(views: Sequence[RunView], names: Sequence[str]) -> list[str]:
 
 
 def _stem(name: str) -> str:
-    """A name in letters, digits and ``. _ -``, that begins by no dot."""
+    """A name in letters, digits and `. _ -`, that begins by no dot."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-LONGEST_STEM:].lstrip(".") or "run"
 
 

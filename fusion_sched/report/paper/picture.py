@@ -50,7 +50,6 @@ def draw_trace(trace: Trace, path: Path) -> None:
 
 
 def _title(view: RunView) -> str:
-    """The run in one line."""
     text = f"controller {drawable(view.controller)}, seed {view.seed}"
     if view.result is None:
         return f"{text}: not ended"

@@ -57,7 +57,6 @@ def _draw_strip(axes: Axes, view: RunView) -> None:
 
 
 def _strip_entries(view: RunView) -> list[Entry]:
-    """The legend of what the strip shows."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

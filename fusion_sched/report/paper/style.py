@@ -94,7 +94,6 @@ def sparse_marker(points: Sequence[Any]) -> str:
 
 
 def paper_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusion_sched.report.panels import confusion_shares
-from fusion_sched.report.paper.confusion import draw_confusion
+from fusion_sched.report.paper.figures import draw_confusion
 from fusion_sched.report.paper.style import PAPER, drawing_style
 
 

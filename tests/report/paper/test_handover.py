@@ -4,7 +4,7 @@ from copy import deepcopy
 
 from matplotlib.figure import Figure
 
-from fusion_sched.report.paper.handover import draw_handover
+from fusion_sched.report.paper.figures import draw_handover
 from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
 from fusion_sched.types import Estimate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fusion_sched.report.paper.noise import draw_noise
+from fusion_sched.report.paper.figures import draw_noise
 from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
 from tests.report.paper.conftest import with_events

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fusion_sched.report.palette import FUSED_STYLE, numbered_style
 from fusion_sched.report.paper import draw_figures
-from fusion_sched.report.paper.rows import draw_row, draw_rows, fused_curve
+from fusion_sched.report.paper.figures import draw_row, draw_rows, fused_curve
 from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
 from tests.report.paper.conftest import with_events

@@ -70,7 +70,6 @@ def _seed_dots(rows: Sequence[Measured]) -> Trace:
 
 
 def _means(rows: Sequence[Measured]) -> Trace:
-    """Each row's mean and interval."""
     spreads = [m.fused for m in rows]
     bars = {
         "type": "data", "symmetric": False, "color": INK, "thickness": 1.5, "width": 5,
@@ -160,7 +159,6 @@ def _mean_curve(curves: Sequence[Curve]) -> Curve:
 
 
 def _run_curve(values: Curve, run: str, row: str, choice: str, place: int) -> Trace:
-    """One curve, to be seen when its quantity is chosen."""
     made = curve(
         list(values), list(values.values()), row, numbered_style(place),
         hover="%{meta.run}: %{y:.2f}<extra></extra>",

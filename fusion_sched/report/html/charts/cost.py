@@ -24,7 +24,6 @@ FROM_ZERO = {"rangemode": "tozero"}
 
 
 def time_shares(view: RunView) -> Chart | None:
-    """One bar of the run's time."""
     seconds = seconds_by_purpose(view)
     total = sum(seconds.values())
     if total == 0:

@@ -49,7 +49,6 @@ def decomposition(view: RunView) -> Chart | None:
 
 
 def _moment_points(view: RunView, place: int) -> Trace:
-    """One moment's estimates, a little above or below those of the others."""
     moment, count = view.moments[place], len(view.moments)
     colour, symbol = MOMENT_MARKERS[place]
     shift = DODGE * (place - (count - 1) / 2)

@@ -72,7 +72,6 @@ def _quadrant_fill(name: str, view: RunView) -> tuple[str, str]:
 
 
 def _area(probes: Sequence[ProbeRecord], name: str, fill: tuple[str, str]) -> Trace:
-    """The area of one kind of sample."""
     colour, pattern = fill
     return {
         "type": "scatter", "mode": "lines", "stackgroup": "heads", "xaxis": "x", "yaxis": "y",
@@ -89,7 +88,6 @@ def _area(probes: Sequence[ProbeRecord], name: str, fill: tuple[str, str]) -> Tr
 
 
 def _test_bar(tested: Mapping[str, float], name: str, fill: tuple[str, str], legend: bool) -> Trace:
-    """One part of the bar of the test split."""
     colour, pattern = fill
     return {
         "type": "bar", "xaxis": "x2", "yaxis": "y", "x": [0], "y": [100 * tested[name]],
@@ -105,7 +103,6 @@ def _test_bar(tested: Mapping[str, float], name: str, fill: tuple[str, str], leg
 
 
 def _quadrant_numbers(view: RunView) -> Table:
-    """The shares as a table."""
     shares = {epoch_words(p.epoch): p.diagnosis.quadrants for p in view.probes}
     shares["test"] = {} if view.result is None else view.result.quadrants
     shares = {when: values for when, values in shares.items() if values}
@@ -174,7 +171,6 @@ def _marker(head: str, view: RunView) -> Trace:
 
 
 def confusion(view: RunView) -> Chart | None:
-    """The confusion matrix of each head to choose from; `None` in older traces."""
     matrices = _matrices(view)
     if not matrices:
         return None
@@ -205,7 +201,6 @@ def confusion(view: RunView) -> Chart | None:
 
 
 def _matrices(view: RunView) -> dict[str, Cells]:
-    """The cells of each head's matrix, fused first."""
     confusion = {} if view.result is None else view.result.confusion
     return {h: confusion[h] for h in [FUSED, *view.modalities] if h in confusion}
 
@@ -229,7 +224,6 @@ def _matrix(head: str, cells: Cells, view: RunView) -> Trace:
 
 
 def _confusion_summary(view: RunView, matrices: Mapping[str, Cells]) -> str:
-    """The most frequent mistake of the fused head."""
     head, cells = next(iter(matrices.items()))
     numbers = "; numbers: samples" if len(view.classes) <= MOST_CELL_TEXTS else ""
     rule = f"Colour: share of the true class{numbers}."
@@ -279,7 +273,6 @@ def recall(view: RunView) -> Chart | None:
 
 
 def _recalls(cells: Cells) -> dict[int, float]:
-    """The recall of each class that has samples."""
     samples: dict[int, int] = {}
     right: dict[int, int] = {}
     for true, predicted, count in cells:

@@ -130,7 +130,6 @@ def _level_axis(kind: str, place: int, count: int) -> dict[str, Any]:
 
 
 def calibration(view: RunView) -> Chart | None:
-    """The expected calibration error of each head."""
     robustness = _robustness(view)
     errors = {} if robustness is None else robustness.ece
     names = [head for head in view.heads if head in errors]
@@ -152,7 +151,6 @@ def calibration(view: RunView) -> Chart | None:
 def _horizontal_bars(
     view: RunView, names: list[str], values: Sequence[float], hover: str
 ) -> list[Trace]:
-    """One bar per head."""
     colours = [theme_colour(head_style(name, view.modalities)) for name in names]
     return [
         {

@@ -161,7 +161,6 @@ def figure(
     data: Sequence[Trace], pixels: int, x_axis: Mapping[str, Any], y_axis: Mapping[str, Any],
     **layout: Any,
 ) -> Trace:  # fmt: skip
-    """A figure of one panel."""
     margin = {"l": LEFT_PIXELS, "r": RIGHT_PIXELS, "t": 12, "b": BELOW_PIXELS}
     return {
         "data": list(data),

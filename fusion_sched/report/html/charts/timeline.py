@@ -107,7 +107,6 @@ def _null_line(levels: Sequence[tuple[int, float]], label: str) -> Trace:
 
 
 def stages_panel(view: RunView) -> AxisPanel | None:
-    """Who trains when, and the decisions."""
     names = view.modalities
     traces = _stage_names(view)
     for row, name in enumerate(names, start=1):
@@ -201,7 +200,6 @@ def tints(view: RunView, axes: int) -> Iterator[Trace]:
 
 
 def epoch_numbers(view: RunView) -> Table:
-    """The epochs as a table."""
     rows = [
         [
             str(e.number), e.stage.name, ", ".join(e.stage.active),
