@@ -75,12 +75,20 @@ def shared_name(name: str, modalities: int) -> str:
     return f"{name} (mean)" if modalities > 2 else name
 
 
-def unique_quantities(view: RunView) -> list[Quantity]:
+def _named(kind: str, name: str) -> Callable[[Diagnosis], Estimate | None]:
+    """The estimate of this name among those of a kind, which is a field of a diagnosis."""
+    return lambda diagnosis: getattr(diagnosis, kind).get(name)
+
+
+def _by_modality(view: RunView, kind: str, label: str) -> list[Quantity]:
     return [
-        Quantity("unique", f"unique {m}", m, head_style(m, view.modalities),
-                 lambda d, m=m: d.unique.get(m))  # type: ignore[misc]
+        Quantity(kind, label.format(m), m, head_style(m, view.modalities), _named(kind, m))
         for m in view.modalities
-    ]  # fmt: skip
+    ]
+
+
+def unique_quantities(view: RunView) -> list[Quantity]:
+    return _by_modality(view, "unique", "unique {}")
 
 
 def shared_quantities(view: RunView) -> list[Quantity]:
@@ -93,17 +101,15 @@ def shared_quantities(view: RunView) -> list[Quantity]:
     ]
 
 
+JOINT_INFORMATION = Quantity(
+    "joint_mi", "I(all; Y)", "all modalities", FUSED_STYLE, lambda d: d.joint_mi
+)
+
+
 def information_quantities(view: RunView) -> list[Quantity]:
     """What each modality tells about the label, and all together, where there are several."""
-    alone = [
-        Quantity("mi", f"I({m}; Y)", m, head_style(m, view.modalities),
-                 lambda d, m=m: d.mi.get(m))  # type: ignore[misc]
-        for m in view.modalities
-    ]  # fmt: skip
-    together = Quantity(
-        "joint_mi", "I(all; Y)", "all modalities", FUSED_STYLE, lambda d: d.joint_mi
-    )
-    return [*alone, together] if len(alone) > 1 else alone
+    alone = _by_modality(view, "mi", "I({}; Y)")
+    return [*alone, JOINT_INFORMATION] if len(alone) > 1 else alone
 
 
 def decomposition_quantities(view: RunView) -> list[Quantity]:
@@ -191,13 +197,8 @@ def information_panel(view: RunView) -> Panel | None:
 
 def strength_panel(view: RunView) -> Panel | None:
     """The proxy of effective competitive strength."""
-    names = view.modalities
-    quantities = [
-        Quantity("ecs", m, m, head_style(m, names), lambda d, m=m: d.ecs.get(m))  # type: ignore[misc]
-        for m in names
-    ]
-    series = series_of(view, quantities)
-    if not series or len(names) == 1:
+    series = series_of(view, _by_modality(view, "ecs", "{}"))
+    if not series or len(view.modalities) == 1:
         return None
     return Panel("competitive strength, I(X; Y) / H(Y) [share]", series, from_zero=True)
 
@@ -205,11 +206,11 @@ def strength_panel(view: RunView) -> Panel | None:
 def ratio_panel(view: RunView) -> Panel | None:
     names = {f"{a}/{b}": f"ln(U {a} / U {b})" for a in view.modalities for b in view.modalities}
     pairs = dict.fromkeys(pair for p in view.probes for pair in p.diagnosis.log_ratio)
+    labels = [names.get(pair, pair) for pair in pairs]
     quantities = [
-        Quantity("log_ratio", names.get(pair, pair), names.get(pair, pair), _ratio_style(place),
-                 lambda d, pair=pair: d.log_ratio.get(pair))  # type: ignore[misc]
-        for place, pair in enumerate(pairs)
-    ]  # fmt: skip
+        Quantity("log_ratio", label, label, _ratio_style(place), _named("log_ratio", pair))
+        for place, (pair, label) in enumerate(zip(pairs, labels, strict=True))
+    ]
     series = series_of(view, quantities)
     if not series:
         return None
@@ -223,6 +224,11 @@ def _ratio_style(place: int) -> LineStyle:
     colour = RATIO_COLOURS[(place + place // len(DASHES)) % len(RATIO_COLOURS)]
     marker = RATIO_MARKERS[place % len(RATIO_MARKERS)]
     return LineStyle(colour, DASHES[place % len(DASHES)], marker)
+
+
+def accuracy_curve(view: RunView, head: str) -> dict[int, float]:
+    """Validation accuracy of a head in percent by epoch, from 1, where it was evaluated."""
+    return {e.number: 100 * e.accuracy[head] for e in view.epochs if head in e.accuracy}
 
 
 class NoiseSeries(NamedTuple):

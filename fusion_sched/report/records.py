@@ -68,7 +68,7 @@ class DecisionRecord(EventRecord):
     restored_epoch: int | None
 
 
-class NoiseCurve(NamedTuple):
+class NoiseRecord(NamedTuple):
     """Fused test accuracy over levels of one kind of noise; `names` are the levels as written."""
 
     kind: str
@@ -86,7 +86,7 @@ class RobustnessRecord:
     """
 
     missing: Mapping[str, Mapping[str, float]]
-    noise: Mapping[str, NoiseCurve]
+    noise: Mapping[str, NoiseRecord]
     ece: Mapping[str, float]
     nll_nats: float | None
     brier: float | None
@@ -226,11 +226,11 @@ def _result_record(event: Event) -> ResultRecord | None:
             for head, cells in (confusion.items() if isinstance(confusion, dict) else ())
             if isinstance(cells, list) and cells
         },
-        robustness=_robustness(event.get("robustness")),
+        robustness=_robustness_record(event.get("robustness")),
     )
 
 
-def _robustness(value: Any) -> RobustnessRecord | None:
+def _robustness_record(value: Any) -> RobustnessRecord | None:
     if not isinstance(value, dict) or not value:
         return None
     noise = value.get("noise")
@@ -247,7 +247,7 @@ def _robustness(value: Any) -> RobustnessRecord | None:
     )
 
 
-def _noise_curve(curve: Any) -> NoiseCurve | None:
+def _noise_curve(curve: Any) -> NoiseRecord | None:
     """Levels without a number are left out; `None` where nothing is left."""
     kind, points = inside(curve, "kind"), []
     for text, accuracy in _numbers(curve, "accuracy").items():
@@ -258,7 +258,7 @@ def _noise_curve(curve: Any) -> NoiseCurve | None:
     if not isinstance(kind, str) or not points:
         return None
     names, levels, accuracies = (list(column) for column in zip(*points, strict=True))
-    return NoiseCurve(kind, names, levels, accuracies)
+    return NoiseRecord(kind, names, levels, accuracies)
 
 
 PARSERS: dict[str, Callable[[Event], Record | None]] = {

@@ -13,7 +13,7 @@ NOTHING = "–"
 ALL_RIGHT, SOME_RIGHT, NONE_RIGHT = "all", "some", "none"
 
 
-def percent(share: float | None) -> str:
+def in_percent(share: float | None) -> str:
     return NOTHING if share is None else f"{100 * share:.1f}\u00a0%"
 
 
@@ -71,7 +71,7 @@ def best_single(view: RunView) -> tuple[str, float] | None:
 
 def best_single_words(view: RunView) -> str | None:
     best = best_single(view)
-    return None if best is None else f"{best[0]}, {percent(best[1])}"
+    return None if best is None else f"{best[0]}, {in_percent(best[1])}"
 
 
 def state_words(view: RunView, silent_seconds: float) -> str:
@@ -120,7 +120,7 @@ def timeline_summary(view: RunView) -> str:
     sentences = []
     if view.epochs:
         accuracy = view.epochs[-1].accuracy
-        reached = [f"{h} {percent(accuracy[h])}" for h in view.heads if h in accuracy]
+        reached = [f"{h} {in_percent(accuracy[h])}" for h in view.heads if h in accuracy]
         sentences.append(
             f"After epoch {view.trained} validation accuracy is {enumeration(reached)}."
             if reached else f"{view.trained} epochs were trained."
@@ -128,7 +128,7 @@ def timeline_summary(view: RunView) -> str:
     if view.result is not None:
         sentences.append(
             f"Epoch {view.result.selected_epoch + 1} was selected, with "
-            f"{percent(view.result.validation[FUSED])} on validation."
+            f"{in_percent(view.result.validation[FUSED])} on validation."
         )
     sentences.append(hand_over_words(view))
     if view.probes:
@@ -181,7 +181,7 @@ def quadrants_summary(view: RunView) -> str:
 
 
 def _quadrant_shares(quadrants: Mapping[str, float]) -> str:
-    return enumeration([f"{quadrant_words(n)} {percent(v)}" for n, v in quadrants.items()])
+    return enumeration([f"{quadrant_words(n)} {in_percent(v)}" for n, v in quadrants.items()])
 
 
 def cost_words(view: RunView) -> str:
@@ -189,5 +189,5 @@ def cost_words(view: RunView) -> str:
     if result is None or "total" not in result.seconds:
         return "Not known." if view.seconds is None else f"{duration(view.seconds)} so far."
     share = result.probe_share
-    probing = "" if share is None else f", {percent(share)} of it for diagnoses"
+    probing = "" if share is None else f", {in_percent(share)} of it for diagnoses"
     return f"{duration(result.seconds['total'])} in all{probing}."

@@ -149,8 +149,8 @@ def write_page(
     check_ids(sections)
     html = environment().get_template("page.html").render(
         title=title, lead=lead, sections=sections, facts=facts or {}, notes=notes,
-        reload_seconds=reload_seconds, plotly=packed_plotly(), style=part("page.css"),
-        scripts=[part(name) for name in SCRIPTS],
+        reload_seconds=reload_seconds, plotly=packed_plotly(), style=page_file("page.css"),
+        scripts=[page_file(name) for name in SCRIPTS],
     )  # fmt: skip
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
@@ -188,7 +188,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["as_json"] = as_json
+    made.filters["as_json"] = script_json
     made.filters["kind"] = lambda block: type(block).__name__
     made.filters["pixels"] = lambda figure: figure.get("layout", {}).get("height", PIXELS)
     made.filters["badge"] = lambda word: BADGES.get(word, OTHER_BADGE)
@@ -205,11 +205,11 @@ def packed_plotly() -> str:
 
 
 @cache
-def part(name: str) -> str:
+def page_file(name: str) -> str:
     return (resources.files("fusion_sched.report.html") / "page" / name).read_text("utf-8")
 
 
-def as_json(value: Any) -> str:
+def script_json(value: Any) -> str:
     """A value as JSON that is safe inside a script element."""
     text = json.dumps(compact(value), separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return text.replace("<", "\\u003c")

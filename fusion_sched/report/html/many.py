@@ -21,7 +21,7 @@ from fusion_sched.report.html.document import (
 )
 from fusion_sched.report.html.run_page import run_sections, silent_seconds
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import NOTHING, best_single_words, percent, state_words
+from fusion_sched.report.words import NOTHING, best_single_words, in_percent, state_words
 
 MOST_RUNS_IN_DETAIL, MOST_TABLES_IN_LEAD = 30, 2
 MOST_DETAIL_BYTES = 3_500_000
@@ -134,7 +134,7 @@ def runs_table(named: Sequence[NamedRun]) -> Table:
             one.view.shown,
             one.row,
             str(one.view.seed),
-            percent(one.view.result.accuracy if one.view.result else None),
+            in_percent(one.view.result.accuracy if one.view.result else None),
             best_single_words(one.view) or NOTHING,
             state_words(one.view, silent_seconds(one.view)),
         ]
@@ -171,7 +171,7 @@ def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
 
 def fold(one: NamedRun, place: int) -> Fold:
     view = one.view
-    end = percent(view.result.accuracy) if view.result is not None else "not ended"
+    end = in_percent(view.result.accuracy) if view.result is not None else "not ended"
     title = f"{Path(view.shown).name}: {one.row}, seed {view.seed}, {end}"
     return Fold(f"run-{place}", title, run_sections(view, f"run-{place}-"))
 

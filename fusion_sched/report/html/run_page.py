@@ -13,7 +13,7 @@ from fusion_sched.report.words import (
     accuracy_interval,
     best_single_words,
     fixed,
-    percent,
+    in_percent,
     stage_words,
     state_words,
 )
@@ -24,7 +24,7 @@ OLDER = "not in this trace (made by an older version of fusion-sched, or without
 def run_facts(view: RunView) -> dict[str, str]:
     """What a reader must know first."""
     result, interval, best = view.result, accuracy_interval(view), best_single_words(view)
-    facts = {"fused test accuracy": percent(result.accuracy) if result else "not known yet"}
+    facts = {"fused test accuracy": in_percent(result.accuracy) if result else "not known yet"}
     if interval is not None:
         facts["95\u00a0% interval (Wilson)"] = interval
     if best is not None and len(view.modalities) > 1:
@@ -45,12 +45,19 @@ def silent_seconds(view: RunView) -> float:
 
 def run_sections(view: RunView, prefix: str = "") -> list[Section]:
     """The sections of a run; `prefix` sets their ids apart from those of other runs."""
+    chart = timeline(view) or Text(["The trace holds neither an epoch nor a probe yet."])
+    run = _present([chart, _score_table(view), _decision_table(view)])
+    parts = decomposition.decomposition(view)
+    information = _present([parts, decomposition.pairs_table(view)]) or [
+        Text(["The trace holds no probe: nothing is known about information."])
+    ]
+    costs = _present([cost.time_shares(view), cost.epoch_costs(view)])
     sections = [
-        Section("run", "The run", _run_blocks(view)),
-        Section("information", "Information decomposed", _information_blocks(view)),
+        Section("run", "The run", run),
+        Section("information", "Information decomposed", information),
         Section("heads", "What the heads get right", _head_blocks(view)),
         Section("robustness", "Robustness and calibration", _robustness_blocks(view)),
-        Section("cost", "Cost", _cost_blocks(view)),
+        Section("cost", "Cost", costs or [Text(["The trace holds no times yet."])]),
         Section("provenance", "Provenance", provenance(view)),
     ]
     return [Section(f"{prefix}{s.id}", s.title, s.blocks) for s in sections]
@@ -58,12 +65,6 @@ def run_sections(view: RunView, prefix: str = "") -> list[Section]:
 
 def _present(blocks: Iterable[Block | None]) -> list[Block]:
     return [block for block in blocks if block is not None]
-
-
-def _run_blocks(view: RunView) -> list[Block]:
-    chart = timeline(view)
-    nothing = None if chart else Text(["The trace holds neither an epoch nor a probe yet."])
-    return _present([chart, nothing, _score_table(view), _decision_table(view)])
 
 
 def _score_table(view: RunView) -> Table | None:
@@ -74,8 +75,8 @@ def _score_table(view: RunView) -> Table | None:
     rows = [
         [
             head,
-            percent(result.validation.get(head)),
-            percent(result.test[head]),
+            in_percent(result.validation.get(head)),
+            in_percent(result.test[head]),
             fixed(result.macro_f1.get(head)),
         ]
         for head in result.test
@@ -84,8 +85,8 @@ def _score_table(view: RunView) -> Table | None:
     older = (
         ""
         if best is None or gap is None
-        else f" The best epoch on test has {percent(best)}, {100 * gap:+.1f} points: older papers "
-        "report that, but it is chosen by the test labels."
+        else f" The best epoch on test has {in_percent(best)}, {100 * gap:+.1f} points: older "
+        "papers report that, but it is chosen by the test labels."
     )
     caption = (
         f"Scores of epoch {result.selected_epoch + 1}, selected by the fused head's accuracy "
@@ -110,15 +111,8 @@ def _decision_table(view: RunView) -> Table | None:
     return Table(["after epoch", "from", "to", "reason"], rows, caption, words=(1, 2, 3))
 
 
-def _information_blocks(view: RunView) -> list[Block]:
-    chart = decomposition.decomposition(view)
-    if chart is None:
-        return [Text(["The trace holds no probe: nothing is known about information."])]
-    return _present([chart, decomposition.pairs_table(view)])
-
-
 def _head_blocks(view: RunView) -> list[Block]:
-    matrices, quadrants = heads.confusion(view), heads.quadrants(view)
+    matrices, quadrants = heads.confusion_matrices(view), heads.quadrants(view)
     absent: list[str] = []
     if quadrants is None and len(view.modalities) > 1:
         later = view.result is None and not view.probes
@@ -129,7 +123,7 @@ def _head_blocks(view: RunView) -> list[Block]:
     elif matrices is None:
         absent.append(f"Confusion and recall on test: {OLDER}.")
     return _present(
-        [quadrants, matrices, heads.recall(view), heads.class_uniqueness(view),
+        [quadrants, matrices, heads.recall(view), heads.uniqueness_by_class(view),
          Text(absent) if absent else None]
     )  # fmt: skip
 
@@ -148,8 +142,3 @@ def _robustness_blocks(view: RunView) -> list[Block]:
     absent = [name for name, chart in charts.items() if chart is None]
     note = Text([f"Not in this trace: {', '.join(absent)}."]) if absent else None
     return _present([*charts.values(), note])
-
-
-def _cost_blocks(view: RunView) -> list[Block]:
-    charts = _present([cost.time_shares(view), cost.epoch_costs(view)])
-    return charts or [Text(["The trace holds no times yet."])]

@@ -18,17 +18,17 @@ def interval_bar(estimate: Estimate, scale: float, width: int, glyphs: Glyphs) -
     """
     room = width - 1
     ends = (estimate.value, estimate.value) if estimate.low is None else estimate.interval
-    low = _cells(ends[0], scale, room, math.floor)
-    high = max(low, _cells(ends[1], scale, room, math.ceil))
-    value = min(max(_cells(estimate.value, scale, room, round), low), high)
+    low = _filled_cells(ends[0], scale, room, math.floor)
+    high = max(low, _filled_cells(ends[1], scale, room, math.ceil))
+    value = min(max(_filled_cells(estimate.value, scale, room, round), low), high)
     cells = [glyphs.axis, *glyphs.sure * low, *glyphs.likely * (value - low)]
     cells += [*glyphs.possible * (high - value), *" " * (room - high)]
     if estimate.null is not None:
-        cells[_cells(estimate.null, scale, room, round)] = glyphs.level
+        cells[_filled_cells(estimate.null, scale, room, round)] = glyphs.level
     return "".join(cells)
 
 
-def _cells(value: float, scale: float, width: int, rounding: Callable[[float], int]) -> int:
+def _filled_cells(value: float, scale: float, width: int, rounding: Callable[[float], int]) -> int:
     """How many of the cells a value fills; none where the scale has no length."""
     share = value / scale if scale > 0 else 0.0
     return rounding(min(max(share, 0.0), 1.0) * width)
@@ -60,8 +60,8 @@ def sparkline(
 
 def progress(done: int, total: int, width: int, joint_from: int | None, glyphs: Glyphs) -> str:
     """A line of exactly `width` characters, and where the joint stage began in it."""
-    filled = _cells(done, total, width, math.floor)
+    filled = _filled_cells(done, total, width, math.floor)
     cells = list(glyphs.done * filled + glyphs.ahead * (width - filled))
     if joint_from is not None and 0 < joint_from < total:
-        cells[min(_cells(joint_from, total, width, math.floor), width - 1)] = glyphs.boundary
+        cells[min(_filled_cells(joint_from, total, width, math.floor), width - 1)] = glyphs.boundary
     return "".join(cells)

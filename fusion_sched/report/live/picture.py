@@ -52,7 +52,7 @@ class Picture:
         two = width >= SIDE_BY_SIDE
         left = Canvas(console, left_of(width) if two else width)
         right = Canvas(console, width - left.width - BETWEEN if two else width)
-        scores = sections.scores(self.view, left)
+        scores = sections.score_lines(self.view, left)
         bars = sections.diagnosis(self.view, right)
         rest = [sections.decision(self.view, left), sections.notes(self.view, left)]
         return [apart(scores, *rest), bars] if two else [apart(scores, bars, *rest)]

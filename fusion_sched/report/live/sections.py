@@ -112,7 +112,7 @@ def _left(pace: Pace, plan: Plan, now: datetime) -> str:
     return text + (", if joint epochs take as long" if left.assumed else "")
 
 
-def scores(view: RunView, canvas: Canvas) -> list[Line]:
+def score_lines(view: RunView, canvas: Canvas) -> list[Line]:
     if not view.epochs:
         return []
     last = view.epochs[-1]
@@ -149,7 +149,7 @@ def diagnosis(view: RunView, canvas: Canvas) -> list[Line]:
     rows = estimates_at(probe, decomposition_quantities(view))
     entropy = probe.diagnosis.label_entropy
     labels = [canvas.name(quantity.label, LONGEST_NAME + 7) for quantity, _ in rows]
-    numbers = [_numbers(estimate) for _, estimate in rows]
+    numbers = [_interval_text(estimate) for _, estimate in rows]
     label, number = max(map(cell_len, labels)), max(map(len, numbers))
     room = max(canvas.width - label - number - 4, 5)
     title = f"bits about the label Y {_after(probe.epoch)}, 95% intervals"
@@ -164,7 +164,7 @@ def diagnosis(view: RunView, canvas: Canvas) -> list[Line]:
     return [*lines, Line("axis", Text(scale)), *_legend(rows, canvas)]
 
 
-def _numbers(estimate: Estimate) -> str:
+def _interval_text(estimate: Estimate) -> str:
     ends = (estimate.value, estimate.value) if estimate.low is None else estimate.interval
     # Rounded before 0 is added, which makes -0.00 a plain 0.00.
     value, low, high = (round(number, 2) + 0.0 for number in (estimate.value, *ends))

@@ -12,6 +12,7 @@ from fusion_sched.report.panels import (
     NOISE_AXES,
     Quantity,
     Series,
+    accuracy_curve,
     confusion_shares,
     estimates_at,
     noise_panels,
@@ -197,15 +198,10 @@ FEW = 6
 """Bands of more rows than this are paler, or they would hide each other."""
 
 
-def fused_curve(view: RunView) -> Curve:
-    """Percent by epoch, from 1, for the epochs in which the fused head trained."""
-    return {e.number: 100 * e.accuracy[FUSED] for e in view.epochs if FUSED in e.accuracy}
-
-
 def draw_rows(views: Sequence[RunView], names: Sequence[str], width: float) -> Figure:
     rows: dict[str, list[Curve]] = {}
     for view, name in zip(views, names, strict=True):
-        curve = fused_curve(view)
+        curve = accuracy_curve(view, FUSED)
         if curve:
             rows.setdefault(name, []).append(curve)
     figure = paper_figure(width, panel_height(width) + 0.45)

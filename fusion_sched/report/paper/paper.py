@@ -8,7 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_sched.report.panels import series_of, shared_quantities, unique_quantities
+from fusion_sched.report.panels import (
+    accuracy_curve,
+    series_of,
+    shared_quantities,
+    unique_quantities,
+)
 from fusion_sched.report.paper.epochs import (
     draw_accuracy,
     draw_quantities,
@@ -20,7 +25,6 @@ from fusion_sched.report.paper.figures import (
     draw_handover,
     draw_noise,
     draw_rows,
-    fused_curve,
 )
 from fusion_sched.report.paper.stages import draw_stages
 from fusion_sched.report.paper.style import (
@@ -74,7 +78,7 @@ def draw_figures(
         for view, stem in zip(views, stems(views, known), strict=True):
             for kind, figure in _figures(view, width_inches):
                 files += write_figure(figure, folder, f"{stem}-{kind}", formats)
-        if len(views) > 1 and any(map(fused_curve, views)):
+        if len(views) > 1 and any(accuracy_curve(view, FUSED) for view in views):
             figure = draw_rows(views, known, width_inches)
             files += write_figure(figure, folder, ALL_RUNS, formats)
     return files

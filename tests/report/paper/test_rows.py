@@ -8,8 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from fusion_sched.report.palette import FUSED_STYLE, numbered_style
+from fusion_sched.report.panels import accuracy_curve
 from fusion_sched.report.paper import draw_figures
-from fusion_sched.report.paper.figures import draw_row, draw_rows, fused_curve
+from fusion_sched.report.paper.figures import draw_row, draw_rows
 from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
 from tests.report.paper.conftest import with_events
@@ -55,7 +56,7 @@ def test_a_run_before_its_joint_stage_is_no_row(four: list[Trace]) -> None:
     begun = with_events(four[2], four[2].events[:5])
     assert begun.of("epoch")
     views = [RunView.of(four[0]), RunView.of(begun)]
-    assert fused_curve(views[1]) == {}
+    assert accuracy_curve(views[1], "fused") == {}
     figure = draw_rows(views, ["joint", "begun"], 3.35)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["joint"]
 

@@ -1,6 +1,7 @@
 """Several runs in one chart: rows with their seeds, and curves laid over each other."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import fmean
 
 from fusion_sched.analysis.measures import Measured
@@ -17,9 +18,9 @@ from fusion_sched.report.html.charts.style import (
 from fusion_sched.report.html.document import Chart, plain
 from fusion_sched.report.palette import numbered_style
 from fusion_sched.report.panels import (
+    JOINT_INFORMATION,
     Quantity,
-    accuracy_panel,
-    information_quantities,
+    accuracy_curve,
     series_of,
     shared_quantities,
     unique_quantities,
@@ -120,36 +121,20 @@ def curves_of_all(
 
 def _choices(views: Sequence[RunView]) -> dict[str, Callable[[RunView], Curve]]:
     """What can be chosen, by its title with unit: of what at least one run has."""
-    modalities = list(dict.fromkeys(m for view in views for m in view.modalities))
+    heads = [FUSED, *dict.fromkeys(m for view in views for m in view.modalities)]
     fewest = min(views, key=lambda view: len(view.modalities))
-    labels: dict[str, tuple[str, str | None]] = {
-        f"validation accuracy, {head} [%]": ("accuracy", head) for head in [FUSED, *modalities]
+    quantities = {q.label: q for view in views for q in unique_quantities(view)}
+    quantities |= {q.label: q for q in shared_quantities(fewest)}
+    quantities["information of all"] = JOINT_INFORMATION
+    curves: dict[str, Callable[[RunView], Curve]] = {
+        f"validation accuracy, {head} [%]": partial(accuracy_curve, head=head) for head in heads
     }
-    labels |= {f"unique {m} [bit]": ("unique", m) for m in modalities}
-    labels |= {f"{q.label} [bit]": (q.kind, None) for q in shared_quantities(fewest)}
-    labels["information of all [bit]"] = ("joint_mi", None)
-    wanted = {
-        title: lambda view, kind=kind, name=name: _curve(view, kind, name)
-        for title, (kind, name) in labels.items()
-    }
-    return {title: of for title, of in wanted.items() if any(map(of, views))}
+    curves |= {f"{label} [bit]": partial(_bits, quantity=q) for label, q in quantities.items()}
+    return {title: of for title, of in curves.items() if any(map(of, views))}
 
 
-def _curve(view: RunView, kind: str, name: str | None) -> Curve:
-    if kind == "accuracy":
-        panel = accuracy_panel(view)
-        series = [] if panel is None else panel.series
-    else:
-        series = series_of(view, _quantities(view, kind))
-    chosen = [s for s in series if name is None or s.label == name]
-    return {epoch: value.value for s in chosen for epoch, value in s.known}
-
-
-def _quantities(view: RunView, kind: str) -> list[Quantity]:
-    every = [
-        *unique_quantities(view), *shared_quantities(view), *information_quantities(view)
-    ]  # fmt: skip
-    return [quantity for quantity in every if quantity.kind == kind]
+def _bits(view: RunView, quantity: Quantity) -> Curve:
+    return {epoch: v.value for s in series_of(view, [quantity]) for epoch, v in s.known}
 
 
 def _mean_curve(curves: Sequence[Curve]) -> Curve:

@@ -15,7 +15,7 @@ from fusion_sched.report.html.document import Chart
 from fusion_sched.report.palette import LineStyle
 from fusion_sched.report.panels import seconds_by_purpose
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import cost_words, duration, percent
+from fusion_sched.report.words import cost_words, duration, in_percent
 
 PARTS = {"training": ("@1", ""), "diagnoses": ("@2", "/"), "everything else": (MUTED, ".")}
 TRAINING, DIAGNOSIS = LineStyle("1", "solid", "circle"), LineStyle("2", "dash", "square")
@@ -34,7 +34,7 @@ def time_shares(view: RunView) -> Chart | None:
             "marker": {"color": PARTS[purpose][0], "pattern": {
                 "shape": PARTS[purpose][1], "fgcolor": "@surface", "solidity": 0.2,
                 "fillmode": "overlay"}},
-            "hovertemplate": f"%{{x:.1f}} s, {percent(value / total)}<extra>{purpose}</extra>",
+            "hovertemplate": f"%{{x:.1f}} s, {in_percent(value / total)}<extra>{purpose}</extra>",
         }
         for purpose, value in seconds.items()
     ]  # fmt: skip

@@ -22,7 +22,7 @@ from fusion_sched.report.words import (
     ALL_RIGHT,
     NONE_RIGHT,
     NOTHING,
-    percent,
+    in_percent,
     quadrant_words,
     quadrants_summary,
     sentence_case,
@@ -108,7 +108,7 @@ def _quadrant_numbers(view: RunView) -> Table:
     shares = {when: values for when, values in shares.items() if values}
     names = list(dict.fromkeys(name for values in shares.values() for name in values))
     rows = [
-        [when, *(percent(values[name]) if name in values else NOTHING for name in names)]
+        [when, *(in_percent(values[name]) if name in values else NOTHING for name in names)]
         for when, values in shares.items()
     ]
     header = ["", *map(quadrant_words, names)]
@@ -119,7 +119,7 @@ ByClass = Mapping[str, Mapping[str, float]]
 """Modality → class id → bits."""
 
 
-def class_uniqueness(view: RunView) -> Chart | None:
+def uniqueness_by_class(view: RunView) -> Chart | None:
     """What each modality alone tells about each class, at the moments that matter."""
     moments: dict[str, ByClass] = {
         m.name: {n: v for n in view.modalities if (v := m.probe.diagnosis.class_unique.get(n))}
@@ -170,7 +170,7 @@ def _marker(head: str, view: RunView) -> Trace:
     return {"color": theme_colour(style), "symbol": style.marker, "size": MARKER_PIXELS}
 
 
-def confusion(view: RunView) -> Chart | None:
+def confusion_matrices(view: RunView) -> Chart | None:
     matrices = _matrices(view)
     if not matrices:
         return None
@@ -259,10 +259,10 @@ def recall(view: RunView) -> Chart | None:
     beyond = f" The {left_out} easier classes stand in the numbers." if left_out else ""
     best, worst = view.classes[order[-1]], view.classes[order[0]]
     summary = (
-        f"Of {worst} the fewest samples are found ({percent(reference[order[0]])}), of {best} the "
-        f"most ({percent(reference[order[-1]])}), hardest class first.{beyond}"
+        f"Of {worst} the fewest samples are found ({in_percent(reference[order[0]])}), of {best} "
+        f"the most ({in_percent(reference[order[-1]])}), hardest class first.{beyond}"
     )
-    rows = [[view.classes[c], *(percent(recalls[h].get(c)) for h in recalls)] for c in order]
+    rows = [[view.classes[c], *(in_percent(recalls[h].get(c)) for h in recalls)] for c in order]
     return Chart(
         "Recall by class on test",
         figure(data, ROW_PIXELS * len(drawn) + 60, axis,

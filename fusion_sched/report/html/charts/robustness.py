@@ -17,7 +17,7 @@ from fusion_sched.report.palette import head_style
 from fusion_sched.report.panels import NOISE_AXES, noise_panels
 from fusion_sched.report.records import RobustnessRecord
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import enumeration, fixed, percent
+from fusion_sched.report.words import enumeration, fixed, in_percent
 
 ROW_PIXELS = 52
 HOVER = "%{x:.1f} %<extra>%{fullData.name}</extra>"
@@ -58,17 +58,17 @@ def missing(view: RunView) -> Chart | None:
         "title": {"text": "fused test accuracy [%]"}, "zeroline": False,
         "range": [min(values) - margin, max(values) + margin],
     }  # fmt: skip
-    without = [f"without {m} {percent(columns[MEAN][m])}" for m in names if m in columns[MEAN]]
+    without = [f"without {m} {in_percent(columns[MEAN][m])}" for m in names if m in columns[MEAN]]
     parts = (
         f"; with its embedding replaced by the training mean: {enumeration(without)}"
         if without else ""
     )  # fmt: skip
-    rows = [[m, *(percent(column.get(m)) for column in columns.values())] for m in names]
+    rows = [[m, *(in_percent(column.get(m)) for column in columns.values())] for m in names]
     header = ["missing", *(replacement.name for replacement in REPLACEMENTS.values())]
     return Chart(
         "A modality is missing",
         figure(data, ROW_PIXELS * len(names) + 70, axis, rows_axis(names)),
-        f"Fused test accuracy is {percent(result.accuracy)} with everything there{parts}.",
+        f"Fused test accuracy is {in_percent(result.accuracy)} with everything there{parts}.",
         Table(header, rows, "Fused test accuracy."),
     )
 
@@ -100,20 +100,20 @@ def noise(view: RunView) -> Chart | None:
         layout[axis.replace("x", "xaxis")] = _level_axis(kind, place, len(panels))
     curves = {m: robustness.noise[m] for m in view.modalities if m in robustness.noise}
     strongest = enumeration(
-        [f"{m} {percent(c.accuracies[-1])} (level {c.names[-1]})" for m, c in curves.items()]
+        [f"{m} {in_percent(c.accuracies[-1])} (level {c.names[-1]})" for m, c in curves.items()]
     )
     levels = "; ".join(NOISE_AXES[kind][2] for kind in panels if kind in NOISE_AXES)
     rule = f" ({levels})" if levels else ""
     vertical = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
     rows = [
-        [m, c.kind, level, percent(share)]
+        [m, c.kind, level, in_percent(share)]
         for m, c in curves.items()
         for level, share in zip(c.names, c.accuracies, strict=True)
     ]
     return Chart(
         "Noise in one modality",
         figure(data, 320, layout.pop("xaxis"), vertical, **layout, hovermode="x unified"),
-        f"From {percent(view.result.accuracy)} without noise, the strongest noise leaves: "
+        f"From {in_percent(view.result.accuracy)} without noise, the strongest noise leaves: "
         f"{strongest}{rule}.",
         Table(["modality", "kind", "level", "accuracy"], rows, "Fused test accuracy.", words=(1,)),
     )
@@ -171,9 +171,9 @@ def contribution(view: RunView) -> Chart | None:
     values = [100 * shapley[m] for m in names]
     axis = {"title": {"text": "Shapley value [points of accuracy]"}, "zeroline": True}
     listed = enumeration([f"{n} {v:+.1f}" for n, v in zip(names, values, strict=True)])
-    constant = percent(robustness.constant)
+    constant = in_percent(robustness.constant)
     rows = [["nothing", constant]] + [
-        [name.replace("/", " and "), percent(share)]
+        [name.replace("/", " and "), in_percent(share)]
         for name, share in robustness.coalitions.items()
     ]
     bars = _horizontal_bars(view, names, values, "%{x:+.1f} points")
