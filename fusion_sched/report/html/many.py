@@ -148,9 +148,13 @@ def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
     """Each run by itself, as far as the page may grow, and what is left out."""
     alone = "`fusion-sched report RUN` makes the page of one run"
     if len(named) > MOST_RUNS_IN_DETAIL:
-        told = f"{len(named)} runs are too many to show each by itself; {alone}"
-        return [Text([f"{told}."])], [told]
-    folds = [fold(one, place) for place, one in enumerate(named)]
+        note = f"{len(named)} runs are too many to show each by itself; {alone}"
+        return [Text([f"{note}."])], [note]
+    folds = []
+    for place, view in enumerate(one.view for one in named):
+        end = in_percent(view.result.accuracy) if view.result is not None else "not ended"
+        title = f"{Path(view.shown).name}: {named[place].row}, seed {view.seed}, {end}"
+        folds.append(Fold(f"run-{place}", title, run_sections(view, f"run-{place}-")))
     sizes = [rendered_size([one]) for one in folds]
     notes = []
     if sum(sizes) > MOST_DETAIL_BYTES:
@@ -167,13 +171,6 @@ def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
         notes.append(f"{len(folds) - len(kept)} of {len(folds)} runs are not shown by themselves, "
                      f"for size; {alone}")  # fmt: skip
     return [*kept, *([Text([f"{note}." for note in notes])] if notes else [])], notes
-
-
-def fold(one: NamedRun, place: int) -> Fold:
-    view = one.view
-    end = in_percent(view.result.accuracy) if view.result is not None else "not ended"
-    title = f"{Path(view.shown).name}: {one.row}, seed {view.seed}, {end}"
-    return Fold(f"run-{place}", title, run_sections(view, f"run-{place}-"))
 
 
 def without_numbers(one: Fold) -> Fold:

@@ -23,9 +23,9 @@ def record_line(record: DecisionRecord | EpochRecord | ProbeRecord) -> str:
             accuracy = " ".join(f"{m} {share:.1%}" for m, share in record.accuracy.items())
             return f"epoch {record.number:3d} {stage.name:8s} loss {loss} | validation {accuracy}"
         case ProbeRecord(diagnosis=diagnosis):
-            unique = " ".join(f"{m} {_bits(e)}" for m, e in diagnosis.unique.items())
+            unique = " ".join(f"{m} {_bit_text(e)}" for m, e in diagnosis.unique.items())
             atoms = "".join(
-                f" | {title} {_bits(estimate)}"
+                f" | {title} {_bit_text(estimate)}"
                 for title, estimate in (
                     ("redundancy", diagnosis.redundancy),
                     ("synergy", diagnosis.synergy),
@@ -36,6 +36,6 @@ def record_line(record: DecisionRecord | EpochRecord | ProbeRecord) -> str:
             return f"      bits: unique {unique}{atoms}"
 
 
-def _bits(estimate: Estimate) -> str:
+def _bit_text(estimate: Estimate) -> str:
     ends = "" if estimate.low is None else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
     return f"{estimate.value:.2f}{ends}"

@@ -10,7 +10,6 @@ import numpy as np
 from fusion_sched.report.palette import HEX, LineStyle, numbered_style
 from fusion_sched.report.panels import (
     NOISE_AXES,
-    Quantity,
     Series,
     accuracy_curve,
     confusion_shares,
@@ -54,10 +53,15 @@ def draw_handover(view: RunView, width: float) -> Figure | None:
         return None
     figure = paper_figure(width, 0.24 * len(rows) + 0.5)
     axes = figure.subplots()
+    # A modality's name is cut so that the bars keep their room.
+    labels = [
+        f"unique {drawable(q.legend, LONGEST_ROW)}" if q.kind == "unique" else q.label
+        for q, _ in rows
+    ]
     for row, (quantity, estimate) in enumerate(rows):
         _draw_bar(axes, row, estimate, HEX[quantity.style.colour])
     axes.axvline(0, color=INK, linewidth=0.6)
-    axes.set_yticks(range(len(rows)), [_row_label(quantity) for quantity, _ in rows])
+    axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
@@ -70,13 +74,6 @@ def draw_handover(view: RunView, width: float) -> Figure | None:
     drawn = [Series(q.label, q.style, [probe.number], [estimate]) for q, estimate in rows]
     legend_above(figure, [*entries, *null_entries(drawn)])
     return figure
-
-
-def _row_label(quantity: Quantity) -> str:
-    """The label with a modality's name so short that the bars keep their room."""
-    if quantity.kind != "unique":
-        return quantity.label
-    return f"unique {drawable(quantity.legend, LONGEST_ROW)}"
 
 
 def _draw_bar(axes: Axes, row: int, estimate: Estimate, colour: str) -> None:

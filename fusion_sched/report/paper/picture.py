@@ -45,12 +45,8 @@ def draw_trace(trace: Trace, path: Path) -> None:
         legend_beside(information, draw_information(information, view))
         atoms.set_ylabel("unique and synergistic [bit]")
         number_epochs(information, [r.number for r in (*view.epochs, *view.probes)])
-        figure.suptitle(_title(view), fontsize=11)
+        result = view.result
+        end = f"fused test accuracy {result.accuracy:.1%}" if result else "not ended"
+        controller = drawable(view.controller)
+        figure.suptitle(f"controller {controller}, seed {view.seed}: {end}", fontsize=11)
         figure.savefig(path)
-
-
-def _title(view: RunView) -> str:
-    text = f"controller {drawable(view.controller)}, seed {view.seed}"
-    if view.result is None:
-        return f"{text}: not ended"
-    return f"{text}: fused test accuracy {view.result.accuracy:.1%}"

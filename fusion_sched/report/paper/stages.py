@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fusion_sched.report.palette import HEX, head_style
 from fusion_sched.report.paper.style import GREY, INK, PALE, drawable
@@ -59,6 +59,7 @@ def _draw_strip(axes: Axes, view: RunView) -> None:
 def _strip_entries(view: RunView) -> list[Entry]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
+    from matplotlib.path import Path
 
     entries: list[Entry] = []
     if any(not span.stage.joint for span in view.spans):
@@ -67,17 +68,11 @@ def _strip_entries(view: RunView) -> list[Entry]:
         jointly = Patch(facecolor=JOINT, edgecolor=GREY, hatch=HATCH, linewidth=0)
         entries.append((jointly, "trains jointly"))
     if view.decisions:
-        dotted = Line2D([], [], color=INK, linestyle="none", marker=_dots(), markersize=9)
+        ends = [(0, -1), (0, -0.7), (0, -0.15), (0, 0.15), (0, 0.7), (0, 1)]
+        marker = Path(ends, 3 * [Path.MOVETO, Path.LINETO])  # like the upright dotted lines
+        dotted = Line2D([], [], color=INK, linestyle="none", marker=marker, markersize=9)
         entries.append((dotted, "decision"))
     return entries
-
-
-def _dots() -> Any:
-    """A marker like the upright dotted lines."""
-    from matplotlib.path import Path
-
-    ends = [(0, -1), (0, -0.7), (0, -0.15), (0, 0.15), (0, 0.7), (0, 1)]
-    return Path(ends, 3 * [Path.MOVETO, Path.LINETO])
 
 
 def _draw_restored(axes: Axes, view: RunView) -> list[Entry]:

@@ -129,11 +129,13 @@ def _choices(views: Sequence[RunView]) -> dict[str, Callable[[RunView], Curve]]:
     curves: dict[str, Callable[[RunView], Curve]] = {
         f"validation accuracy, {head} [%]": partial(accuracy_curve, head=head) for head in heads
     }
-    curves |= {f"{label} [bit]": partial(_bits, quantity=q) for label, q in quantities.items()}
+    curves |= {
+        f"{label} [bit]": partial(_quantity_curve, quantity=q) for label, q in quantities.items()
+    }
     return {title: of for title, of in curves.items() if any(map(of, views))}
 
 
-def _bits(view: RunView, quantity: Quantity) -> Curve:
+def _quantity_curve(view: RunView, quantity: Quantity) -> Curve:
     return {epoch: v.value for s in series_of(view, [quantity]) for epoch, v in s.known}
 
 

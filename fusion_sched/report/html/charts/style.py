@@ -42,7 +42,7 @@ def curve(
     style: LineStyle,
     *,
     markers: bool = False,
-    hover: str = "%{y:.1f} %",
+    hover: str | None = "%{y:.1f} %",
     **more: Any,
 ) -> Trace:
     """A line; a gap where a value is `None`."""

@@ -73,7 +73,12 @@ def panel_of(panel: Panel, pixels: int) -> AxisPanel:
         curves.append(_curve_of(series, unit))
         levels = [(x, v.null) for x, v in series.known if v.null is not None]
         if panel.nulls and levels:
-            curves.append(_null_line(levels, series.label))
+            epochs, nulls = zip(*levels, strict=True)
+            # All of them share a legend entry.
+            null = curve(epochs, nulls, "level under shuffled labels", NULL_LEVEL, hover=None,
+                         hoverinfo="skip", meta={"of": series.label})  # fmt: skip
+            null["line"]["width"] = 1.2
+            curves.append(null)
     if panel.selected is not None:
         epoch, value = panel.selected
         marker = {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}}
@@ -96,14 +101,6 @@ def _curve_of(series: Series, unit: str) -> Trace:
     ends = [[v.low, v.high] for _, v in series.known]
     return curve(series.epochs, values, series.label, series.style, hover=HOVER_INTERVAL,
                  customdata=ends, markers=len(values) <= MARKED_PROBES)  # fmt: skip
-
-
-def _null_line(levels: Sequence[tuple[int, float]], label: str) -> Trace:
-    """All of them share a legend entry."""
-    x, y = zip(*levels, strict=True)
-    made = curve(x, y, "level under shuffled labels", NULL_LEVEL, hoverinfo="skip")
-    made["line"]["width"] = 1.2
-    return {**made, "hovertemplate": None, "meta": {"of": label}}
 
 
 def stages_panel(view: RunView) -> AxisPanel | None:
