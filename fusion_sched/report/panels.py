@@ -18,7 +18,6 @@ from fusion_sched.report.records import Cells, EpochRecord, ProbeRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.types import FUSED, Diagnosis, Estimate
 
-EPOCH_AXIS = "epoch (0: untrained)"
 NOISE_AXES = {
     "gaussian": ("noise [SD]", 1.0, "levels in standard deviations of the values"),
     "tokens": ("tokens replaced [%]", 100.0, "levels as share of the tokens"),

@@ -99,7 +99,7 @@ class RunView:
             case ResultRecord():
                 self.result = record
                 return record
-        self.stage = record.stage
+        self.stage = record.stage or self.stage
         return record
 
     def _forget_from(self, epoch: int) -> None:
