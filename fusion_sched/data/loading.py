@@ -58,9 +58,9 @@ class Loader:
 
     With several processes each gets its share of every batch.
 
-    `workers` processes read ahead, none: this process reads. From them on everything happens on
-    the device: `finish` and, with an `augment`, random changes that depend on (seed, epoch)
-    alone, the epoch being that of `order`.
+    `workers`: number of processes that read ahead; 0: this process reads. After reading, everything
+    happens on the device: `finish`, and with an `augment` random changes that depend on (seed,
+    epoch) alone, where the epoch is that of `order`.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from fusion_sched.estimation.clusters import scarcity_warning
 from fusion_sched.estimation.entropies import Array
 from fusion_sched.estimation.informations import JOINT, MI1, MI2, UNION
-from fusion_sched.estimation.measurement import Measurement, correct, solve_pairs
+from fusion_sched.estimation.correction import Measurement, correct, solve_pairs
 from fusion_sched.estimation.ratio import log_ratio_interval, log_ratio_of
 from fusion_sched.estimation.settings import Settings
 from fusion_sched.estimation.solver import ScalingFirst
@@ -169,8 +169,8 @@ def _with_boundary(
 ) -> dict[str, Estimate]:
     """Intervals that reach the boundary where the samples do not exclude it.
 
-    Near it the correction leaves some of the bias, all of it in I*: a uniqueness may be as low as
-    unique1 - unique2 allows, and redundancy and synergy higher by what the smaller one can spare.
+    Near the boundary the correction removes only part of the bias of I*. So a uniqueness may be as
+    low as unique1 - unique2 allows; redundancy and synergy may be higher by the smaller one.
     """
     wider = {
         n: known[n]._replace(high=known[n].interval[1] + spare) for n in ("redundancy", "synergy")

@@ -86,7 +86,7 @@ def by_modality(
 
 
 def mean_of(values: Sequence[Estimate]) -> Estimate:
-    """Return the mean; its interval is the mean of the intervals, as if all errs alike.
+    """Return the mean; its interval is the mean of the intervals, as for fully correlated errors.
 
     That is exact for one and too wide for several, whose errors partly cancel.
     """

@@ -33,7 +33,10 @@ class PublishedProbe:
 
     def __post_init__(self) -> None:
         if self.source != "prefix":
-            raise ValueError(f"source is {self.source!r}, expected 'prefix': it is what this is")
+            raise ValueError(
+                f"source is {self.source!r}, expected 'prefix': the published probe takes the first "
+                "samples of train; set probe.source=prefix"
+            )
         check_schedule(self.every, self.joint_every, self.samples, "train")
         Settings("none", self.resamples, self.shuffles)
 

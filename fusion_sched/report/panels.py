@@ -1,4 +1,7 @@
-"""What is drawn of a run, in plain data: the page, the figures and the terminal only render it."""
+"""What is drawn of a run, in plain data: quantities, series and panels.
+
+The page renders the panels; the figures and the terminal take the same quantities and series.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple

@@ -17,7 +17,7 @@ from fusion_sched.runtime.distributed import SINGLE_PROCESS, Processes
 from fusion_sched.types import Batch, Predictions, ProbeInputs, Stage, StepOutput, losses_of
 
 LABELS = "y"
-"""Under this name labels travel among predictions; "fused" is not a modality's name either."""
+"""Key of the labels among predictions. No modality may be called "y" or "fused"."""
 
 
 @dataclass

@@ -95,7 +95,7 @@ def estimate(
     Parameters
     ----------
     embeddings:
-        ModalityFeatures -> floating-point (N, d), one modality or more, on any device.
+        Modality name -> floating-point (N, d), one modality or more, on any device.
     y:
         Integer class ids (N,), whatever the numbers.
     groups:
