@@ -10,9 +10,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from fusion_sched.estimation.clusters import scarcity_warning
+from fusion_sched.estimation.correction import Measurement, correct, solve_pairs
 from fusion_sched.estimation.entropies import Array
 from fusion_sched.estimation.informations import JOINT, MI1, MI2, UNION
-from fusion_sched.estimation.correction import Measurement, correct, solve_pairs
 from fusion_sched.estimation.ratio import log_ratio_interval, log_ratio_of
 from fusion_sched.estimation.settings import Settings
 from fusion_sched.estimation.solver import ScalingFirst

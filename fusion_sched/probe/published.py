@@ -34,8 +34,8 @@ class PublishedProbe:
     def __post_init__(self) -> None:
         if self.source != "prefix":
             raise ValueError(
-                f"source is {self.source!r}, expected 'prefix': the published probe takes the first "
-                "samples of train; set probe.source=prefix"
+                f"source is {self.source!r}, expected 'prefix': the published probe takes the "
+                "first samples of train; set probe.source=prefix"
             )
         check_schedule(self.every, self.joint_every, self.samples, "train")
         Settings("none", self.resamples, self.shuffles)
