@@ -1,11 +1,14 @@
 """What tests share: a composed configuration, a run in memory, and the command line in process."""
 
+import copy
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -17,6 +20,7 @@ from fusion_sched.data.cremad import CremaD
 from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.training.components import RunComponents
 from fusion_sched.training.trainer import train
+from tests.processes import Answer
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
@@ -27,6 +31,11 @@ SHORT = ["stage1.epochs=2", "stage2.epochs=2"]
 
 
 def make_config(*overrides: str) -> Any:
+    return copy.deepcopy(_compose(overrides))
+
+
+@cache
+def _compose(overrides: tuple[str, ...]) -> Any:
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("train", overrides=list(overrides))
 
@@ -54,17 +63,23 @@ OF_THE_CLOCK = {
 
 def timeless(event: dict[str, Any]) -> dict[str, Any]:
     """Return an event without what depends on the clock."""
-    return {
-        name: value
-        for name, value in event.items()
-        if name
-        not in ("time", "seconds", "samples_per_second", "run", "probe_share", "peak_memory_bytes")
-    }
+    return {name: value for name, value in event.items() if name not in OF_THE_CLOCK}
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="session")
+def small_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an `.npz` of 300 of the digits, grey and coloured: a sixth of the dataset's size."""
+    path = tmp_path_factory.mktemp("digits") / "small.npz"
+    train = make_parts().splits.train
+    batch = train.__getitems__(list(range(300)))
+    arrays = {name: values.numpy() for name, values in batch.inputs.items()}
+    np.savez(path, y=batch.y.numpy(), **arrays)
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -85,11 +100,6 @@ def short_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run_once(folder / f"{controller}{seed}", f"controller={controller}", f"seed={seed}",
                      *quick)  # fmt: skip
     return folder
-
-
-class Answer:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
 
 
 @pytest.fixture
