@@ -23,6 +23,8 @@ from fusion_sched.training.trainer import train
 from tests.processes import Answer
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# To start processes that decode takes longer than to decode the little that tests have.
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 torch.set_num_threads(1)
 register()
 
@@ -71,15 +73,18 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-@pytest.fixture(scope="session")
-def small_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an `.npz` of 300 of the digits, grey and coloured: a sixth of the dataset's size."""
-    path = tmp_path_factory.mktemp("digits") / "small.npz"
-    train = make_parts().splits.train
-    batch = train.__getitems__(list(range(300)))
+def write_small_digits(path: Path) -> Path:
+    """Write 300 of the digits, grey and coloured, as an `.npz`: a fifth of the dataset."""
+    split = make_parts().splits.train
+    batch = split.__getitems__(list(range(300)))
     arrays = {name: values.numpy() for name, values in batch.inputs.items()}
     np.savez(path, y=batch.y.numpy(), **arrays)
     return path
+
+
+@pytest.fixture(scope="session")
+def small_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small_digits(tmp_path_factory.mktemp("digits") / "small.npz")
 
 
 @pytest.fixture(scope="session")
