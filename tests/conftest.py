@@ -28,6 +28,17 @@ os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 torch.set_num_threads(1)
 register()
 
+SLOW_FIXTURES = {"browser", "cremad_root", "short_runs", "six", "uninterrupted", "original"}
+"""Fixtures that take seconds to make: each test that asks for one is marked `slow`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 # Short stages, seldom probed: enough for every event of a run to occur.
 SHORT = ["stage1.epochs=2", "stage2.epochs=2"]
 

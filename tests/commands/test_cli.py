@@ -189,6 +189,7 @@ def test_a_full_run_folder_is_left_alone(command: Command, tmp_path: Path) -> No
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_train_replay_compare_and_resume_of_an_ended_run(command: Command, tmp_path: Path) -> None:
     first = command("train", "hydra.run.dir=run", *SHORT)
     assert first.code == 0, first.err
@@ -227,6 +228,7 @@ def test_a_truncated_checkpoint_is_named_and_kept(command: Command, run: Path) -
     assert last.read_bytes() == half
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_a_table_and_survives_a_bad_job(command: Command, tmp_path: Path) -> None:
     answer = command(
         "train", "-m", "seed=0,1", "controller.threshold=0.5,2", "hydra.sweep.dir=sweep", *SHORT
@@ -249,6 +251,7 @@ def test_full_error_shows_the_traceback(command: Command, monkeypatch: pytest.Mo
         command("train", "batch_size=0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "own", [["controller=random", "seed=3"], ["++controller.threshold=7"], ["controller=mi"]]
 )
@@ -258,6 +261,7 @@ def test_replay_begins_from_the_runs_own_controller(command: Command, own: list[
     assert "same decisions" in shown.out, shown.out + shown.err
 
 
+@pytest.mark.slow
 def test_a_run_resumes_from_another_folder(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from tests.conftest import Answer, of, read_events
 PLUGINS = Path(__file__).parent / "plugins"
 
 
+@pytest.mark.slow
 def test_parts_from_outside_the_package_train(
     command: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_the_experiment_has_an_encoder_for_each_modality(sample: Path, tmp_path:
     assert type(parts.model.encoders["image"]).__name__ == "ResNet18"
 
 
+@pytest.mark.slow
 def test_a_pretrained_network_trains_on_its_own_tokens(
     sample: Path, bert: Path, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from fusion_sched.training.trainer import train
 from tests.conftest import make_parts, of, read_events, run_once
 
 pytest.importorskip("accelerate", reason="needs the extra `distributed`")
+pytestmark = pytest.mark.slow
 
 SETTINGS = (
     "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=150", "probe.resamples=20",
