@@ -99,8 +99,10 @@ class Killed(Exception):
 def train_whole_and_resumed(tmp_path: Path, *overrides: str) -> list[dict[str, Any]]:
     """Train once through, and once killed in the second joint epoch and resumed: all the same."""
     whole, folder = tmp_path / "whole", tmp_path / "resumed"
-    data = write_small_digits(tmp_path / "digits.npz")
-    options = ("dataset=arrays", f"dataset.root={data}", *SHORT, *overrides)
+    options = (*SHORT, *overrides)
+    if not any(override.startswith("dataset=") for override in overrides):
+        data = write_small_digits(tmp_path / "digits.npz")
+        options = ("dataset=arrays", f"dataset.root={data}", *options)
     events = run_once(whole, *options)
     folder.mkdir()
     joint = 0

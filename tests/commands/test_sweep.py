@@ -3,8 +3,6 @@
 import hashlib
 import importlib.util
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -97,14 +95,11 @@ def assert_same(sweep: Path, whole: Path, count: int) -> None:
 
 @needs_joblib
 def test_joblib_gives_the_same_as_one_process_and_names_failed_jobs(
-    six: Path, tmp_path: Path
+    command: Command, six: Path, tmp_path: Path
 ) -> None:
-    sweep = ["-m", "fusion_sched.commands.cli", "train", "-m", "seed=-1,0,1", *FOUR[1:]]
-    done = subprocess.run(
-        [sys.executable, *sweep, *TINY, *JOBLIB, "hydra.sweep.dir=four"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    answer = Answer(done.returncode, done.stdout, done.stderr)
+    answer = command(
+        "train", "-m", "seed=-1,0,1", *FOUR[1:], *TINY, *JOBLIB, "hydra.sweep.dir=four"
+    )
     assert_same(tmp_path / "four", six, 4)
     assert "sweep: four" in answer.out
     assert answer.code == 1
