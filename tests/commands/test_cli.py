@@ -1,6 +1,7 @@
 """The command line: help, exit codes, and one readable message for every bad input."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,17 @@ import pytest
 from tests.conftest import Answer, read_events
 
 Command = Callable[..., Answer]
-SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200")
+SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe.resamples=5",
+         "probe.shuffles=1", "robustness=false", "encoder=mlp", "tracker=none")  # fmt: skip
+
+
+@pytest.fixture
+def run(command: Command, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of a run that has ended."""
+    ended = tmp_path_factory.getbasetemp() / "ended_run"
+    if not ended.exists():
+        command("train", f"hydra.run.dir={ended}", *SHORT)
+    return Path(shutil.copytree(ended, tmp_path / "run"))
 
 
 def test_help_imports_neither_torch_nor_hydra() -> None:
@@ -178,6 +189,7 @@ def test_a_full_run_folder_is_left_alone(command: Command, tmp_path: Path) -> No
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_train_replay_compare_and_resume_of_an_ended_run(command: Command, tmp_path: Path) -> None:
     first = command("train", "hydra.run.dir=run", *SHORT)
     assert first.code == 0, first.err
@@ -204,11 +216,10 @@ def test_train_replay_compare_and_resume_of_an_ended_run(command: Command, tmp_p
     assert read_events(tmp_path / "run") == before
 
 
-def test_a_truncated_checkpoint_is_named_and_kept(command: Command, tmp_path: Path) -> None:
-    command("train", "hydra.run.dir=run", *SHORT)
-    trace = tmp_path / "run" / "trace.jsonl"
+def test_a_truncated_checkpoint_is_named_and_kept(command: Command, run: Path) -> None:
+    trace = run / "trace.jsonl"
     trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))
-    last = tmp_path / "run" / "checkpoint" / "last.pt"
+    last = run / "checkpoint" / "last.pt"
     half = last.read_bytes()[: last.stat().st_size // 2]
     last.write_bytes(half)
     check_message(
@@ -217,6 +228,7 @@ def test_a_truncated_checkpoint_is_named_and_kept(command: Command, tmp_path: Pa
     assert last.read_bytes() == half
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_a_table_and_survives_a_bad_job(command: Command, tmp_path: Path) -> None:
     answer = command(
         "train", "-m", "seed=0,1", "controller.threshold=0.5,2", "hydra.sweep.dir=sweep", *SHORT
@@ -239,6 +251,7 @@ def test_full_error_shows_the_traceback(command: Command, monkeypatch: pytest.Mo
         command("train", "batch_size=0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "own", [["controller=random", "seed=3"], ["++controller.threshold=7"], ["controller=mi"]]
 )
@@ -248,6 +261,7 @@ def test_replay_begins_from_the_runs_own_controller(command: Command, own: list[
     assert "same decisions" in shown.out, shown.out + shown.err
 
 
+@pytest.mark.slow
 def test_a_run_resumes_from_another_folder(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,11 +279,10 @@ def test_a_run_resumes_from_another_folder(
     assert read_events(tmp_path / "run")[-1]["test"] == whole[-1]["test"]
 
 
-def test_an_edited_configuration_stops_the_resume(command: Command, tmp_path: Path) -> None:
-    command("train", "hydra.run.dir=run", *SHORT)
-    trace = tmp_path / "run" / "trace.jsonl"
+def test_an_edited_configuration_stops_the_resume(command: Command, run: Path) -> None:
+    trace = run / "trace.jsonl"
     trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))
-    config = tmp_path / "run" / ".hydra" / "config.yaml"
+    config = run / ".hydra" / "config.yaml"
     config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 32"))
     check_message(command("train", "resume=run"), 1, ["batch_size", "config.yaml"])
     config.write_text("a: [")
