@@ -19,7 +19,8 @@ from fusion_sched.runtime.files import lock
 from fusion_sched.training.trainer import train
 from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless
 
-OPTIONS = ("stage1.epochs=6", "stage2.epochs=3", "probe.resamples=10", "probe.shuffles=2",
+OPTIONS = ("stage1.epochs=6", "stage2.epochs=3", "probe=kmeans", "probe.resamples=10",
+           "probe.shuffles=2",
            "robustness=false", "controller.min_epochs=1", "controller.patience=1",
            "controller.drop=0.95", "controller.evidence=false", "encoder=small_cnn",
            "scheduler@stage2.scheduler=cosine")  # fmt: skip
@@ -209,5 +210,5 @@ def test_a_folder_in_training_is_left_alone(tmp_path: Path) -> None:
 
 def test_killed_before_its_first_event_a_run_begins_again(tmp_path: Path) -> None:
     (tmp_path / "trace.jsonl").touch()
-    train(make_parts(*SHORT, "probe.samples=100", "probe.resamples=5"), tmp_path, lambda _: None)
+    train(make_parts(*SHORT, "probe.samples=100"), tmp_path, lambda _: None)
     assert read_events(tmp_path)[-1]["event"] == "result"

@@ -177,7 +177,7 @@ def test_one_modality_trains(tmp_path: Path) -> None:
     probe = of(events, "probe")[-1]
     assert "synergy_bits" not in probe
     assert probe["unique_bits"] == pytest.approx(probe["mi_bits"])
-    assert probe["seconds"].keys() == {"embed", "cluster", "solve"}
+    assert probe["seconds"].keys() == {"embed", "estimate"}
     assert of(events, "result")[0]["test"]["fused"]["accuracy"] > 0.9
 
 
@@ -221,10 +221,10 @@ def test_no_batch_of_one_and_no_sample_left_out(count: int) -> None:
 def test_diagnoses_of_the_joint_stage_have_a_rate_of_their_own(tmp_path: Path) -> None:
     options = ("controller=joint", "stage1.epochs=2", "stage2.epochs=2", "probe.samples=200")
     events = run_once(tmp_path, "probe.joint_every=3", *options)
-    assert [e["epoch"] for e in of(events, "probe")] == [-1, 2]
+    assert [e["epoch"] for e in of(events, "probe")] == [-1, 2, 3]
 
 
-@pytest.mark.parametrize("probe", ["predictions", "published"])
+@pytest.mark.parametrize("probe", ["kmeans", "predictions", "published"])
 def test_other_probes_train(tmp_path: Path, probe: str) -> None:
     rates = ("probe.every=1", "probe.joint_every=1", "probe.resamples=5")
     events = run_once(tmp_path, f"probe={probe}", *rates, *QUICK[:2])
@@ -237,8 +237,7 @@ def test_a_held_out_slice_is_not_trained_on(tmp_path: Path) -> None:
     probed = {int(i) for batch in loaders.probe for i in batch.index}
     assert (len(trained), len(probed)) == (877, 200)
     assert not trained & probed
-    with pytest.raises(ValueError, match="held_out takes"):
-        make_loaders(make_parts("probe.source=held_out", "probe.samples=900"))
+    assert len(make_loaders(make_parts("probe.source=held_out")).probe.order) == 1077 // 5
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,7 +21,7 @@ from fusion_sched.probe.assemble import (
     mean_of,
     means_by_class,
 )
-from fusion_sched.probe.checks import check_schedule
+from fusion_sched.probe.checks import check_schedule, check_seed
 from fusion_sched.probe.posterior.estimate import LEAST_SAMPLES, PosteriorEstimate, State, estimate
 from fusion_sched.probe.posterior.intervals import (
     ATOMS,
@@ -44,9 +44,10 @@ class PosteriorProbe:
     ``every``: epochs between two diagnoses in stage 1; ``joint_every``: in stage 2, whose last
     epoch is always diagnosed. ``samples``: at most that many, a fixed class-stratified choice.
     ``source``: ``train`` (without augmentation), ``held_out`` (at most a fifth of train, not
-    trained on), ``validation`` or ``both`` (``train``, and ``validation`` beside it). ``checks_every``:
-    diagnoses from one with null levels, p-values and the check of the cells to the next; intervals
-    are always there. ``seed``: of folds, landmarks and shuffles.
+    trained on), ``validation`` or ``both`` (``train``, and ``validation`` beside it).
+    ``checks_every``: diagnoses from one with null levels, p-values and the check of the cells to
+    the next; intervals are always there. ``solver``: ``own`` solves I* to 1e-3 bits, which is below
+    what samples tell, ``run`` by the solver of the run. ``seed``: of folds, landmarks and shuffles.
     """
 
     on_device: ClassVar[bool] = True
@@ -57,6 +58,7 @@ class PosteriorProbe:
     samples: int = 1280
     source: str = "train"
     checks_every: int = 5
+    solver: str = "own"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -65,14 +67,16 @@ class PosteriorProbe:
             raise ValueError(f"samples={self.samples}, expected at least {LEAST_SAMPLES}")
         if self.checks_every < 1:
             raise ValueError(f"checks_every={self.checks_every}, expected at least 1 diagnosis")
+        if self.solver not in ("own", "run"):
+            raise ValueError(f"solver is {self.solver!r}, expected 'own' or 'run'")
+        check_seed(self.seed)
 
     def diagnose(
         self, inputs: ProbeInputs, solver: Solver | None, state: Mapping[str, Tensor]
     ) -> tuple[Diagnosis, dict[str, Tensor]]:
         """Estimate, in bits, what the embeddings tell of the label.
 
-        `state` is what the last call returned, or empty. ``solver`` finds I*; with ``None`` it
-        is scaling to 1e-3 bits.
+        `state` is what the last call returned, or empty. `solver` is that of the run.
         """
         started = time.perf_counter()
         result = estimate(
@@ -80,7 +84,7 @@ class PosteriorProbe:
             inputs.y,
             seed=self.seed,
             intervals=int(state.get(COUNT, 0)) % self.checks_every == 0,
-            solver=solver,
+            solver=solver if self.solver == "run" else None,
             state=_recalled_state(state),
         )
         changes = _changes(result, _recalled_pairs(state, inputs.y.device), list(inputs.embeddings))

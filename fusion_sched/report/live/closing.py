@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from fusion_sched.runlog import Trace
+from fusion_sched.runlog import Trace, hand_over_probe
 
 
 def result_table(trace: Trace) -> Table:
@@ -27,6 +27,12 @@ def result_table(trace: Trace) -> Table:
             f"{scores['macro_f1']:.3f}",
         )
     return table
+
+
+def warning_lines(trace: Trace) -> list[str]:
+    """Return the warnings of the diagnosis that joint training began from."""
+    probe = hand_over_probe(trace)
+    return [] if probe is None else [f"note: {text}" for text in probe.get("warnings", [])]
 
 
 def optimism_line(result: dict[str, Any]) -> str:
