@@ -39,13 +39,15 @@ RUNS = {
     "published": "dataset=synthetic controller=pid_published probe=published stage2.epochs=1",
     "random, mla": f"{KMEANS} dataset=digits_halves controller=random +method=mla",
     "frozen": f"{KMEANS} dataset=digits_halves +method=frozen",
-    "mmpareto, gated": f"{KMEANS} controller=accuracy balancer=mmpareto fusion=gated robustness=false",
+    "mmpareto, gated": f"{KMEANS} controller=accuracy balancer=mmpareto fusion=gated "
+    "robustness=false",
     "pmr, step": f"{KMEANS} controller=fixed balancer=pmr scheduler@stage2.scheduler=step",
-    "gblending, cosine": f"{KMEANS} controller=joint balancer=gblending scheduler@stage2.scheduler=cosine",
+    "gblending, cosine": f"{KMEANS} controller=joint balancer=gblending "
+    "scheduler@stage2.scheduler=cosine",
     "greedy": f"{KMEANS} dataset=digits_halves +method=greedy",
     "relearning": f"{KMEANS} dataset=digits_thirds +method=relearning",
-    "predictions, adamw": f"probe=predictions {DRAWS} solver=scaling optimizer@stage1.optimizer=adamw "
-    "fusion=film",
+    "predictions, adamw": f"probe=predictions {DRAWS} solver=scaling "
+    "optimizer@stage1.optimizer=adamw fusion=film",
     "cremad": f"{KMEANS} +experiment=cremad_smoke stage1.epochs=1 stage2.epochs=1",
     "posterior": "probe=posterior probe.source=both controller=pid probe.samples=400",
 }

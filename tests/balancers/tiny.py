@@ -15,8 +15,8 @@ from fusion_sched.training.trainer import train
 from fusion_sched.types import Batch, Predictions
 from tests.conftest import make_parts, of, read_events, run_once, timeless
 
-SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe=kmeans", "probe.resamples=2", "probe.shuffles=1",
-         "probe.samples=200", "robustness=false")  # fmt: skip
+SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe=kmeans", "probe.resamples=2",
+         "probe.shuffles=1", "probe.samples=200", "robustness=false")  # fmt: skip
 CLASSES = 3
 
 

@@ -18,8 +18,8 @@ from tests.conftest import make_parts, of, read_events, run_once
 pytest.importorskip("accelerate", reason="needs the extra `distributed`")
 
 SETTINGS = (
-    "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=300", "probe=kmeans", "probe.resamples=20",
-    "probe.shuffles=5", "seed=1", "device=cpu",
+    "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=300",
+    "probe=kmeans", "probe.resamples=20", "probe.shuffles=5", "seed=1", "device=cpu",
 )  # fmt: skip
 PROGRAM = """
 import sys
