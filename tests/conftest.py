@@ -110,8 +110,8 @@ def cremad_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def short_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of four short runs: controllers joint and pid, seeds 0 and 1."""
     folder = tmp_path_factory.mktemp("runs")
-    quick = ("stage1.epochs=3", "stage2.epochs=2", "probe.resamples=20", "probe.shuffles=2",
-             "encoder=mlp")  # fmt: skip
+    quick = ("stage1.epochs=3", "stage2.epochs=2", "probe=kmeans", "probe.resamples=20",
+             "probe.shuffles=2", "encoder=mlp")  # fmt: skip
     for controller in ("joint", "pid"):
         for seed in (0, 1):
             run_once(folder / f"{controller}{seed}", f"controller={controller}", f"seed={seed}",

@@ -9,11 +9,12 @@ from fusion_sched.estimation import Settings
 from fusion_sched.pid import FastPID, Solver
 from fusion_sched.probe.checks import checked_array, checked_labels
 from fusion_sched.probe.kmeans import KMeansProbe
+from fusion_sched.probe.posterior import PosteriorProbe
 from fusion_sched.probe.predictions import PredictionsProbe
 from fusion_sched.probe.published import PublishedProbe
 from fusion_sched.types import Diagnosis, ProbeInputs
 
-__all__ = ["KMeansProbe", "PredictionsProbe", "PublishedProbe", "diagnose"]
+__all__ = ["KMeansProbe", "PosteriorProbe", "PredictionsProbe", "PublishedProbe", "diagnose"]
 
 
 def diagnose(

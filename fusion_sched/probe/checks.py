@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SOURCES = ("train", "held_out", "validation")
+SOURCES = ("train", "held_out", "validation", "both")
 
 
 def checked_labels(name: str, values: Any) -> np.ndarray:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isqrt
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -36,10 +37,14 @@ class KMeansProbe:
     ``every``: epochs between two diagnoses in stage 1; ``joint_every``: in stage 2, where they
     steer nothing. ``samples``: at most that many, a fixed
     class-stratified choice. ``source``: ``train`` (without augmentation), ``held_out`` (a slice of
-    train that is not trained on) or ``validation``. ``clusters``: a number, or ``auto``
+    train that is not trained on), ``validation`` or ``both`` (``train``, and ``validation`` beside
+    it). ``clusters``: a number, or ``auto``
     (`pick_clusters`), at most ``max_clusters``. ``components``: principal components
     before k-means. ``bias``, ``resamples``, ``shuffles``: see ``estimation.Settings``.
     """
+
+    on_device: ClassVar[bool] = False
+    last_epoch: ClassVar[bool] = True
 
     every: int = 1
     joint_every: int = 1

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 from threadpoolctl import threadpool_limits
 
@@ -23,6 +24,9 @@ class PublishedProbe:
     correction. Labels are renumbered, where the published code fails on a class that is absent.
     The intervals are ours.
     """
+
+    on_device: ClassVar[bool] = False
+    last_epoch: ClassVar[bool] = False
 
     every: int = 5
     joint_every: int = 5

@@ -14,7 +14,8 @@ from fusion_sched.analysis.runs import JOBS_FILE
 from fusion_sched.commands.train import launch
 from fusion_sched.runlog import read_trace
 
-CHEAP = ("probe.shuffles=2", "probe.joint_every=1000", "solver.tol=1e-3", "tracker=none")
+CHEAP = ("probe=kmeans", "probe.shuffles=2", "probe.joint_every=1000", "solver.tol=1e-3",
+         "tracker=none")  # fmt: skip
 """Neither null levels nor diagnoses of stage 2 steer a controller; samples deserve 1e-3 bit."""
 
 

@@ -22,8 +22,8 @@ from tests.conftest import (
     write_small_digits,
 )
 
-SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe.resamples=2", "probe.shuffles=1",
-         "probe.samples=200", "robustness=false")  # fmt: skip
+SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe=kmeans", "probe.resamples=2",
+         "probe.shuffles=1", "probe.samples=200", "robustness=false")  # fmt: skip
 CLASSES = 3
 
 

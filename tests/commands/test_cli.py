@@ -14,8 +14,8 @@ import pytest
 from tests.conftest import Answer, read_events
 
 Command = Callable[..., Answer]
-SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe.resamples=5",
-         "probe.shuffles=1", "robustness=false", "encoder=mlp", "tracker=none")  # fmt: skip
+SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200",
+         "robustness=false", "encoder=mlp", "tracker=none")  # fmt: skip
 
 
 @pytest.fixture
@@ -67,9 +67,11 @@ FAILURES = [
     (["controller.threshold=0"], ["threshold is 0", "above 1"]),
     (["controller.threshold=high"], ["controller.threshold", "'high'", "float"]),
     (["+controller.treshold=2"], ["controller.treshold", "threshold"]),
-    (["probe.clusters=1"], ["clusters is 1", "at least 2"]),
-    (["probe.clusters=some"], ["clusters", "some"]),
+    (["probe=kmeans", "probe.clusters=1"], ["clusters is 1", "at least 2"]),
+    (["probe=kmeans", "probe.clusters=some"], ["clusters", "some"]),
     (["probe.every=0"], ["every=0"]),
+    (["probe.checks_every=0"], ["checks_every=0"]),
+    (["probe.solver=mine"], ["solver is 'mine'", "own"]),
     (["probe.source=test"], ["source is 'test'", "validation"]),
     (["batch_size=0"], ["batch_size is 0"]),
     (["threads=0"], ["threads is 0"]),
@@ -95,12 +97,16 @@ FAILURES = [
     (["stage1.optimizer.lr=1e30", *SHORT], ["not finite", "learning rate"]),
     (["controller.threshold=nan"], ["controller.threshold is nan", "finite"]),
     (["stage1.optimizer.lr=inf"], ["stage1.optimizer.lr is inf"]),
+    (["probe=kmeans", "probe.seed=-1"], ["seed is -1"]),
     (["probe.seed=-1"], ["seed is -1"]),
     (["dataset.split_seed=-1"], ["split_seed is -1"]),
     (["batch_size=99999999999999"], ["batch_size is 99999999999999"]),
     (["encoder=mlp", "encoder.widths=5"], ["encoder.widths is 5"]),
     (["stage1.optimizer.lr=abc"], ["stage1.optimizer.lr", "'abc'"]),
-    (["probe.source=held_out"], ["held_out takes probe.samples=1280 of 1077"]),
+    (
+        ["dataset=synthetic", "dataset.samples=80", "probe.source=held_out"],
+        ["can take 9 of 48", "at least 12"],
+    ),
     (
         [
             "encoder=by_modality",
@@ -267,7 +273,7 @@ def test_a_run_resumes_from_another_folder(
 ) -> None:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "mine.npz", **(GOOD | {"sound": rng.normal(size=(60, 4))}))
-    data = ["dataset=arrays", "dataset.root=mine.npz", "probe.resamples=5", "probe.shuffles=1"]
+    data = ["dataset=arrays", "dataset.root=mine.npz"]
     assert command("train", "hydra.run.dir=run", *data, *SHORT[:2]).code == 0
     trace = tmp_path / "run" / "trace.jsonl"
     whole = read_events(tmp_path / "run")

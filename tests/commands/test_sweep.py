@@ -20,8 +20,9 @@ from tests.processes import Answer, Forked, start_command
 Command = Callable[..., Answer]
 Key = tuple[int, str]
 
-TINY = ("stage1.epochs=1", "stage2.epochs=1", "probe.resamples=5", "probe.shuffles=2",
-        "probe.samples=200", "encoder=mlp", "tracker=none", "robustness=false")  # fmt: skip
+TINY = ("stage1.epochs=1", "stage2.epochs=1", "probe=kmeans", "probe.resamples=5",
+        "probe.shuffles=2", "probe.samples=200", "encoder=mlp", "tracker=none",
+        "robustness=false")  # fmt: skip
 SIX = ("seed=0,1,2", "controller=pid,joint")
 FOUR = ("seed=0,1", "controller=pid,joint")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")

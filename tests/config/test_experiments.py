@@ -28,7 +28,6 @@ SMALL: dict[str, tuple[int, tuple[str, ...]]] = {
 """Experiment → clips of sample data, and what makes the pictures and the network small."""
 TWO_STEPS = (
     "stage1.epochs=1", "stage2.epochs=1", "batch_size=256", "probe.every=1", "probe.joint_every=1",
-    "probe.resamples=5", "probe.shuffles=2",
 )  # fmt: skip
 
 

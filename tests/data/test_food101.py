@@ -185,7 +185,7 @@ def test_a_pretrained_network_trains_on_its_own_tokens(
         "+experiment=food101", "encoder@encoder.text=pretrained_text", f"dataset.root={sample}",
         f"dataset.store={tmp_path / 'store'}", f"dataset.tokenizer={bert}", "dataset.size=32",
         "dataset.length=16", "encoder.image.width=4", "batch_size=16", "probe.samples=20",
-        "stage1.epochs=1", "stage2.epochs=1", "probe.resamples=5", "probe.shuffles=1",
+        "stage1.epochs=1", "stage2.epochs=1",
         "robustness=false",
     ]  # fmt: skip
     parts = make_parts(*options)

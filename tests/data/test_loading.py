@@ -14,7 +14,7 @@ from fusion_sched.types import Batch, Splits
 from tests.conftest import make_config, make_parts, of, read_events, run_once, timeless
 
 SMALL = ("dataset.audio_size=[32,32]", "dataset.size=32", "encoder=small_cnn", "batch_size=16",
-         "probe.resamples=5", "probe.shuffles=1", "robustness=false")  # fmt: skip
+         "robustness=false")  # fmt: skip
 
 
 def crema(root: Path, *overrides: str) -> tuple[str, ...]:

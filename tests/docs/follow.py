@@ -73,7 +73,7 @@ def shortening(words: list[str]) -> list[str]:
     if "+experiment=cremad_smoke" in words:
         extra += SMALL["cremad"][1]
     if "solver=fastpid_published" in words:
-        extra += ["solver.max_iterations=20", "probe.resamples=2"]
+        extra += ["solver.max_iterations=20", "probe.resamples=2", "probe.shuffles=1"]
     return extra
 
 

@@ -20,8 +20,8 @@ pytest.importorskip("accelerate", reason="needs the extra `distributed`")
 pytestmark = pytest.mark.slow
 
 SETTINGS = (
-    "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=150", "probe.resamples=20",
-    "probe.shuffles=5", "seed=1", "device=cpu", "robustness=false",
+    "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=150", "probe=kmeans",
+    "probe.resamples=20", "probe.shuffles=5", "seed=1", "device=cpu", "robustness=false",
 )  # fmt: skip
 JOINT = (
     "encoder=mlp", "controller=joint", "stage1.epochs=1", "stage2.epochs=1", "equal_budget=false",

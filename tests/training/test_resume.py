@@ -16,7 +16,8 @@ from fusion_sched.training.trainer import train
 from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless
 from tests.processes import Forked, start_command
 
-OPTIONS = ("stage1.epochs=5", "stage2.epochs=2", "probe.resamples=5", "probe.shuffles=2",
+OPTIONS = ("stage1.epochs=5", "stage2.epochs=2", "probe=kmeans", "probe.resamples=5",
+           "probe.shuffles=2",
            "robustness=false", "controller.min_epochs=1", "controller.patience=1",
            "controller.drop=0.95", "controller.evidence=false", "encoder=small_cnn",
            "scheduler@stage2.scheduler=cosine")  # fmt: skip
@@ -215,6 +216,6 @@ def test_a_folder_in_training_is_left_alone(options: Options, tmp_path: Path) ->
 
 def test_killed_before_its_first_event_a_run_begins_again(tmp_path: Path) -> None:
     (tmp_path / "trace.jsonl").touch()
-    quick = ("encoder=mlp", "probe.samples=100", "probe.resamples=5", "robustness=false")
+    quick = ("encoder=mlp", "probe.samples=100", "robustness=false")
     train(make_parts(*SHORT, *quick), tmp_path, lambda _: None)
     assert read_events(tmp_path)[-1]["event"] == "result"

@@ -18,8 +18,8 @@ from fusion_sched.training.trainer import train
 from fusion_sched.types import ControllerState, Decision, Observation, Stage
 from tests.conftest import make_parts, of, run_once, timeless
 
-QUICK = ("stage1.epochs=2", "stage2.epochs=2", "probe.samples=200", "probe.resamples=5",
-         "probe.shuffles=1", "robustness=false", "encoder=mlp")  # fmt: skip
+QUICK = ("stage1.epochs=2", "stage2.epochs=2", "probe.samples=200",
+         "robustness=false", "encoder=mlp")  # fmt: skip
 SYNTHETIC = ("dataset=synthetic", "dataset.samples=300", *QUICK)
 
 
@@ -185,9 +185,8 @@ def test_one_modality_trains(tmp_path: Path) -> None:
     events = run_once(tmp_path / "run", "dataset=arrays", root, *rates, *QUICK)
     probe = of(events, "probe")[-1]
     assert "synergy_bits" not in probe
-    information = {m: pytest.approx(estimate) for m, estimate in probe["mi_bits"].items()}
-    assert probe["unique_bits"] == information
-    assert probe["seconds"].keys() == {"embed", "cluster", "solve"}
+    assert probe["unique_bits"] == probe["mi_bits"]
+    assert probe["seconds"].keys() == {"embed", "estimate"}
     assert of(events, "result")[0]["test"]["fused"]["accuracy"] > 0.9
 
 
@@ -246,10 +245,10 @@ def test_no_batch_of_one_and_no_sample_left_out(count: int) -> None:
 
 def test_diagnoses_of_the_joint_stage_have_a_rate_of_their_own(tmp_path: Path) -> None:
     events = run_once(tmp_path, *QUICK, "controller=joint", "probe.joint_every=3")
-    assert [e["epoch"] for e in of(events, "probe")] == [-1, 2]
+    assert [e["epoch"] for e in of(events, "probe")] == [-1, 2, 3]
 
 
-@pytest.mark.parametrize("probe", ["predictions", "published"])
+@pytest.mark.parametrize("probe", ["kmeans", "predictions", "published"])
 def test_other_probes_train(tmp_path: Path, probe: str) -> None:
     short = ("stage1.epochs=1", "stage2.epochs=1", "encoder=mlp", "robustness=false")
     rates = ("probe.every=1", "probe.joint_every=1", "probe.resamples=5")
@@ -263,8 +262,7 @@ def test_a_held_out_slice_is_not_trained_on(tmp_path: Path) -> None:
     probed = {int(i) for batch in loaders.probe for i in batch.index}
     assert (len(trained), len(probed)) == (877, 200)
     assert not trained & probed
-    with pytest.raises(ValueError, match="held_out takes"):
-        make_loaders(make_parts("probe.source=held_out", "probe.samples=900"))
+    assert len(make_loaders(make_parts("probe.source=held_out")).probe.order) == 1077 // 5
 
 
 @dataclasses.dataclass(frozen=True)

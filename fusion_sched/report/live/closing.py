@@ -5,7 +5,7 @@ from rich.table import Table
 from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING
-from fusion_sched.runlog import Trace
+from fusion_sched.runlog import Trace, hand_over_probe
 
 
 def result_table(trace: Trace) -> Table:
@@ -41,6 +41,12 @@ def result_table(trace: Trace) -> Table:
             NOTHING if macro_f1 is None else f"{macro_f1:.3f}",
         )
     return table
+
+
+def warning_lines(trace: Trace) -> list[str]:
+    """The warnings of the diagnosis that joint training began from."""
+    probe = hand_over_probe(trace)
+    return [] if probe is None else [f"note: {text}" for text in probe.get("warnings", [])]
 
 
 def optimism_line(trace: Trace) -> str:
