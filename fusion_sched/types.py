@@ -197,12 +197,14 @@ class ProbeInputs(NamedTuple):
     """What a probe looks at, for N samples and on the CPU.
 
     ``embeddings``: modality → ``(N, size)``; ``predictions``: modality → class ids ``(N,)`` that
-    its own head predicts; ``y``: class ids ``(N,)``.
+    its own head predicts; ``y``: class ids ``(N,)``. ``groups``: ids ``(N,)`` of what samples
+    share, which `PosteriorProbe` holds out as a whole.
     """
 
     embeddings: dict[str, Tensor]
     predictions: dict[str, Tensor]
     y: Tensor
+    groups: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,9 @@ class Diagnosis:
     each pair, and the least information any coupling of the modalities has. ``quadrants``: shares
     of samples by whose head is right; ``class_unique``: modality → class → bits. ``winner``: the
     modality that the ratio of ECS predicts to win joint training, ``None`` while undecided.
-    ``gap`` is the solver's largest certified error.
+    ``gap`` is the solver's largest certified error. ``lower``: source → the held-out lower bound of
+    its information, H(Y) - cross-entropy; ``models``: source → the label model with the largest
+    share. A source is a modality, several joined by ``+``, or ``all``.
     """
 
     unique: Mapping[str, Estimate]
@@ -241,6 +245,8 @@ class Diagnosis:
     quadrants: Mapping[str, float] = field(default_factory=dict)
     class_unique: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     winner: str | None = None
+    lower: Mapping[str, float] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 

@@ -62,6 +62,7 @@ class PosteriorProbe:
         result = estimate(
             inputs.embeddings,
             inputs.y,
+            groups=inputs.groups,
             seed=self.seed,
             intervals=self.intervals,
             solver=solver,
@@ -107,6 +108,8 @@ def _diagnosis(
             if len(names) > 2
         },
         winner=_winner(result, names),
+        lower=result.lower,
+        models=result.models,
         warnings=result.warnings,
         seconds=seconds,
     )
