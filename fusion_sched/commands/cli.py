@@ -216,7 +216,7 @@ def pid_command(
         str, typer.Option(help="all, or a/b,c/d: these pairs of modalities in one table.")
     ] = "",
     pointwise: Annotated[
-        Path | None, typer.Option(help="Write each sample's part to this .csv or .parquet.")
+        Path | None, typer.Option(help="Write the part of each sample to this .csv or .parquet.")
     ] = None,
     samples: Annotated[
         str, typer.Option(help="At most N measured samples, chosen at random, or all.")

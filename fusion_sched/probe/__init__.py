@@ -32,9 +32,9 @@ def diagnose(
     """Diagnose your own arrays: what does each modality tell of the label, in bits?
 
     Floats are measurements and go to cross-fitted posteriors of the label. Integers and strings
-    are symbols. Where all modalities are symbols with half a sample or more per cell of their table
-    with the label, that table is estimated. Where some modalities are measurements, the table is
-    sparser, or there are groups, symbols become indicator columns of the posteriors: on sparse
+    are symbols. Where all modalities are symbols, their table with the label is estimated, unless
+    it has less than half a sample per cell, or less than two for a modality alone. There, beside
+    measurements, and with groups, symbols become indicator columns of the posteriors: on sparse
     tables that has the smaller error, on others both agree.
 
     Parameters

@@ -16,8 +16,8 @@ from fusion_sched.probe.posterior.nulls import SHUFFLES
 from fusion_sched.types import Diagnosis, ProbeInputs
 
 PROBES = ("posterior", "kmeans")
-FILLED = 0.5
-"""Samples per cell from which a table of symbols is estimated as a table."""
+FILLED, FILLED_ALONE = 0.5, 2.0
+"""Samples per cell from which symbols are estimated as a table: with all others, and alone."""
 MOST_SYMBOLS = 256
 """Indicator columns of one modality of symbols."""
 
@@ -102,14 +102,16 @@ def _inputs(
 
 
 def _filled(inputs: ProbeInputs) -> bool:
-    """Whether every table of a modality, all others and the label has samples for its cells."""
+    """Whether the tables of each modality with the label, and with all others, are filled."""
     columns = {m: v.cpu().numpy() for m, v in inputs.embeddings.items()}
-    cells = 0
+    per_class = len(inputs.y) / (int(inputs.y.max()) + 1)
     for name, column in columns.items():
+        own = int(column.max()) + 1
         others = [c for m, c in columns.items() if m != name]
         rest = int(joint_codes(others).max()) + 1 if others else 1
-        cells = max(cells, (int(column.max()) + 1) * rest)
-    return len(inputs.y) >= FILLED * cells * (int(inputs.y.max()) + 1)
+        if per_class < max(FILLED_ALONE * own, FILLED * own * rest):
+            return False
+    return True
 
 
 def _check_k_means(inputs: ProbeInputs) -> None:
@@ -134,9 +136,7 @@ def _by_tables(
     inputs, rows, shortened = _shortened(inputs, None if symbols else samples, tables.seed)
     on_cpu = ProbeInputs({m: v.cpu() for m, v in inputs.embeddings.items()}, {}, inputs.y.cpu())
     diagnosis, memory = tables.diagnose(on_cpu, solver, {})
-    return _gathered(
-        diagnosis, memory, rows, 1 / (1 + tables.shuffles), (*notes, *shortened)
-    )  # fmt: skip
+    return _gathered(diagnosis, memory, rows, 1 / (1 + tables.shuffles), (*notes, *shortened))
 
 
 def _shortened(

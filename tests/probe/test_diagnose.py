@@ -64,6 +64,20 @@ def test_a_sparse_table_of_symbols_has_no_more_information_than_held_out_samples
     assert tables.joint_mi.value > 0.8
 
 
+def test_names_of_the_samples_tell_nothing() -> None:
+    y = bits(100)[0]
+    found = diagnose({"file": [f"{k}.wav" for k in range(100)]}, y)
+    assert found.mi["file"].value < 0.1
+    assert "every value of file occurs once" in found.warnings[0]
+
+
+def test_symbols_are_not_called_coarse_clusters() -> None:
+    rng = np.random.default_rng(0)
+    a, b, y = rng.integers(0, 8, (3, 300))
+    found = diagnose({"a": a, "b": b}, y, resamples=5, shuffles=2)
+    assert not any("coarse" in warning for warning in found.warnings)
+
+
 @pytest.mark.parametrize(
     "kind", [np.asarray, torch.as_tensor, lambda v: pd.Series(v, index=range(9, 409)), list]
 )
