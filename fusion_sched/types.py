@@ -197,12 +197,14 @@ class ProbeInputs(NamedTuple):
     """What a probe looks at, for N samples; on the CPU, or on the device of the run.
 
     ``embeddings``: modality → ``(N, size)``; ``predictions``: modality → class ids ``(N,)`` that
-    its own head predicts; ``y``: class ids ``(N,)``.
+    its own head predicts; ``y``: class ids ``(N,)``. ``groups``: ids ``(N,)`` of what samples
+    share, which `PosteriorProbe` holds out as a whole.
     """
 
     embeddings: dict[str, Tensor]
     predictions: dict[str, Tensor]
     y: Tensor
+    groups: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,10 @@ def compared() -> tuple[Compared, ...]:
 
 
 def compare(halves: Mapping[str, np.ndarray], labels: np.ndarray, shuffled: bool) -> Compared:
-    plain = diagnose(halves, labels, clusters=CLUSTERS, bias="none", resamples=2, shuffles=1)
-    ours = diagnose(halves, labels)
+    ours = diagnose(halves, labels, probe="kmeans")
+    plain = diagnose(
+        halves, labels, probe="kmeans", clusters=CLUSTERS, bias="none", resamples=2, shuffles=1
+    )
     assert plain.synergy is not None, "two modalities have a synergy"
     assert ours.synergy is not None, "two modalities have a synergy"
     clusters = ours.clusters["upper"]

@@ -202,33 +202,58 @@ def report_command(
 
 @app.command("pid")
 def pid_command(
-    file: Annotated[Path, typer.Argument(help="FILE.npz or FILE.csv")],
+    file: Annotated[Path, typer.Argument(help="FILE.csv, .parquet, .npz, .npy or .pt")],
     target: Annotated[str, typer.Option(help="Array or column that holds the label.")] = "y",
     columns: Annotated[
         str, typer.Option(help="Modalities, separated by commas; all others by default.")
     ] = "",
-    clusters: Annotated[str, typer.Option(help="Per modality of embeddings: auto or N.")] = "auto",
+    modality: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=FILE.npy, or NAME=PATTERN: columns that make one modality."),
+    ] = None,
+    group: Annotated[str, typer.Option(help="Array or column of what samples share.")] = "",
+    pairs: Annotated[
+        str, typer.Option(help="all, or a/b,c/d: these pairs of modalities in one table.")
+    ] = "",
+    pointwise: Annotated[
+        Path | None, typer.Option(help="Write the part of each sample to this .csv or .parquet.")
+    ] = None,
+    samples: Annotated[
+        str, typer.Option(help="At most N measured samples, chosen at random, or all.")
+    ] = "20000",
+    probe: Annotated[
+        str, typer.Option(help="posterior, or kmeans: tables, embeddings in clusters.")
+    ] = "posterior",
+    clusters: Annotated[str, typer.Option(help="Of k-means, per modality: auto or N.")] = "auto",
     bias: Annotated[
-        str, typer.Option(help="Correction: grassberger, miller_madow, shuffle or none.")
+        str, typer.Option(help="Of tables: grassberger, miller_madow, shuffle or none.")
     ] = "grassberger",
-    resamples: Annotated[int, typer.Option(help="Draws behind the intervals.")] = 100,
-    shuffles: Annotated[int, typer.Option(help="Label permutations behind the p-values.")] = 20,
-    seed: Annotated[int, typer.Option(help="Of k-means and of all draws.")] = 0,
+    resamples: Annotated[int, typer.Option(help="Of tables: draws behind the intervals.")] = 100,
+    shuffles: Annotated[int, typer.Option(help="Of tables: permutations behind p-values.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Decompose the information in your own arrays, with error bars.
 
-    An .npz holds a joint distribution p (n1, n2, ny), decomposed exactly, or
-    one array per modality (integer labels, or float embeddings, which are
-    clustered here) and the label y. A .csv has a header; every distinct value
-    of a column is one symbol.
+    A file holds the label y and one array or column per modality. Floats are
+    measurements: cross-fitted posteriors of the label are fitted to them.
+    Integers and strings are symbols: their table with the label is estimated.
+    An .npz may hold a joint distribution p (n1, n2, ny) instead, which is
+    decomposed exactly. An .npy holds the label, and --modality the others.
     """
     from fusion_sched.commands import pid as inspection
+    from fusion_sched.probe import KMeansProbe
 
-    parts = inspection.inspect_file(
-        file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
+    tables = KMeansProbe(
         clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
         resamples=resamples, shuffles=shuffles, seed=seed,
+    )  # fmt: skip
+    if samples != "all" and not samples.isdecimal():
+        raise ValueError(f"--samples is {samples!r}, expected a number or all")
+    parts = inspection.inspect_file(
+        file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
+        group=group, added=modality or [], pairs=pairs, pointwise=pointwise, probe=probe,
+        samples=None if samples == "all" else int(samples), tables=tables,
     )  # fmt: skip
     for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)

@@ -1,187 +1,76 @@
 """A diagnosis of the user's own arrays: from a file to a table."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
+from fusion_sched.commands.pid_input import read_inputs
+from fusion_sched.commands.pid_output import (
+    contributions,
+    diagnosis_table,
+    flat_fields,
+    notes_on,
+    write_frame,
+)
 from fusion_sched.data.arrays import read_npz
-from fusion_sched.estimation import SAMPLES_PER_CELL
 from fusion_sched.pid import decompose
-from fusion_sched.probe import diagnose
-from fusion_sched.runlog.schema import BY_NAME, SINGLE, diagnosis_fields
-from fusion_sched.types import Diagnosis, Estimate
+from fusion_sched.probe.arrays import diagnose_arrays
 
 Printable = str | Table
-SIDES: dict[str, Callable[[Mapping[str, float]], Any]] = {
-    "interval": lambda e: [e["low"], e["high"]] if "low" in e else None,
-    "error": lambda e: e.get("se"),
-    "null": lambda e: e.get("null"),
-    "p_value": lambda e: e.get("p"),
-}
-"""What `--json` writes beside the values."""
+MOST_MODALITIES = 8
+"""Without --columns: the cost grows with the square of their number."""
 EXACT = ("redundancy", "unique1", "unique2", "synergy", "mi1", "mi2", "joint_mi")
 
 
 def inspect_file(
-    path: Path, target: str, columns: list[str], as_json: bool, **knobs: Any
+    path: Path,
+    target: str,
+    columns: list[str],
+    as_json: bool,
+    *,
+    group: str = "",
+    added: Sequence[str] = (),
+    pairs: str = "",
+    pointwise: Path | None = None,
+    **settings: Any,
 ) -> list[Printable]:
-    """Return what ``fusion-sched pid`` prints: a table and notes, or one JSON object.
+    """Return what `fusion-sched pid` prints: a table and notes, or one JSON object.
 
-    The JSON object has the keys of a trace's probe event.
+    `pairs`: `all`, or a/b,c/d: these pairs instead of all modalities at once. `pointwise`: a file
+    for the contributions of the samples. The JSON object has the keys of a trace's probe event.
     """
-    if path.suffix not in (".npz", ".csv"):
-        raise ValueError(f"{path} ends in {path.suffix!r}, expected .npz or .csv")
     if path.suffix == ".npz" and "p" in (arrays := read_npz(path)) and target not in arrays:
         table, values = exact_table(arrays["p"], f"{path}: exact decomposition of p")
         note = f"certified gap {values['gap_bits']:.1e} bit"
         return [json.dumps(values)] if as_json else [table, note]
-    modalities, labels = read_file(path, target, columns)
-    found = diagnose(modalities, labels, **knobs)
+    if pairs and pointwise:
+        raise ValueError("--pointwise writes one decomposition; leave out --pairs")
+    inputs = read_inputs(path, target, columns, group, added)
+    if not (pairs or columns) and len(inputs.modalities) > MOST_MODALITIES:
+        raise ValueError(
+            f"{path} holds {len(inputs.modalities)} modalities, expected at most {MOST_MODALITIES} "
+            "at once; name them by --columns, take --pairs all, or make several columns one by "
+            "--modality NAME=PATTERN"
+        )
+    title = f"{path}: what {target} shares with each"
+    if pairs:
+        # Imported here: the statistics of pairs load scipy.stats, which takes a second.
+        from fusion_sched.commands.pid_pairs import inspect_pairs
+
+        return inspect_pairs(inputs, pairs, title, as_json, **settings)
+    result = diagnose_arrays(inputs.modalities, inputs.labels, inputs.groups, **settings)
+    diagnosis = replace(result.diagnosis, warnings=(*inputs.notes, *result.diagnosis.warnings))
+    if pointwise is not None:
+        write_frame(contributions(result), pointwise)
     if as_json:
-        return [json.dumps(flat_fields(found), allow_nan=False)]
-    return [diagnosis_table(found, f"{path}: what {target} shares with each"), *notes_on(found)]
-
-
-def flat_fields(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The JSON object of `--json`: values under their keys, what belongs to them beside.
-
-    `interval`, `error`, `null` and `p_value` have the same keys as the values.
-    """
-    fields = diagnosis_fields(diagnosis)
-    sides: dict[str, dict[str, Any]] = {name: {} for name in SIDES}
-    for key in (*BY_NAME, *SINGLE):
-        if key not in fields or key == "change":
-            continue
-        single = "value" in fields[key]
-        estimates = {"": fields[key]} if single else fields[key]
-        for name, part in SIDES.items():
-            column = {m: part(e) for m, e in estimates.items()}
-            column = {m: value for m, value in column.items() if value is not None}
-            if column:
-                sides[name][key] = column[""] if single else column
-        fields[key] = (
-            fields[key]["value"] if single else {m: e["value"] for m, e in estimates.items()}
-        )
-    pairs = {
-        pair: {atom: {"value": e["value"], **_beside(e)} for atom, e in atoms.items()}
-        for pair, atoms in fields.pop("pairs", {}).items()
-    }
-    return fields | sides | ({"pairs": pairs} if pairs else {})
-
-
-def _beside(estimate: Mapping[str, float]) -> dict[str, Any]:
-    return {n: v for n, part in SIDES.items() if (v := part(estimate)) is not None}
-
-
-def read_file(path: Path, target: str, columns: list[str]) -> tuple[dict[str, Any], Any]:
-    """Return modalities by name and labels from an ``.npz`` or a ``.csv`` file.
-
-    ``columns`` names the modalities to take; without any, all but the target (``.npz``) are taken.
-    Text columns of a ``.csv`` are numbered in sorted order.
-
-    Raises:
-        ValueError, OSError: a file or column that is not there or cannot be used.
-    """
-    arrays = read_csv(path) if path.suffix == ".csv" else read_npz(path)
-    wanted = columns or [name for name in arrays if name not in (target, "split")]
-    if target in columns or len(set(columns)) < len(columns):
-        raise ValueError(
-            f"--columns names {columns} and --target {target!r}; expected each modality once, and "
-            "not the label among them"
-        )
-    missing = [name for name in [target, *wanted] if name not in arrays]
-    if missing or not wanted:
-        raise ValueError(
-            f"{path} holds {sorted(arrays)}, but {missing or 'a modality'} was asked for; name the "
-            "label by --target and the modalities by --columns"
-        )
-    if path.suffix == ".csv":
-        used = {name: numbered(arrays[name], name) for name in [target, *wanted]}
-        return {name: used[name] for name in wanted}, used[target]
-    return {name: arrays[name] for name in wanted}, arrays[target]
-
-
-def read_csv(path: Path) -> dict[str, Any]:
-    """Return the columns of a table with a header."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist, expected a .csv file with a header")
-    try:
-        table = pd.read_csv(path, keep_default_na=False, na_values=[""], skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as a .csv table: {error}") from error
-    return {str(name): table[name] for name in table.columns}
-
-
-def numbered(column: Any, name: str) -> np.ndarray:
-    """Return a table's column as labels 0, 1, …; every distinct value is one."""
-    if column.isna().any():
-        raise ValueError(
-            f"column {name!r} is empty in {int(column.isna().sum())} row(s), first in row "
-            f"{int(column.isna().to_numpy().argmax())}; fill or drop them"
-        )
-    return np.asarray(np.unique(column.to_numpy().astype(str), return_inverse=True)[1])
-
-
-def diagnosis_table(found: Diagnosis, title: str) -> Table:
-    """Return every quantity with its interval and its level under shuffled labels, in bits."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column, justify in (("information (bit)", "left"), ("estimate", "right"),
-                            ("95 % interval", "right"), ("shuffled", "right"),
-                            ("p", "right")):  # fmt: skip
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for name, estimate in quantities(found).items():
-        table.add_row(escape(name), *cells(estimate))
-    return table
-
-
-def quantities(found: Diagnosis) -> Mapping[str, Estimate]:
-    """Return the rows of the table."""
-    rows = {f"unique {m}": value for m, value in found.unique.items()}
-    shared = {"redundancy": found.redundancy, "synergy": found.synergy}
-    rows |= {name: value for name, value in shared.items() if value is not None}
-    rows |= {f"I({m}; Y)": value for m, value in found.mi.items()}
-    rows["I(all; Y)"] = found.joint_mi
-    for pair, atoms in found.pairs.items():
-        rows |= {f"{pair}: {atom}": atoms[atom] for atom in ("redundancy", "synergy")}
-    return rows
-
-
-def cells(estimate: Estimate) -> list[str]:
-    """Return a measure's cells."""
-    null = "" if estimate.null is None else f"{estimate.null:z.3f}"
-    p_value = "" if estimate.p is None else f"{estimate.p:.2f}"
-    interval = f"{estimate.low:z.3f} … {estimate.high:z.3f}"
-    return [f"{estimate.value:z.3f}", interval, null, p_value]  # z: no minus before 0.000
-
-
-def notes_on(found: Diagnosis) -> list[str]:
-    """Return what a reader must know besides the table."""
-    clusters = ", ".join(f"{m} {k}" for m, k in found.clusters.items())
-    notes = [
-        f"{found.samples:,} samples, clusters: {clusters}; {found.samples_per_cell:.1f} samples "
-        f"per cell (about {SAMPLES_PER_CELL:g} keep every bias within 0.03 bit); H(Y) = "
-        f"{found.label_entropy:.3f} bit; certified gap of the solver {found.gap:.1e} bit"
-    ]
-    for pair, ratio in found.log_ratio.items():
-        notes.append(
-            f"ln(U_{pair.replace('/', ' / U_')}) = {ratio.value:.2f} "
-            f"[{ratio.low:.2f}, {ratio.high:.2f}]"
-        )
-    if found.winner is not None and len(found.unique) > 1:
-        notes.append(f"highest competitive strength: {found.winner}")
-    if any(m.value < 0 for m in quantities(found).values()):
-        notes.append(
-            "an estimate below 0 is sampling error: it is left as measured, so that the sums hold; "
-            "the intervals end at 0, where information does"
-        )
-    return notes + [f"warning: {warning}" for warning in found.warnings]
+        return [json.dumps(flat_fields(diagnosis), allow_nan=False)]
+    return [diagnosis_table(diagnosis, title, result.least_p), *notes_on(diagnosis)]
 
 
 def exact_table(p: np.ndarray, title: str) -> tuple[Table, dict[str, Any]]:

@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from fusion_sched.estimation import Settings
-from fusion_sched.pid import FastPID, Solver
-from fusion_sched.probe.checks import checked_array, checked_labels
+from fusion_sched.pid import Solver
+from fusion_sched.probe.arrays import diagnose_arrays
 from fusion_sched.probe.kmeans import KMeansProbe
 from fusion_sched.probe.posterior import PosteriorProbe
 from fusion_sched.probe.predictions import PredictionsProbe
 from fusion_sched.probe.published import PublishedProbe
-from fusion_sched.types import Diagnosis, ProbeInputs
+from fusion_sched.types import Diagnosis
 
 __all__ = ["KMeansProbe", "PosteriorProbe", "PredictionsProbe", "PublishedProbe", "diagnose"]
 
@@ -21,47 +19,66 @@ def diagnose(
     modalities: Mapping[str, Any],
     y: Any,
     *,
+    groups: Any = None,
+    seed: int = 0,
+    probe: str = "posterior",
+    samples: int | None = 20_000,
     clusters: int | str = "auto",
     bias: str = Settings.bias,
     resamples: int = 100,
     shuffles: int = 20,
     solver: Solver | None = None,
-    seed: int = 0,
 ) -> Diagnosis:
-    """Diagnose your own arrays: what does each modality say of the label, in bits?
+    """Diagnose your own arrays: what does each modality tell of the label, in bits?
 
-    Args:
-        modalities: name → float embeddings ``(N, features)``, clustered here, or integer labels
-            ``(N,)``, taken as they are. Any number of modalities.
-        y: integer labels ``(N,)``.
-        clusters: number of clusters per modality of embeddings, or ``"auto"``.
-        bias: correction, see ``estimation.Settings``.
-        resamples: draws behind the intervals.
-        shuffles: label permutations behind the null levels and p-values.
-        solver: solver of the decomposition; ``FastPID()`` by default.
-        seed: of k-means and of all draws.
+    Floats are measurements and go to cross-fitted posteriors of the label. Integers and strings
+    are symbols. Where all modalities are symbols, their table with the label is estimated, unless
+    it has less than half a sample per cell, or less than two for a modality alone. There, beside
+    measurements, and with groups, symbols become indicator columns of the posteriors: on sparse
+    tables that has the smaller error, on others both agree.
 
-    Raises:
-        ValueError: arrays of different length, NaN, negative or non-integer labels.
+    Parameters
+    ----------
+    modalities:
+        Name -> floats (N, features) or (N,), or integers or strings (N,); numpy, pandas, lists or
+        torch tensors, which stay on their device. Integers that are all distinct count as
+        measurements, with a warning.
+    y:
+        Classes (N,): integers or strings.
+    groups:
+        Ids (N,) of what samples share, such as speakers: held out and resampled as a whole.
+    seed:
+        Of everything that is drawn.
+    probe:
+        `posterior`, or `kmeans`: tables always, with embeddings clustered by k-means.
+    samples:
+        At most that many samples, chosen at random, where some modality is measured; `None`: all.
+    clusters, bias, resamples, shuffles:
+        Settings of tables: clusters per modality of embeddings (`auto` or a number), correction
+        (see `estimation.Settings`), draws behind the intervals, label permutations behind the
+        p-values.
+    solver:
+        Of the decomposition; by default `FastPID()` for tables, and scaling to 1e-3 bits else.
 
-    Example:
-        >>> import numpy as np
-        >>> rng = np.random.default_rng(0)
-        >>> a, b = rng.integers(0, 2, (2, 2000))
-        >>> diagnosis = diagnose({"a": a, "b": b}, a ^ b)
-        >>> round(diagnosis.synergy.value, 1), round(diagnosis.unique["a"].high, 1)
-        (1.0, 0.0)
+    Raises
+    ------
+    ValueError
+        Arrays of different length, missing values, NaN, negative labels, fewer than 12 samples of
+        measurements, or settings of tables where there are none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = rng.integers(0, 2, (2, 2000))
+    >>> diagnosis = diagnose({"a": a, "b": b}, a ^ b)
+    >>> round(diagnosis.synergy.value, 1), round(diagnosis.unique["a"].high, 1)
+    (1.0, 0.0)
     """
-    if not modalities:
-        raise ValueError("no modality was given, expected at least one array besides y")
-    if any("/" in name for name in modalities):
-        raise ValueError(f"modalities are called {list(modalities)}; names must not hold a slash")
-    target = checked_labels("y", y)
-    arrays = {m: checked_array(m, v, len(target)) for m, v in modalities.items()}
-    probe = KMeansProbe(
+    tables = KMeansProbe(
         clusters=clusters, bias=bias, resamples=resamples, shuffles=shuffles, seed=seed
     )
-    inputs = ProbeInputs(
-        {m: torch.as_tensor(v) for m, v in arrays.items()}, {}, torch.as_tensor(target)
+    result = diagnose_arrays(
+        modalities, y, groups, probe=probe, samples=samples, tables=tables, solver=solver
     )
-    return probe.diagnose(inputs, solver or FastPID(), {})[0]
+    return result.diagnosis

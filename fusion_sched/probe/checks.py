@@ -4,41 +4,98 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 SOURCES = ("train", "held_out", "validation", "both")
+LEAST_DISTINCT = 12
+"""Samples from which integers that are all distinct are an index or measurements."""
 
 
-def checked_labels(name: str, values: Any) -> np.ndarray:
-    """Return integer labels ``(N,)`` or say what came instead."""
-    labels = np.asarray(values)
-    if labels.ndim != 1 or len(labels) < 2 or not np.issubdtype(labels.dtype, np.integer):
+def checked_symbols(name: str, values: Any) -> Tensor:
+    """Number the symbols (integers or strings) of ``(N,)`` from 0 in their order."""
+    array = _plain(name, values)
+    if array.ndim != 1 or len(array) < 2 or array.dtype.kind not in "biuU":
         raise ValueError(
-            f"{name} has shape {labels.shape} and dtype {labels.dtype}, expected at least two "
-            "integer labels in one dimension; number the classes"
+            f"{name} has shape {array.shape} and dtype {array.dtype}, expected at least two "
+            "integers or strings in one dimension"
         )
-    if labels.min() < 0:
+    if array.dtype.kind == "i" and array.min() < 0:
         raise ValueError(
-            f"{name}[{int(labels.argmin())}] is {labels.min()}, expected 0 or more; number the "
+            f"{name}[{int(array.argmin())}] is {array.min()}, expected 0 or more; number the "
             "classes from 0, and drop samples without a label"
         )
-    return labels.astype(np.int64)
+    return torch.as_tensor(np.unique(array, return_inverse=True)[1]).long()
 
 
-def checked_array(name: str, values: Any, samples: int) -> np.ndarray:
-    """Return labels ``(N,)`` or embeddings ``(N, features)``, one row per sample."""
-    array = np.asarray(values)
-    if array.ndim == 1:
-        array = checked_labels(name, array)
-    elif array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
+def checked_array(name: str, values: Any, samples: int) -> tuple[Tensor, str]:
+    """Return symbols ``(N,)`` as numbers or measurements ``(N, features)``, and a remark or ''.
+
+    Integers that are all distinct are no symbols: they are measurements of one dimension.
+    """
+    remark = ""
+    array = values.detach() if isinstance(values, Tensor) else _plain(name, values)
+    if array.ndim in (1, 2) and _is_floating(array):
+        array = _measurements(array)
+    elif array.ndim != 1:
         raise ValueError(
-            f"{name} has shape {array.shape} and dtype {array.dtype}, expected integer labels (N,) "
-            "or float embeddings (N, features)"
+            f"{name} has shape {tuple(array.shape)} and dtype {array.dtype}, expected integers or "
+            "strings (N,), which are symbols, or floats (N,) or (N, features), which are "
+            "measurements"
         )
+    else:
+        array, remark = _symbols(name, array)
     if len(array) != samples:
         raise ValueError(f"{name} has {len(array)} rows but y has {samples} labels")
-    return array
+    return array, remark
+
+
+def _symbols(name: str, values: Any) -> tuple[Tensor, str]:
+    plain = _plain(name, values)
+    if LEAST_DISTINCT <= len(plain) == len(np.unique(plain)):
+        if plain.dtype.kind in "iu":
+            remark = f"the integers of {name} are all distinct, as in an index: taken as measured"
+            return _measurements(plain), remark
+        remark = f"every value of {name} occurs once: as symbols they tell nothing of others"
+        return checked_symbols(name, plain), remark
+    return checked_symbols(name, plain), ""
+
+
+def _is_floating(array: Any) -> bool:
+    if isinstance(array, Tensor):
+        return array.is_floating_point()
+    return bool(array.dtype.kind == "f")
+
+
+def _measurements(array: Any) -> Tensor:
+    if isinstance(array, np.ndarray) and array.dtype not in (np.float16, np.float32):
+        array = array.astype(np.float64)
+    tensor = torch.as_tensor(array)
+    if tensor.dtype in (torch.float16, torch.bfloat16):
+        tensor = tensor.float()
+    return tensor if tensor.ndim == 2 else tensor[:, None]
+
+
+def _plain(name: str, values: Any) -> np.ndarray:
+    """An array of numbers or strings, also from columns of Python objects."""
+    if isinstance(values, Tensor):
+        return values.detach().cpu().numpy()
+    array = np.asarray(values)
+    if array.dtype != object or array.ndim != 1:
+        return array
+    missing = pd.isna(array)
+    if missing.any():
+        raise ValueError(f"{name} has no value in {rows_text(missing)}; fill or drop them")
+    return np.asarray(array.tolist())
+
+
+def rows_text(marked: np.ndarray) -> str:
+    """Name the marked rows ``(N,)``, counted from 0."""
+    rows = np.flatnonzero(marked)
+    more = f" and {len(rows) - 5:,} more" if len(rows) > 5 else ""
+    named = ", ".join(str(row) for row in rows[:5])
+    return f"{len(rows):,} row(s), counted from 0: {named}{more}"
 
 
 def check_embeddings(embeddings: Mapping[str, Tensor], y: Tensor) -> None:

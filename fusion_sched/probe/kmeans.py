@@ -90,7 +90,8 @@ class KMeansProbe:
             diagnosis, state = diagnose_cells(
                 clustered, inputs, settings, solver, self.seed, state, centres, started
             )
-            notes = coarseness(count, len(labels), classes) if self.clusters == "auto" else ()
+            chosen = self.clusters == "auto" and any(a.ndim == 2 for a in arrays.values())
+            notes = coarseness(count, len(labels), classes) if chosen else ()
             return replace(diagnosis, warnings=(*diagnosis.warnings, *notes)), state
 
 

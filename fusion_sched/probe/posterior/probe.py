@@ -82,6 +82,7 @@ class PosteriorProbe:
         result = estimate(
             inputs.embeddings,
             inputs.y,
+            groups=inputs.groups,
             seed=self.seed,
             intervals=int(state.get(COUNT, 0)) % self.checks_every == 0,
             solver=solver if self.solver == "run" else None,
