@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import cross_val_predict
 
-SAMPLES, CELLS = 240, 4
+SAMPLES, CELLS = 140, 4
 SHADES = ("#f1f1f1", "#d9d9d9", "#bdbdbd", "#969696")
 
 
@@ -62,9 +62,9 @@ def draw_cells(axes: Axes, title: str, x: np.ndarray, y: np.ndarray, cell: np.nd
     for label, colour, mark in ((0, FIRST, "o"), (1, SECOND, "s")):
         axes.scatter(*np.round(x[y == label].T, 2), s=7, color=colour, marker=mark,
                      label=f"y = {label}")  # fmt: skip
-    axes.set(xticks=(), yticks=(), xlabel="nuisance", ylabel="signal")
+    axes.set(xticks=(), yticks=(), xlabel="nuisance", ylabel="signal", ylim=(-2.4, 3.2))
     axes.set_title(f"{title}: {information(cell, y):.2f} bit", fontsize=10)
-    axes.legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1, 1.02))
+    axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
 
 
 if __name__ == "__main__":
