@@ -104,8 +104,16 @@ FAILURES = [
     (["encoder=mlp", "encoder.widths=5"], ["encoder.widths is 5"]),
     (["stage1.optimizer.lr=abc"], ["stage1.optimizer.lr", "'abc'"]),
     (
-        ["dataset=synthetic", "dataset.samples=80", "probe.source=held_out"],
-        ["can take 9 of 48", "at least 12"],
+        [
+            "dataset=synthetic",
+            "dataset.samples=90",
+            "dataset.validation=0.4",
+            "dataset.unique=[1,0]",
+            "dataset.redundancy=0",
+            "dataset.synergy=0",
+            "probe.source=held_out",
+        ],
+        ["probe.source=held_out can take 7 of 36", "at least 12"],
     ),
     (
         [

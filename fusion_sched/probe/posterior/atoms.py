@@ -16,6 +16,7 @@ from fusion_sched.probe.posterior.tables import cells_for, information_of, share
 TOLERANCE = 1e-3  # bits
 STEPS = 600
 SMALL = 2**24  # bytes: what the interior point may take where scaling is slow
+INDEPENDENT = 1e-6  # share of P(cell) P(y) in a table, which keeps both of its marginals
 MI1, MI2, JOINT, UNION = range(4)
 
 
@@ -72,6 +73,9 @@ def pair_information(
         count = max(count // 2, labels.count)
     cell, posterior = shared_cells(torch.stack([one.log_p, two.log_p]), count, generator)
     table = tables(cell, posterior, torch.stack([one.information, two.information]), labels)
+    # A sample may lie in a cell that all but excludes its class: its dual has to be finite.
+    independent = table.sum(2, keepdim=True) * table.sum(1, keepdim=True)
+    table = (1 - INDEPENDENT) * table + INDEPENDENT * independent
     marginals = table[:1], table[1:]
     answer = _solve(marginals) if solver is None else solver.solve(marginals)
     single = information_of(table)
