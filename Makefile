@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= auto
 
-.PHONY: demo test check compare benchmark reproduce-paper clean help
+.PHONY: demo test test-fast check compare benchmark reproduce-paper clean help
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -15,8 +15,11 @@ help:  ## list the commands
 demo: $(VENV)/.installed  ## train with controller=joint and controller=pid on real digits, compare
 	@$(BIN)/python scripts/demo.py
 
-test: $(VENV)/.installed-dev  ## run the test suite
+test: $(VENV)/.installed-dev  ## run the whole test suite; 3 minutes on two cores
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+test-fast: $(VENV)/.installed-dev  ## run the tests of at most 2 s each; 45 seconds on two cores
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 	$(BIN)/ruff check .

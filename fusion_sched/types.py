@@ -160,7 +160,7 @@ class Dataset(Protocol):
 
 
 class Predictions(NamedTuple):
-    """A split as the model sees it, in evaluation mode, on the CPU.
+    """A split as the model sees it, in evaluation mode; on the CPU unless asked otherwise.
 
     ``logits``: modality or ``fused`` → ``(N, classes)``; ``embeddings``: modality → ``(N, size)``;
     ``y``: class ids ``(N,)``.
@@ -194,7 +194,7 @@ def losses_of(logits: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
 
 
 class ProbeInputs(NamedTuple):
-    """What a probe looks at, for N samples and on the CPU.
+    """What a probe looks at, for N samples; on the CPU, or on the device of the run.
 
     ``embeddings``: modality → ``(N, size)``; ``predictions``: modality → class ids ``(N,)`` that
     its own head predicts; ``y``: class ids ``(N,)``. ``groups``: ids ``(N,)`` of what samples
@@ -263,7 +263,8 @@ class Observation(NamedTuple):
     ``epoch`` counts from 0 and is -1 before the first, when ``validation`` is still empty and the
     diagnosis is that of the untrained network. ``diagnosis`` is the latest one and ``fresh`` says
     whether it was made in this epoch. ``last`` marks the last epoch that stage 1 may take: a
-    controller that does not hand over then is overruled.
+    controller that does not hand over then is overruled. ``generalising`` is the diagnosis of
+    validation samples in the same epoch as ``diagnosis``, with ``probe.source=both``.
     """
 
     epoch: int
@@ -271,6 +272,7 @@ class Observation(NamedTuple):
     fresh: bool
     validation: Mapping[str, float]
     last: bool
+    generalising: Diagnosis | None = None
 
 
 ControllerState = dict[str, Any]

@@ -16,7 +16,8 @@ from pathlib import Path
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
-from fusion_sched.report.live import Picture, Story
+from fusion_sched.report.live import Picture
+from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace, read_trace
 
 COLUMNS, LINES = 100, 40
@@ -26,35 +27,35 @@ FONTS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 def main() -> None:
     trace, out = read_trace(Path(sys.argv[1])), Path(sys.argv[2])
     epoch = int(sys.argv[3]) - 1 if len(sys.argv) > 3 else telling_epoch(trace)
-    story = Story()
+    view = RunView(trace.start)
     for event in trace.events:
         if event["event"] == "result" or event.get("epoch", epoch) > epoch:
             break
-        story.add(event)
-    out.write_text(draw(story, moment(trace, story.seconds)), encoding="utf-8")
+        view.add(event)
+    out.write_text(draw(view, moment(trace, view.seconds or 0.0)), encoding="utf-8")
     print(f"{out}: {trace.start['run']} after epoch {epoch + 1}")
 
 
 def telling_epoch(trace: Trace) -> int:
-    """Return an epoch that shows much: with someone paused after it, where anyone ever was."""
+    """An epoch that shows much: with someone paused after it, where anyone ever was."""
     epochs, everyone = trace.of("epoch"), len(trace.start["modalities"])
     before = [e["epoch"] - 1 for e in epochs[1:] if len(e["active"]) < everyone]
     return before[-1] if before else epochs[2 * len(epochs) // 3]["epoch"]
 
 
 def moment(trace: Trace, seconds: float) -> datetime:
-    """Return when the run had taken so long: its last event was written when the file was."""
+    """When the run had taken so long: its last event was written when the file was."""
     written = datetime.fromtimestamp(trace.path.stat().st_mtime)
     return written - timedelta(seconds=trace.events[-1]["time"] - seconds)
 
 
-def draw(story: Story, now: datetime) -> str:
-    """Return the picture as an SVG in the fonts of whoever looks at it."""
+def draw(view: RunView, now: datetime) -> str:
+    """The picture as an SVG in the fonts of whoever looks at it."""
     console = Console(
         width=COLUMNS, height=LINES, record=True, file=io.StringIO(), force_terminal=True,
         color_system="truecolor",
     )  # fmt: skip
-    console.print(Picture(story, now))
+    console.print(Picture(view, now))
     own = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     own = own.replace("Fira Code, monospace", FONTS)
     return console.export_svg(title="fusion-sched train", code_format=own, unique_id="live")

@@ -15,7 +15,7 @@ from fusion_sched.runlog import read_trace
 from scripts.reference_runs import digest_of
 
 RUNS = ("seed=0,1", "controller=pid,joint", "stage1.epochs=1", "stage2.epochs=1",
-        "probe.resamples=5", "probe.shuffles=2", "tracker=none")  # fmt: skip
+        "probe=kmeans", "probe.resamples=5", "probe.shuffles=2", "tracker=none")  # fmt: skip
 
 
 def main() -> None:

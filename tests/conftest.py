@@ -1,11 +1,14 @@
 """What tests share: a composed configuration, a run in memory, and the command line in process."""
 
+import copy
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -17,16 +20,35 @@ from fusion_sched.data.cremad import CremaD
 from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.training.components import RunComponents
 from fusion_sched.training.trainer import train
+from tests.processes import Answer
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# To start processes that decode takes longer than to decode the little that tests have.
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 torch.set_num_threads(1)
 register()
+
+SLOW_FIXTURES = {"browser", "cremad_root", "short_runs", "six", "uninterrupted", "original"}
+"""Fixtures that take seconds to make: each test that asks for one is marked `slow`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 # Short stages, seldom probed: enough for every event of a run to occur.
 SHORT = ["stage1.epochs=2", "stage2.epochs=2"]
 
 
 def make_config(*overrides: str) -> Any:
+    return copy.deepcopy(_compose(overrides))
+
+
+@cache
+def _compose(overrides: tuple[str, ...]) -> Any:
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("train", overrides=list(overrides))
 
@@ -54,17 +76,26 @@ OF_THE_CLOCK = {
 
 def timeless(event: dict[str, Any]) -> dict[str, Any]:
     """Return an event without what depends on the clock."""
-    return {
-        name: value
-        for name, value in event.items()
-        if name
-        not in ("time", "seconds", "samples_per_second", "run", "probe_share", "peak_memory_bytes")
-    }
+    return {name: value for name, value in event.items() if name not in OF_THE_CLOCK}
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def write_small_digits(path: Path) -> Path:
+    """Write 300 of the digits, grey and coloured, as an `.npz`: a fifth of the dataset."""
+    split = make_parts().splits.train
+    batch = split.__getitems__(list(range(300)))
+    arrays = {name: values.numpy() for name, values in batch.inputs.items()}
+    np.savez(path, y=batch.y.numpy(), **arrays)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small_digits(tmp_path_factory.mktemp("digits") / "small.npz")
 
 
 @pytest.fixture(scope="session")
@@ -79,17 +110,13 @@ def cremad_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def short_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of four short runs: controllers joint and pid, seeds 0 and 1."""
     folder = tmp_path_factory.mktemp("runs")
-    quick = ("stage1.epochs=3", "stage2.epochs=2", "probe.resamples=20", "probe.shuffles=2")
+    quick = ("stage1.epochs=3", "stage2.epochs=2", "probe=kmeans", "probe.resamples=20",
+             "probe.shuffles=2", "encoder=mlp")  # fmt: skip
     for controller in ("joint", "pid"):
         for seed in (0, 1):
             run_once(folder / f"{controller}{seed}", f"controller={controller}", f"seed={seed}",
                      *quick)  # fmt: skip
     return folder
-
-
-class Answer:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
 
 
 @pytest.fixture

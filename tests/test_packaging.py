@@ -50,6 +50,7 @@ def test_the_citation_names_this_version() -> None:
     assert "2509.20840" in citation["references"][0]["identifiers"][0]["value"]
 
 
+@pytest.mark.slow
 def test_a_wheel_finds_its_configs(tmp_path: Path) -> None:
     pytest.importorskip("hatchling", reason="builds a wheel with hatchling, in the extra `dev`")
     subprocess.run(

@@ -26,7 +26,7 @@ SMALL = 1e-3  # bits: a truth below counts as zero
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.diagnosis", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))
-    parser.add_argument("--full", action="store_true", help="20 samples of each row instead of 3")
+    parser.add_argument("--full", action="store_true", help="20 samples of each row instead of 2")
     options = parser.parse_args()
     torch.set_num_threads(1)
     started = time.process_time()
@@ -40,7 +40,7 @@ def report(full: bool) -> str:
     command = "python -m benchmarks.diagnosis" + (" --full" if full else "")
     cases = rows()
     repeats = [
-        [run(case, posterior, seed) for seed in range(20 if full else 3)]
+        [run(case, posterior, seed) for seed in range(20 if full else 2)]
         for case in cases
         if not case.hard
     ]
@@ -49,7 +49,7 @@ def report(full: bool) -> str:
         f"`{command}`, {date.today()}, {processor()}, one thread; torch {torch.__version__}, "
         f"Python {platform.python_version()}. {SAMPLES:,} samples; bits.", "",
         *_comparison(cases), *_by_case(repeats), *_coverage(repeats),
-        *_levels(100 if full else 12), *_exchangeable(100 if full else 10), *_times(),
+        *_levels(100 if full else 8), *_exchangeable(100 if full else 8), *_times(),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

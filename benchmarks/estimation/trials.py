@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks.estimation.planted import QUANTITIES, Planted
 from fusion_sched.estimation import PairEstimate, ScalingFirst, Settings, change, estimate
+from fusion_sched.estimation.correction import correct, solve_pairs
 from fusion_sched.estimation.entropies import Array
 from fusion_sched.estimation.estimate import estimate_from
-from fusion_sched.estimation.measurement import correct, solve_pairs
 from fusion_sched.estimation.tables import Pair, pair_from_labels
 
 TOGETHER = 10  # trials in one batch of the solver

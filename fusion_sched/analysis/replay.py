@@ -25,18 +25,22 @@ def replay_trace(trace: Trace, controller: Controller) -> list[StageChange]:
     """
     modalities = list(trace.start["modalities"])
     longest = trace.start["config"]["stage1"]["epochs"]
-    diagnoses = {event["epoch"]: diagnosis_from(event) for event in trace.of("probe")}
+    probes = {event["epoch"]: event for event in trace.of("probe")}
     validation = {e["epoch"]: e["accuracy"]["validation"] for e in trace.of("epoch")[:longest]}
     state, decision = controller.init(modalities)
     changes = [StageChange(-1, decision)]
-    latest: Diagnosis | None = None
+    diagnosis: Diagnosis | None = None
+    generalising: Diagnosis | None = None
     for epoch in sorted({-1, *validation}):
         if decision.stage.joint:
             break
-        latest = diagnoses.get(epoch, latest)
-        last = epoch + 1 >= longest
+        fresh = epoch in probes
+        if fresh:
+            second = probes[epoch].get("generalising")
+            diagnosis = diagnosis_from(probes[epoch])
+            generalising = second and diagnosis_from(second)
         observation = Observation(
-            epoch, latest, epoch in diagnoses, validation.get(epoch, {}), last
+            epoch, diagnosis, fresh, validation.get(epoch, {}), epoch + 1 >= longest, generalising
         )
         before = decision.stage
         state, decision = within_stage1(controller, state, observation, modalities)

@@ -24,7 +24,13 @@ from fusion_sched.commands import sweep
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
 from fusion_sched.report import PICTURE, draw_trace
-from fusion_sched.report.live import Display, optimism_line, result_table, told
+from fusion_sched.report.live import (
+    Display,
+    optimism_line,
+    past_events,
+    result_table,
+    warning_lines,
+)
 from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runlog.protocol import PLACES
 from fusion_sched.runtime.distributed import join_processes
@@ -168,7 +174,10 @@ def execute(parts: RunComponents, folder: Path, console: Console) -> None:
         train(parts, folder, lambda event: None)
         return
     try:
-        with Display(console, told(folder)) as display, closing(parts.tracker.open(folder)) as sink:
+        with (
+            Display(console, past_events(folder)) as display,
+            closing(parts.tracker.open(folder)) as sink,
+        ):
 
             def show(event: dict[str, Any]) -> None:
                 display.show(event)
@@ -191,7 +200,8 @@ def conclude(folder: Path, console: Console) -> None:
     console.print(result_table(trace))
     result = cast(dict[str, Any], trace.result)
     for text in (
-        optimism_line(result),
+        *warning_lines(trace),
+        optimism_line(trace),
         f"{result['seconds']['total']:.1f} s, {result['probe_share']:.0%} of it for diagnoses",
         f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",
         f"report: fusion-sched report {shlex.quote(shown_path(folder))}",

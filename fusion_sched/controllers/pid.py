@@ -16,19 +16,18 @@ class PID:
 
     * Balance. A modality is paused once its uniqueness is more than ``threshold`` times the
       smallest one, both counted as at least ``floor_bits``, below which a difference is not worth
-      a decision. It trains again when another has caught up with it. The untrained state counts
-      too: the competition is decided by the state it begins from.
-    * Peak. Among balanced states, where nobody is paused, the one with the highest synergy is
-      kept. They are looked at from epoch ``min_epochs`` on, since honest synergy is often highest
-      in the untrained state, which is no state to start from; or as soon as a paused modality has
-      been caught up with.
+      a decision. It trains again when another has caught up with it. The diagnosis before epoch 1
+      can pause a modality too.
+    * Peak. Among the states in which no modality is paused, the one with the highest synergy is
+      kept. They count from epoch `min_epochs` on, because synergy is often highest in the
+      untrained state, or as soon as another modality has caught up with a paused one.
     * Hand-over. Once synergy has been below ``drop`` times that peak for ``patience`` diagnoses in
       a row, the kept state is restored and joint training starts. Where it never falls that far,
       the last epoch of stage 1 hands over from where it is.
 
-    With ``evidence`` a ratio counts only where the interval of ln(U_a / U_b) leaves out 0, and a
-    new peak or a drop only where that of the difference from the peak does: of states that cannot
-    be told apart the earliest is kept. Without, point estimates decide.
+    With `evidence`, a ratio counts only if the interval of ln(U_a / U_b) excludes 0. A new peak or
+    a drop counts only if the interval of its difference from the peak excludes 0. Without, point
+    estimates decide.
     """
 
     threshold: float = 2.0

@@ -58,9 +58,9 @@ class Loader:
 
     With several processes each gets its share of every batch.
 
-    `workers` processes read ahead, none: this process reads. From them on everything happens on
-    the device: `finish` and, with an `augment`, random changes that depend on (seed, epoch)
-    alone, the epoch being that of `order`.
+    `workers`: number of processes that read ahead; 0: this process reads. After reading, everything
+    happens on the device: `finish`, and with an `augment` random changes that depend on (seed,
+    epoch) alone, where the epoch is that of `order`.
     """
 
     def __init__(
@@ -108,21 +108,31 @@ class Loader:
         return seed_for(0, purpose, *rank)
 
     def collect(
-        self, parts: Mapping[str, Sequence[Tensor]], index: Sequence[Tensor]
+        self,
+        parts: Mapping[str, Sequence[Tensor]],
+        index: Sequence[Tensor],
+        on_device: bool = False,
     ) -> dict[str, Tensor]:
-        """Join what each batch gave, on the CPU, for all processes' samples in the split's order.
+        """Join what each batch gave, for all processes' samples in the split's order.
 
-        `index` holds each batch's positions.
+        `index` holds each batch's positions. The tensors are on the CPU, or, with `on_device`, on
+        the device; there several processes' shares come by way of the CPU.
         """
+        mine = {name: torch.cat(list(values)) for name, values in parts.items()}
+        if self.processes.count == 1 and on_device:
+            return mine
         # The one device sync: nothing is copied before the last batch is under way.
-        mine = {name: torch.cat(list(values)).cpu() for name, values in parts.items()}
+        mine = {name: values.cpu() for name, values in mine.items()}
         if self.processes.count == 1:
             return mine
         shares = self.processes.gather((mine, torch.cat(list(index))))
         place = {position: number for number, position in enumerate(self.order)}
         positions = torch.cat([of_process for _, of_process in shares]).tolist()
         order = torch.tensor([place[position] for position in positions]).argsort()
-        return {name: torch.cat([share[name] for share, _ in shares])[order] for name in mine}
+        device = self.device if on_device else torch.device("cpu")
+        return {
+            name: torch.cat([share[name] for share, _ in shares])[order].to(device) for name in mine
+        }
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

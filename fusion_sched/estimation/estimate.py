@@ -10,9 +10,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from fusion_sched.estimation.clusters import scarcity_warning
+from fusion_sched.estimation.correction import Measurement, correct, solve_pairs
 from fusion_sched.estimation.entropies import Array
 from fusion_sched.estimation.informations import JOINT, MI1, MI2, UNION
-from fusion_sched.estimation.measurement import Measurement, correct, solve_pairs
 from fusion_sched.estimation.ratio import log_ratio_interval, log_ratio_of
 from fusion_sched.estimation.settings import Settings
 from fusion_sched.estimation.solver import ScalingFirst
@@ -93,8 +93,8 @@ def estimate(
     --------
     >>> import numpy as np
     >>> coin = np.random.default_rng(0).integers(0, 2, (2, 1000))
-    >>> found = estimate(coin[0], coin[1], coin[0] ^ coin[1])
-    >>> found.synergy.low < 1 < found.synergy.high
+    >>> pair = estimate(coin[0], coin[1], coin[0] ^ coin[1])
+    >>> pair.synergy.low < 1 < pair.synergy.high
     True
     """
     return estimate_pairs([(x1, x2)], y, settings, solver, seed)[0]
@@ -115,10 +115,10 @@ def estimate_pairs(
         raise ValueError("got no pair of sources; expected at least one (x1, x2)")
     pairs = [pair_from_labels(x1, x2, y) for x1, x2 in sources]
     generators = [np.random.default_rng(seed) for _ in pairs]
-    found = solve_pairs(pairs, settings, solver, generators)
+    solutions = solve_pairs(pairs, settings, solver, generators)
     return [
         estimate_from(pair, correct(one, settings.bias, pair.swapped), settings)
-        for pair, one in zip(pairs, found, strict=True)
+        for pair, one in zip(pairs, solutions, strict=True)
     ]
 
 
@@ -169,8 +169,8 @@ def _with_boundary(
 ) -> dict[str, Estimate]:
     """Intervals that reach the boundary where the samples do not exclude it.
 
-    Near it the correction leaves some of the bias, all of it in I*: a uniqueness may be as low as
-    unique1 - unique2 allows, and redundancy and synergy higher by what the smaller one can spare.
+    Near the boundary the correction removes only part of the bias of I*. So a uniqueness may be as
+    low as unique1 - unique2 allows; redundancy and synergy may be higher by the smaller one.
     """
     wider = {
         n: known[n]._replace(high=known[n].interval[1] + spare) for n in ("redundancy", "synergy")

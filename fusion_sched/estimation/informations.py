@@ -46,8 +46,8 @@ def solved(tables: Array, solver: Solver) -> Decomposition:
     """
     total = tables.sum((-3, -2, -1), keepdims=True)
     seen = np.ascontiguousarray(np.where(tables < FAINT * total, 0.0, tables))
-    found = decompose(torch.from_numpy(seen), solver, normalise=True, throw=False)
-    gap, status = found.solution.gap, found.solution.status
+    decomposition = decompose(torch.from_numpy(seen), solver, normalise=True, throw=False)
+    gap, status = decomposition.solution.gap, decomposition.solution.status
     missed = (status == Status.ITERATION_LIMIT) & ~(gap <= TOLERABLE)
     if bool(missed.any()):
         raise NotConverged(
@@ -55,7 +55,7 @@ def solved(tables: Array, solver: Solver) -> Decomposition:
             f"{float(gap[missed].max()):.2g} bits with {solver}, expected at most {TOLERABLE}; "
             "raise its max_iterations, or use solver=fastpid"
         )
-    return found
+    return decomposition
 
 
 def union_of(decomposition: Decomposition) -> Array:
@@ -63,7 +63,7 @@ def union_of(decomposition: Decomposition) -> Array:
     return (decomposition.unique1 + decomposition.mi2).numpy()
 
 
-def pointwise(found: Decomposition, place: int, pair: Pair, counts: Array) -> Array:
+def pointwise(decomposition: Decomposition, place: int, pair: Pair, counts: Array) -> Array:
     """Each sample's part of the four plug-in informations in bits, (n, 4): their means are these.
 
     log2 P(y | .) / P(y) given x1, x2 and both, and for I* the dual variables a(x1, y) + b(x2, y) -
@@ -76,7 +76,7 @@ def pointwise(found: Decomposition, place: int, pair: Pair, counts: Array) -> Ar
         mass = joint.sum(-1, keepdims=True)[(*at, np.zeros_like(y))]
         return np.asarray(np.log2(joint[(*at, y)] / mass) - target)
 
-    dual1, dual2 = (d[place, 0].numpy() for d in found.solution.duals)
+    dual1, dual2 = (d[place, 0].numpy() for d in decomposition.solution.duals)
     union = dual1[x1, y] + dual2[x2, y] - target
     mi1, mi2 = given(counts.sum(1), (x1,)), given(counts.sum(0), (x2,))
     return np.stack([mi1, mi2, given(counts, (x1, x2)), union], axis=-1)

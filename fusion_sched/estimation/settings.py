@@ -11,9 +11,9 @@ BIASES = ("grassberger", "miller_madow", "shuffle", "none")
 class Settings:
     """How an estimate is corrected, and how much is drawn for its error bars.
 
-    `bias` names the entropies that the correction starts from; what bias they leave, and all of
-    that of min over Q, is measured on `resamples` tables drawn from a smoothed joint and taken off.
-    "shuffle" takes off the level under shuffled labels instead (right for independent data only),
+    `bias` names the entropy estimator. Its remaining bias, and the whole bias of min over Q, is
+    measured on `resamples` tables drawn from a smoothed joint and subtracted.
+    "shuffle" subtracts the level under shuffled labels instead (right for independent data only),
     and "none" reports the histogram as it is. `resamples` also give the intervals of the given
     `level`; `shuffles` permutations of the labels give the null levels and p-values (at least
     1 / (shuffles + 1)).

@@ -30,14 +30,14 @@ class ScalingFirst:
 
     def solve(self, marginals: Duals) -> SolverOutput:
         """The coupling of least I(Y; X1, X2), certified to `tol` bits."""
-        found = self._first().solve(marginals)
-        missed = (found.status != Status.SOLVED).nonzero().squeeze(1)
+        output = self._first().solve(marginals)
+        missed = (output.status != Status.SOLVED).nonzero().squeeze(1)
         sizes = (*(m.shape[1] for m in marginals), marginals[0].shape[2])
         together = max(1, CHUNK_BYTES // self._second().bytes_per_problem(sizes))
         for start in range(0, len(missed), together):
             places = missed[start : start + together]
-            _put(found, places, self._second().solve(tuple(m[places] for m in marginals)))
-        return found
+            _put(output, places, self._second().solve(tuple(m[places] for m in marginals)))
+        return output
 
     def bytes_per_problem(self, sizes: tuple[int, ...]) -> int:
         """That of Scaling; the interior point gets a few problems at a time."""
@@ -62,9 +62,9 @@ def at_sampling_accuracy(solver: Solver) -> Solver:
     return solver
 
 
-def _put(found: SolverOutput, places: Tensor, other: SolverOutput) -> None:
+def _put(output: SolverOutput, places: Tensor, other: SolverOutput) -> None:
     """Write the answers of some problems over the first ones."""
     for name in ("q", "gap", "iterations", "status"):
-        getattr(found, name)[places] = getattr(other, name)
-    for whole, part in zip(found.duals, other.duals, strict=True):
+        getattr(output, name)[places] = getattr(other, name)
+    for whole, part in zip(output.duals, other.duals, strict=True):
         whole[places] = part

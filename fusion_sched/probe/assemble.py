@@ -86,7 +86,7 @@ def by_modality(
 
 
 def mean_of(values: Sequence[Estimate]) -> Estimate:
-    """Return the mean; its interval is the mean of the intervals, as if all errs alike.
+    """Return the mean; its interval is the mean of the intervals, as for fully correlated errors.
 
     That is exact for one and too wide for several, whose errors partly cancel.
     """
@@ -151,13 +151,16 @@ def differences(
     """Return U_a - U_b for every pair, with two modalities estimated with the pair."""
     if len(names) == 2:
         return {"/".join(names): estimates[names[0]].unique_difference}
-    result = {}
-    for a, b in combinations(names, 2):
-        value = unique[a].value - unique[b].value
-        error = float(np.hypot(unique[a].standard_error, unique[b].standard_error))
-        reach = NORMAL_95 * error
-        result[f"{a}/{b}"] = Estimate(value, value - reach, value + reach, error)
-    return result
+    return {
+        f"{a}/{b}": independent_difference(unique[a], unique[b]) for a, b in combinations(names, 2)
+    }
+
+
+def independent_difference(first: Estimate, second: Estimate) -> Estimate:
+    """Return first - second, whose errors are taken as independent."""
+    value = first.value - second.value
+    error = float(np.hypot(first.standard_error, second.standard_error))
+    return Estimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error, error)
 
 
 def predicted_winner(
@@ -272,6 +275,10 @@ def class_uniqueness(
         else:  # the second of two modalities
             pointwise = estimates[names[0]].pointwise
             mi_other, union = pointwise[:, 0], pointwise[:, 3]
-        part = union - mi_other
-        result[name] = {str(c): float(part[labels == c].mean()) for c in np.unique(labels)}
+        result[name] = means_by_class(union - mi_other, labels)
     return result
+
+
+def means_by_class(values: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return class → the mean over its samples."""
+    return {str(c): float(values[labels == c].mean()) for c in np.unique(labels)}

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-SOURCES = ("train", "held_out", "validation")
+SOURCES = ("train", "held_out", "validation", "both")
 LEAST_DISTINCT = 12
 """Samples from which integers that are all distinct are an index or measurements."""
 

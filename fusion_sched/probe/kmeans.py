@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isqrt
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -36,10 +37,14 @@ class KMeansProbe:
     ``every``: epochs between two diagnoses in stage 1; ``joint_every``: in stage 2, where they
     steer nothing. ``samples``: at most that many, a fixed
     class-stratified choice. ``source``: ``train`` (without augmentation), ``held_out`` (a slice of
-    train that is not trained on) or ``validation``. ``clusters``: a number, or ``auto``
+    train that is not trained on), ``validation`` or ``both`` (``train``, and ``validation`` beside
+    it). ``clusters``: a number, or ``auto``
     (`pick_clusters`), at most ``max_clusters``. ``components``: principal components
     before k-means. ``bias``, ``resamples``, ``shuffles``: see ``estimation.Settings``.
     """
+
+    on_device: ClassVar[bool] = False
+    last_epoch: ClassVar[bool] = True
 
     every: int = 1
     joint_every: int = 1
@@ -186,11 +191,11 @@ def warm_kmeans(
     pca = PCA(min(wanted, *rows.shape), svd_solver="full").fit(rows)
     view = pca.transform(rows)
     count = min(count, len(np.unique(view, axis=0)))
-    found = KMeans(count, random_state=seed, n_init=starts).fit(view)
+    fit = KMeans(count, random_state=seed, n_init=starts).fit(view)
     if centres is not None and tuple(centres.shape) == (count, rows.shape[1]):
         warm = KMeans(count, init=pca.transform(centres.numpy()), n_init=1).fit(view)
-        found = min(warm, found, key=lambda fit: float(fit.inertia_))
-    ids = contiguous_codes(found.labels_)
+        fit = min(warm, fit, key=lambda one: float(one.inertia_))
+    ids = contiguous_codes(fit.labels_)
     means = np.stack([rows[ids == k].mean(axis=0) for k in range(int(ids.max()) + 1)])
     return ids, torch.as_tensor(means)
 

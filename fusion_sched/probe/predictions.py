@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,9 @@ class PredictionsProbe:
     As many clusters as classes, and nothing to choose; it sees only what the head has learned, so
     nothing of an untrained head. The other knobs are those of ``KMeansProbe``.
     """
+
+    on_device: ClassVar[bool] = False
+    last_epoch: ClassVar[bool] = True
 
     every: int = 1
     joint_every: int = 1

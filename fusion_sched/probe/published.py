@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 from threadpoolctl import threadpool_limits
 
@@ -24,6 +25,9 @@ class PublishedProbe:
     The intervals are ours.
     """
 
+    on_device: ClassVar[bool] = False
+    last_epoch: ClassVar[bool] = False
+
     every: int = 5
     joint_every: int = 5
     samples: int = 1280
@@ -33,7 +37,10 @@ class PublishedProbe:
 
     def __post_init__(self) -> None:
         if self.source != "prefix":
-            raise ValueError(f"source is {self.source!r}, expected 'prefix': it is what this is")
+            raise ValueError(
+                f"source is {self.source!r}, expected 'prefix': the published probe takes the "
+                "first samples of train; set probe.source=prefix"
+            )
         check_schedule(self.every, self.joint_every, self.samples, "train")
         Settings("none", self.resamples, self.shuffles)
 

@@ -1,99 +1,89 @@
 """Sentences about a run, made from its numbers: for readers in a hurry, and for screen readers."""
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 
-from fusion_sched.report.story import (
-    Event,
-    Moment,
-    Story,
-    estimate,
-    number,
-    numbers,
-    shared_name,
-    told_epoch,
-)
-from fusion_sched.runlog import inside
-from fusion_sched.types import FUSED
+from scipy.stats import binomtest
 
-Z_95 = 1.959964
+from fusion_sched.report.panels import shared_name
+from fusion_sched.report.records import ProbeRecord
+from fusion_sched.report.view import Moment, RunView, epoch_words
+from fusion_sched.types import FUSED, Diagnosis, Estimate, Stage
+
 NOTHING = "–"
 ALL_RIGHT, SOME_RIGHT, NONE_RIGHT = "all", "some", "none"
 
 
-def wilson(right: int, samples: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share that was ``right`` of ``samples`` (Wilson, 1927)."""
-    share, z2 = right / samples, Z_95**2
-    centre = (share + z2 / (2 * samples)) / (1 + z2 / samples)
-    half = Z_95 * sqrt(share * (1 - share) / samples + z2 / (4 * samples**2)) / (1 + z2 / samples)
-    return centre - half, centre + half
-
-
-def percent(share: float | None) -> str:
-    """Return a share in percent."""
+def in_percent(share: float | None) -> str:
     return NOTHING if share is None else f"{100 * share:.1f}\u00a0%"
 
 
-def bits(value: float | None, digits: int = 3) -> str:
-    """Return a number, or a dash where there is none."""
+def fixed(value: float | None, digits: int = 3) -> str:
+    """A number with so many decimals, a dash where there is none."""
     return NOTHING if value is None else f"{value:.{digits}f}"
 
 
+def estimate_words(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.low is None:
+        return fixed(None if estimate is None else estimate.value)
+    return f"{fixed(estimate.value)} [{fixed(estimate.low)}, {fixed(estimate.high)}]"
+
+
 def duration(seconds: float) -> str:
-    """Return seconds in the unit that fits."""
+    """Seconds in the unit that fits."""
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence holds them."""
+def enumeration(names: Sequence[str]) -> str:
+    """Names as a sentence holds them."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def stage_words(stage: Event) -> str:
-    """Return a stage as the page calls it."""
-    names = [str(name) for name in stage["active"]]
-    active = listed(names) if names else "nobody"
-    if stage["stage"] == "joint":
+def sentence_case(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def stage_words(stage: Stage) -> str:
+    """A stage as the page calls it."""
+    active = enumeration(stage.active) if stage.active else "nobody"
+    if stage.joint:
         return f"joint training of {active}"
-    return f"{active}, each alone" if len(names) > 1 else f"{active} alone"
+    return f"{active}, each alone" if len(stage.active) > 1 else f"{active} alone"
 
 
-def test_interval(story: Story) -> str | None:
-    """Return the interval of the fused test accuracy, ``None`` where it is not known."""
-    share = number(story.result, "test", FUSED, "accuracy")
-    samples = story.test_samples
-    if share is None or not samples:
+def accuracy_interval(view: RunView) -> str | None:
+    """The interval of the fused test accuracy (Wilson, 1927), `None` where it is not known."""
+    samples = view.split_sizes.get("test")
+    if view.result is None or not isinstance(samples, int) or not samples:
         return None
-    low, high = wilson(round(share * samples), samples)
-    return f"{100 * low:.1f} to {100 * high:.1f}\u00a0%, {samples:,} samples"
+    right = round(view.result.accuracy * samples)
+    interval = binomtest(right, samples).proportion_ci(method="wilson")
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}\u00a0%, {samples:,} samples"
 
 
-def best_single(story: Story) -> tuple[str, float] | None:
-    """Return the modality whose own head is best on test, and its accuracy."""
-    shares = {m: number(story.result, "test", m, "accuracy") for m in story.modalities}
-    known = {m: share for m, share in shares.items() if share is not None}
+def best_single(view: RunView) -> tuple[str, float] | None:
+    """The modality whose own head is best on test, and its accuracy."""
+    test = {} if view.result is None else view.result.test
+    known = {m: test[m] for m in view.modalities if m in test}
     return max(known.items(), key=lambda item: item[1]) if known else None
 
 
-def best_alone(story: Story) -> str | None:
-    """Return the best modality and its accuracy in words."""
-    found = best_single(story)
-    return None if found is None else f"{found[0]}, {percent(found[1])}"
+def best_single_words(view: RunView) -> str | None:
+    best = best_single(view)
+    return None if best is None else f"{best[0]}, {in_percent(best[1])}"
 
 
-def state_words(story: Story, silent_seconds: float) -> str:
-    """Return whether the run has ended, and how far it is; ``silent_seconds`` since it wrote."""
-    done = story.epochs[-1]["epoch"] + 1 if story.epochs else 0
-    if story.result is not None:
-        return f"ended after {done} epochs"
-    most = "" if story.longest is None else f" of at most {story.longest}"
-    return f"not ended: epoch {done}{most}; last event {ago(silent_seconds)}"
+def state_words(view: RunView, silent_seconds: float) -> str:
+    """Whether the run has ended, and how far it is; `silent_seconds` since it wrote."""
+    if view.result is not None:
+        return f"ended after {view.trained} epochs"
+    most = "" if view.most_epochs is None else f" of at most {view.most_epochs}"
+    return f"not ended: epoch {view.trained}{most}; last event {ago(silent_seconds)}"
 
 
 def ago(seconds: float) -> str:
-    """Return how long before the page was written, in one unit."""
+    """How long before the page was written, in one unit."""
     for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         count = int(seconds // size)
         if count > 0:
@@ -101,57 +91,47 @@ def ago(seconds: float) -> str:
     return "just before this page was written"
 
 
-def headline(story: Story) -> str:
-    """Return the story of the run in a sentence or two."""
+def headline(view: RunView) -> str:
     sentences = []
-    fused = number(story.result, "test", FUSED, "accuracy")
-    alone = best_single(story)
-    if fused is not None and alone is not None and len(story.modalities) > 1:
-        name, single = alone
-        gap = 100 * (fused - single)
+    best = best_single(view)
+    if view.result is None:
+        sentences.append("No result yet.")
+    elif best is not None and len(view.modalities) > 1:
+        gap = 100 * (view.result.accuracy - best[1])
         sentences.append(
             f"Fused test accuracy is {abs(gap):.1f} points {'above' if gap >= 0 else 'below'} that "
-            f"of the best modality by itself, {name}."
+            f"of the best modality by itself, {best[0]}."
         )
-    elif fused is None:
-        sentences.append("No result yet.")
-    sentences.append(hand_over_words(story))
-    return " ".join(sentences)
+    return " ".join([*sentences, hand_over_words(view)])
 
 
-def hand_over_words(story: Story) -> str:
-    """Return what the hand-over is in this run."""
-    epoch = story.handed_over_epoch
+def hand_over_words(view: RunView) -> str:
+    epoch = view.hand_over_epoch
     if epoch is None:
         return "Joint training has not begun."
-    if story.hand_over is None:
+    if view.hand_over is None:
         return "Training was joint from the first epoch."
-    after = f"Joint training began after {told_epoch(story.hand_over['epoch'])}"
-    if story.hand_over.get("restored"):
-        return f"{after}, from the weights of {told_epoch(epoch)}."
-    return f"{after}."
+    after = f"Joint training began after {epoch_words(view.hand_over.epoch)}"
+    restored = f", from the weights of {epoch_words(epoch)}" if view.hand_over.restored else ""
+    return f"{after}{restored}."
 
 
-def timeline_summary(story: Story) -> str:
-    """Return what the charts over epochs show."""
+def timeline_summary(view: RunView) -> str:
     sentences = []
-    last = story.epochs[-1] if story.epochs else None
-    if last is not None:
-        reached = [
-            f"{name} {percent(share)}"
-            for name in story.heads
-            if (share := number(last, "accuracy", "validation", name)) is not None
-        ]
+    if view.epochs:
+        accuracy = view.epochs[-1].accuracy
+        reached = [f"{h} {in_percent(accuracy[h])}" for h in view.heads if h in accuracy]
         sentences.append(
-            f"After epoch {last['epoch'] + 1} validation accuracy is {listed(reached)}."
-            if reached else f"{last['epoch'] + 1} epochs were trained."
+            f"After epoch {view.trained} validation accuracy is {enumeration(reached)}."
+            if reached else f"{view.trained} epochs were trained."
         )  # fmt: skip
-    if story.result is not None:
-        chosen = story.result["selected_epoch"] + 1
-        validation = percent(story.result["validation"][FUSED])
-        sentences.append(f"Epoch {chosen} was selected, with {validation} on validation.")
-    sentences.append(hand_over_words(story))
-    if story.probes:
+    if view.result is not None:
+        sentences.append(
+            f"Epoch {view.result.selected_epoch + 1} was selected, with "
+            f"{in_percent(view.result.validation[FUSED])} on validation."
+        )
+    sentences.append(hand_over_words(view))
+    if view.probes:
         sentences.append("Ribbons are 95\u00a0% intervals.")
     else:
         sentences.append("The trace holds no probe, so nothing about information is shown.")
@@ -159,66 +139,55 @@ def timeline_summary(story: Story) -> str:
 
 
 def decomposition_summary(moments: Sequence[Moment]) -> str:
-    """Return the decomposition of each moment."""
-    return " ".join(f"{moment.name[:1].upper()}{moment.name[1:]}: {atoms_words(moment.probe)}."
-                    for moment in moments)  # fmt: skip
+    return " ".join(
+        f"{sentence_case(m.name)}: {decomposition_words(m.probe.diagnosis)}." for m in moments
+    )
 
 
-def atoms_words(probe: Event) -> str:
-    """Return the parts of one probe, in bits."""
-    modalities = len(probe["mi_bits"])
+def decomposition_words(diagnosis: Diagnosis) -> str:
+    """The parts of one diagnosis, in bits."""
+    count = len(diagnosis.mi)
     parts = [
-        f"{shared_name(name, modalities)} {bits(found.value, 2)}"
-        for name, key in (("redundancy", "redundancy_bits"), ("synergy", "synergy_bits"))
-        if (found := estimate(probe, key)) is not None
+        f"{shared_name(name, count)} {fixed(estimate.value, 2)}"
+        for name, estimate in (("redundancy", diagnosis.redundancy), ("synergy", diagnosis.synergy))
+        if estimate is not None
     ]
-    parts += [
-        f"unique to {m} {bits(value, 2)}" for m, value in numbers(probe, "unique_bits").items()
-    ]
+    parts += [f"unique to {m} {fixed(e.value, 2)}" for m, e in diagnosis.unique.items()]
     if not parts:
         return "nothing decomposed"
-    total = number(probe, "joint_mi_bits")
-    together = "" if total is None else f", of {bits(total, 2)} bit in all"
-    if total is not None and modalities > 2:  # each against the rest: these parts have no sum
-        together = f"; all together tell {bits(total, 2)} bit"
-    return f"{listed(parts)} bit{together}"
+    total = fixed(diagnosis.joint_mi.value, 2)
+    # Of more than two, each is held against the rest: these parts have no sum.
+    together = f"; all together tell {total} bit" if count > 2 else f", of {total} bit in all"
+    return f"{enumeration(parts)} bit{together}"
 
 
 def quadrant_words(name: str) -> str:
-    """Return whose heads are right, spelt out."""
-    known = {ALL_RIGHT: "all heads right", SOME_RIGHT: "several but not all right",
+    names = {ALL_RIGHT: "all heads right", SOME_RIGHT: "several but not all right",
              NONE_RIGHT: "no head right"}  # fmt: skip
-    return known.get(name, f"{name} right")
+    return names.get(name, f"{name} right")
 
 
-def quadrants_summary(story: Story) -> str:
-    """Return how often heads agree, in the last probe and on test."""
-    told = []
-    tested = numbers(story.result, "quadrants")
-    last = story.probes[-1] if story.probes else None
-    seen = numbers(last, "quadrants")
-    if last is not None and seen:
-        source = inside(story.config, "probe", "source")
-        where = f", samples of source {source}" if isinstance(source, str) else ""
-        when = f"{told_epoch(last['epoch'])}{where}"
-        told.append(f"Last probe ({when}): {shares(seen)}.")
-    if tested:
-        told.append(f"On test: {shares(tested)}.")
-    return " ".join(told)
+def quadrants_summary(view: RunView) -> str:
+    """How often heads agree, in the last probe and on test."""
+    sentences = []
+    last: ProbeRecord | None = view.probes[-1] if view.probes else None
+    if last is not None and last.diagnosis.quadrants:
+        where = f", samples of source {view.probe_source}" if view.probe_source else ""
+        shares = _quadrant_shares(last.diagnosis.quadrants)
+        sentences.append(f"Last probe ({epoch_words(last.epoch)}{where}): {shares}.")
+    if view.result is not None and view.result.quadrants:
+        sentences.append(f"On test: {_quadrant_shares(view.result.quadrants)}.")
+    return " ".join(sentences)
 
 
-def shares(quadrants: Mapping[str, float]) -> str:
-    """Return shares by whose heads are right."""
-    return listed([f"{quadrant_words(name)} {percent(v)}" for name, v in quadrants.items()])
+def _quadrant_shares(quadrants: Mapping[str, float]) -> str:
+    return enumeration([f"{quadrant_words(n)} {in_percent(v)}" for n, v in quadrants.items()])
 
 
-def cost_words(story: Story) -> str:
-    """Return what the run took."""
-    result = story.result
-    total = number(result, "seconds", "total")
-    if total is None:
-        last = story.trace.events[-1].get("time")
-        return f"{duration(last)} so far." if isinstance(last, int | float) else "Not known."
-    share = number(result, "probe_share")
-    probing = "" if share is None else f", {percent(share)} of it for diagnoses"
-    return f"{duration(total)} in all{probing}."
+def cost_words(view: RunView) -> str:
+    result = view.result
+    if result is None or "total" not in result.seconds:
+        return "Not known." if view.seconds is None else f"{duration(view.seconds)} so far."
+    share = result.probe_share
+    probing = "" if share is None else f", {in_percent(share)} of it for diagnoses"
+    return f"{duration(result.seconds['total'])} in all{probing}."

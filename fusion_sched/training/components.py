@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -22,11 +22,20 @@ from fusion_sched.runtime.environment import describe_device, git_revision, seed
 from fusion_sched.types import Controller, Diagnosis, ProbeInputs, Samples, Splits
 
 EventSink = Callable[[dict[str, Any]], None]
+HELD_OUT_PART = 5
+"""One in so many training samples is held out for the probe at most."""
+LEAST_HELD_OUT = 12
 
 
 class Probe(Protocol):
-    """When to diagnose, on which samples, and how."""
+    """When to diagnose, on which samples, and how.
 
+    `on_device`: its inputs stay on the device of the run; `last_epoch`: the last joint epoch is
+    diagnosed whatever `joint_every`.
+    """
+
+    on_device: ClassVar[bool]
+    last_epoch: ClassVar[bool]
     every: int
     joint_every: int
     samples: int
@@ -103,6 +112,7 @@ class Loaders:
     validation: Loader
     test: Loader
     probe: Loader
+    generalising: Loader | None
     order: EpochOrder
 
 
@@ -122,27 +132,43 @@ def make_loaders(parts: RunComponents) -> Loaders:
         validation=make(splits.validation, size),
         test=make(splits.test, size),
         probe=make(source, size, chosen),
+        generalising=_validation_loader(parts, make),
         order=order,
     )
+
+
+def _validation_loader(parts: RunComponents, make: Callable[..., Loader]) -> Loader | None:
+    """Return the loader of the generalising diagnosis beside the one of training samples."""
+    if parts.probe.source != "both":
+        return None
+    split = parts.splits.validation
+    chosen = stratified_choice(split.labels.numpy(), parts.probe.samples, parts.seed)
+    return make(split, parts.batch_size, chosen)
 
 
 def choose_probe_samples(splits: Splits, probe: Probe, seed: int) -> tuple[Samples, list[int]]:
     """Return the split that the probe looks at, and which of its samples.
 
+    Held out is at most a fifth of the training samples.
+
     Raises
     ------
     ValueError
-        A held-out slice that leaves too little to train on.
+        So few training samples that a fifth of them says nothing.
     """
     if probe.source == "prefix":
         return splits.train, list(range(min(probe.samples, len(splits.train))))
-    source = splits.validation if probe.source == "validation" else splits.plain_train
-    if probe.source == "held_out" and probe.samples > len(source) // 2:
-        raise ValueError(
-            f"probe.source=held_out takes probe.samples={probe.samples} of {len(source)} training "
-            "samples away, expected at most half of them; lower probe.samples"
-        )
-    return source, stratified_choice(source.labels.numpy(), probe.samples, seed)
+    source, count = splits.plain_train, probe.samples
+    if probe.source == "validation":
+        source = splits.validation
+    elif probe.source == "held_out":
+        count = min(count, len(source) // HELD_OUT_PART)
+        if count < LEAST_HELD_OUT:
+            raise ValueError(
+                f"probe.source=held_out can take {count} of {len(source)} training samples, a "
+                f"fifth of them; expected at least {LEAST_HELD_OUT}: set probe.source=validation"
+            )
+    return source, stratified_choice(source.labels.numpy(), count, seed)
 
 
 def stratified_choice(labels: np.ndarray, count: int, seed: int) -> list[int]:

@@ -17,7 +17,7 @@ from fusion_sched.runtime.distributed import SINGLE_PROCESS, Processes
 from fusion_sched.types import Batch, Predictions, ProbeInputs, Stage, StepOutput, losses_of
 
 LABELS = "y"
-"""Under this name labels travel among predictions; "fused" is not a modality's name either."""
+"""Key of the labels among predictions. No modality may be called "y" or "fused"."""
 
 
 @dataclass
@@ -118,8 +118,8 @@ def evaluate(model: nn.Module, loader: Loader) -> Evaluation:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, loader: Loader) -> Predictions:
-    """Return every sample's logits and embeddings, in evaluation mode."""
+def predict(model: nn.Module, loader: Loader, on_device: bool = False) -> Predictions:
+    """Return every sample's logits and embeddings, in evaluation mode; on the CPU by default."""
     model.eval()
     logits: dict[str, list[Tensor]] = {}
     embeddings: dict[str, list[Tensor]] = {}
@@ -132,13 +132,15 @@ def predict(model: nn.Module, loader: Loader) -> Predictions:
             logits.setdefault(name, []).append(values)
         logits.setdefault(LABELS, []).append(batch.y)
         index.append(batch.index)
-    collected = loader.collect(logits, index)
+    collected = loader.collect(logits, index, on_device)
     return Predictions(
-        y=collected.pop(LABELS), logits=collected, embeddings=loader.collect(embeddings, index)
+        y=collected.pop(LABELS),
+        logits=collected,
+        embeddings=loader.collect(embeddings, index, on_device),
     )
 
 
-def embed(model: nn.Module, loader: Loader) -> ProbeInputs:
+def embed(model: nn.Module, loader: Loader, on_device: bool = False) -> ProbeInputs:
     """Return every sample's embeddings and unimodal predictions, in evaluation mode."""
-    logits, embeddings, y = predict(model, loader)
+    logits, embeddings, y = predict(model, loader, on_device)
     return ProbeInputs(embeddings, {m: logits[m].argmax(dim=1) for m in embeddings}, y)

@@ -18,10 +18,13 @@ from fusion_sched.runlog import (
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.components import EventSink, RunComponents, make_loaders
 from fusion_sched.training.state import Run, RunState, make_optimizer
-from fusion_sched.types import Stage
+from fusion_sched.types import Diagnosis, Stage
 
 OLD_STATE_KEYS = {"memory": "probe_state", "balance": "balancer_state"}
 """Keys of the state in checkpoints of older versions, and what they are called now."""
+
+DIAGNOSES = {"diagnosis", "generalising"}
+"""Fields of the state that hold a diagnosis or nothing."""
 
 
 def save_run(run: Run) -> None:
@@ -33,7 +36,7 @@ def save_run(run: Run) -> None:
         "state": {
             **{name: getattr(state, name) for name in state.__dataclass_fields__},
             "stage": asdict(state.stage),
-            "diagnosis": state.diagnosis and diagnosis_fields(state.diagnosis),
+            **{name: _fields_of(getattr(state, name)) for name in DIAGNOSES},
         },
         "model": run.parts.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
@@ -44,6 +47,10 @@ def save_run(run: Run) -> None:
     checkpoint.save(run.checkpoint_dir / checkpoint.LAST, content)
     needed = {checkpoint.LAST, str(state.peak), str(state.best)}
     checkpoint.remove_others(run.checkpoint_dir, needed)
+
+
+def _fields_of(diagnosis: Diagnosis | None) -> dict[str, Any] | None:
+    return None if diagnosis is None else diagnosis_fields(diagnosis)
 
 
 def resume_run(parts: RunComponents, folder: Path, show: EventSink) -> Run | None:
@@ -98,7 +105,8 @@ def _to_device(value: Any, device: torch.device) -> Any:
 def _restored_state(saved: dict[str, Any], device: torch.device) -> RunState:
     fields = {OLD_STATE_KEYS.get(name, name): value for name, value in saved.items()}
     fields["stage"] = Stage(tuple(fields["stage"]["active"]), fields["stage"]["joint"])
-    fields["diagnosis"] = fields["diagnosis"] and diagnosis_from(fields["diagnosis"])
+    for name in DIAGNOSES & fields.keys():  # checkpoints of older versions have one only
+        fields[name] = fields[name] and diagnosis_from(fields[name])
     # Only the balancer computes on the device; predictions and the probe's state stay on the CPU.
     fields["balancer_state"] = _to_device(fields["balancer_state"], device)
     return RunState(**fields)

@@ -29,6 +29,8 @@ class RunState:
     unimodal_epochs: int = 0
     diagnosis: Diagnosis | None = None
     probe_state: dict[str, Tensor] = field(default_factory=dict)
+    generalising: Diagnosis | None = None
+    generalising_state: dict[str, Tensor] = field(default_factory=dict)
     balancer_state: BalancerState = field(default_factory=dict)
     peak: str | None = None
     best: str | None = None

@@ -31,7 +31,7 @@ TITLES = {
     "digits_cg": "`digits_cg`: handwriting in grey and in colours that mislead",
     "avdigits": "`avdigits`: spoken and written digits, two speakers held out",
 }
-FEW_DIAGNOSES = ("probe.joint_every=15", "tracker=none")
+FEW_DIAGNOSES = ("probe=kmeans", "probe.joint_every=15", "tracker=none")
 """Diagnoses of stage 2 do not steer: a few of them are enough, and save time."""
 
 

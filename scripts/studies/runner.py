@@ -11,10 +11,11 @@ import numpy as np
 from scipy import stats
 
 from fusion_sched.analysis.runs import JOBS_FILE
-from fusion_sched.commands.train import train
+from fusion_sched.commands.train import launch
 from fusion_sched.runlog import read_trace
 
-CHEAP = ("probe.shuffles=2", "probe.joint_every=1000", "solver.tol=1e-3", "tracker=none")
+CHEAP = ("probe=kmeans", "probe.shuffles=2", "probe.joint_every=1000", "solver.tol=1e-3",
+         "tracker=none")  # fmt: skip
 """Neither null levels nor diagnoses of stage 2 steer a controller; samples deserve 1e-3 bit."""
 
 
@@ -51,7 +52,7 @@ def train_grid(
     earlier = len(record.read_text(encoding="utf-8").splitlines()) if record.exists() else 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the launcher's workers
     place = (f"hydra.sweep.dir={folder}", "sweep.resume=true")
-    train(["-m", *swept, *overrides, *launcher, *place])
+    launch(["-m", *swept, *overrides, *launcher, *place])
     lines = record.read_text(encoding="utf-8").splitlines()[earlier:]
     runs = {job["job"]: folder / job["folder"] for job in map(json.loads, lines)}
     return {values: runs[number] for number, values in enumerate(combinations)}

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from tests.conftest import make_config, read_events, run_once
 
 SHORT = (
-    "stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe.resamples=5",
-    "probe.shuffles=1", "robustness=false", "tracker=none",
+    "stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe=kmeans", "probe.resamples=5",
+    "probe.shuffles=1", "robustness=false", "tracker=none", "encoder=mlp",
 )  # fmt: skip
 
 

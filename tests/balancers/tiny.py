@@ -13,10 +13,17 @@ from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.trainer import train
 from fusion_sched.types import Batch, Predictions
-from tests.conftest import make_parts, of, read_events, run_once, timeless
+from tests.conftest import (
+    make_parts,
+    of,
+    read_events,
+    run_once,
+    timeless,
+    write_small_digits,
+)
 
-SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe.resamples=2", "probe.shuffles=1",
-         "probe.samples=200", "robustness=false")  # fmt: skip
+SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe=kmeans", "probe.resamples=2",
+         "probe.shuffles=1", "probe.samples=200", "robustness=false")  # fmt: skip
 CLASSES = 3
 
 
@@ -92,7 +99,11 @@ class Killed(Exception):
 def train_whole_and_resumed(tmp_path: Path, *overrides: str) -> list[dict[str, Any]]:
     """Train once through, and once killed in the second joint epoch and resumed: all the same."""
     whole, folder = tmp_path / "whole", tmp_path / "resumed"
-    events = run_once(whole, *SHORT, *overrides)
+    options = (*SHORT, *overrides)
+    if not any(override.startswith("dataset=") for override in overrides):
+        data = write_small_digits(tmp_path / "digits.npz")
+        options = ("dataset=arrays", f"dataset.root={data}", *options)
+    events = run_once(whole, *options)
     folder.mkdir()
     joint = 0
 
@@ -103,10 +114,10 @@ def train_whole_and_resumed(tmp_path: Path, *overrides: str) -> list[dict[str, A
             raise Killed
 
     try:
-        train(make_parts(*SHORT, *overrides), folder, show)
+        train(make_parts(*options), folder, show)
         raise AssertionError("it was not killed")
     except Killed:
-        train(make_parts(*SHORT, *overrides), folder, lambda event: None)
+        train(make_parts(*options), folder, lambda event: None)
     assert [timeless(e) for e in read_events(folder)] == [timeless(e) for e in read_events(whole)]
     last = [checkpoint.load(f / "checkpoint" / "last.pt", torch.device("cpu"))["model"]
             for f in (whole, folder)]  # fmt: skip

@@ -1,6 +1,7 @@
 """The command line: help, exit codes, and one readable message for every bad input."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,17 @@ import pytest
 from tests.conftest import Answer, read_events
 
 Command = Callable[..., Answer]
-SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200")
+SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200",
+         "robustness=false", "encoder=mlp", "tracker=none")  # fmt: skip
+
+
+@pytest.fixture
+def run(command: Command, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of a run that has ended."""
+    ended = tmp_path_factory.getbasetemp() / "ended_run"
+    if not ended.exists():
+        command("train", f"hydra.run.dir={ended}", *SHORT)
+    return Path(shutil.copytree(ended, tmp_path / "run"))
 
 
 def test_help_imports_neither_torch_nor_hydra() -> None:
@@ -56,9 +67,11 @@ FAILURES = [
     (["controller.threshold=0"], ["threshold is 0", "above 1"]),
     (["controller.threshold=high"], ["controller.threshold", "'high'", "float"]),
     (["+controller.treshold=2"], ["controller.treshold", "threshold"]),
-    (["probe.clusters=1"], ["clusters is 1", "at least 2"]),
-    (["probe.clusters=some"], ["clusters", "some"]),
+    (["probe=kmeans", "probe.clusters=1"], ["clusters is 1", "at least 2"]),
+    (["probe=kmeans", "probe.clusters=some"], ["clusters", "some"]),
     (["probe.every=0"], ["every=0"]),
+    (["probe.checks_every=0"], ["checks_every=0"]),
+    (["probe.solver=mine"], ["solver is 'mine'", "own"]),
     (["probe.source=test"], ["source is 'test'", "validation"]),
     (["batch_size=0"], ["batch_size is 0"]),
     (["threads=0"], ["threads is 0"]),
@@ -84,12 +97,16 @@ FAILURES = [
     (["stage1.optimizer.lr=1e30", *SHORT], ["not finite", "learning rate"]),
     (["controller.threshold=nan"], ["controller.threshold is nan", "finite"]),
     (["stage1.optimizer.lr=inf"], ["stage1.optimizer.lr is inf"]),
+    (["probe=kmeans", "probe.seed=-1"], ["seed is -1"]),
     (["probe.seed=-1"], ["seed is -1"]),
     (["dataset.split_seed=-1"], ["split_seed is -1"]),
     (["batch_size=99999999999999"], ["batch_size is 99999999999999"]),
     (["encoder=mlp", "encoder.widths=5"], ["encoder.widths is 5"]),
     (["stage1.optimizer.lr=abc"], ["stage1.optimizer.lr", "'abc'"]),
-    (["probe.source=held_out"], ["held_out takes probe.samples=1280 of 1077"]),
+    (
+        ["dataset=synthetic", "dataset.samples=80", "probe.source=held_out"],
+        ["can take 9 of 48", "at least 12"],
+    ),
     (
         [
             "encoder=by_modality",
@@ -178,6 +195,7 @@ def test_a_full_run_folder_is_left_alone(command: Command, tmp_path: Path) -> No
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_train_replay_compare_and_resume_of_an_ended_run(command: Command, tmp_path: Path) -> None:
     first = command("train", "hydra.run.dir=run", *SHORT)
     assert first.code == 0, first.err
@@ -204,11 +222,10 @@ def test_train_replay_compare_and_resume_of_an_ended_run(command: Command, tmp_p
     assert read_events(tmp_path / "run") == before
 
 
-def test_a_truncated_checkpoint_is_named_and_kept(command: Command, tmp_path: Path) -> None:
-    command("train", "hydra.run.dir=run", *SHORT)
-    trace = tmp_path / "run" / "trace.jsonl"
+def test_a_truncated_checkpoint_is_named_and_kept(command: Command, run: Path) -> None:
+    trace = run / "trace.jsonl"
     trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))
-    last = tmp_path / "run" / "checkpoint" / "last.pt"
+    last = run / "checkpoint" / "last.pt"
     half = last.read_bytes()[: last.stat().st_size // 2]
     last.write_bytes(half)
     check_message(
@@ -217,6 +234,7 @@ def test_a_truncated_checkpoint_is_named_and_kept(command: Command, tmp_path: Pa
     assert last.read_bytes() == half
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_a_table_and_survives_a_bad_job(command: Command, tmp_path: Path) -> None:
     answer = command(
         "train", "-m", "seed=0,1", "controller.threshold=0.5,2", "hydra.sweep.dir=sweep", *SHORT
@@ -239,6 +257,7 @@ def test_full_error_shows_the_traceback(command: Command, monkeypatch: pytest.Mo
         command("train", "batch_size=0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "own", [["controller=random", "seed=3"], ["++controller.threshold=7"], ["controller=mi"]]
 )
@@ -248,12 +267,13 @@ def test_replay_begins_from_the_runs_own_controller(command: Command, own: list[
     assert "same decisions" in shown.out, shown.out + shown.err
 
 
+@pytest.mark.slow
 def test_a_run_resumes_from_another_folder(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "mine.npz", **(GOOD | {"sound": rng.normal(size=(60, 4))}))
-    data = ["dataset=arrays", "dataset.root=mine.npz", "probe.resamples=5", "probe.shuffles=1"]
+    data = ["dataset=arrays", "dataset.root=mine.npz"]
     assert command("train", "hydra.run.dir=run", *data, *SHORT[:2]).code == 0
     trace = tmp_path / "run" / "trace.jsonl"
     whole = read_events(tmp_path / "run")
@@ -265,11 +285,10 @@ def test_a_run_resumes_from_another_folder(
     assert read_events(tmp_path / "run")[-1]["test"] == whole[-1]["test"]
 
 
-def test_an_edited_configuration_stops_the_resume(command: Command, tmp_path: Path) -> None:
-    command("train", "hydra.run.dir=run", *SHORT)
-    trace = tmp_path / "run" / "trace.jsonl"
+def test_an_edited_configuration_stops_the_resume(command: Command, run: Path) -> None:
+    trace = run / "trace.jsonl"
     trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))
-    config = tmp_path / "run" / ".hydra" / "config.yaml"
+    config = run / ".hydra" / "config.yaml"
     config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 32"))
     check_message(command("train", "resume=run"), 1, ["batch_size", "config.yaml"])
     config.write_text("a: [")

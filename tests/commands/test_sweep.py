@@ -2,11 +2,7 @@
 
 import hashlib
 import importlib.util
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +14,15 @@ import torch
 from fusion_sched.commands.sweep import find_run, has_ended
 from fusion_sched.runtime import checkpoint
 from fusion_sched.runtime.files import lock
-from tests.conftest import Answer, of, read_events, timeless
+from tests.conftest import of, read_events, timeless
+from tests.processes import Answer, Forked, start_command
 
 Command = Callable[..., Answer]
 Key = tuple[int, str]
 
-TINY = ("stage1.epochs=1", "stage2.epochs=1", "probe.resamples=5", "probe.shuffles=2",
-        "probe.samples=200", "encoder=mlp", "tracker=none", "robustness=false")  # fmt: skip
+TINY = ("stage1.epochs=1", "stage2.epochs=1", "probe=kmeans", "probe.resamples=5",
+        "probe.shuffles=2", "probe.samples=200", "encoder=mlp", "tracker=none",
+        "robustness=false")  # fmt: skip
 SIX = ("seed=0,1,2", "controller=pid,joint")
 FOUR = ("seed=0,1", "controller=pid,joint")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
@@ -34,19 +32,10 @@ needs_joblib = pytest.mark.skipif(
 )
 
 
-def start(folder: Path, *overrides: str) -> "subprocess.Popen[str]":
-    """Start a sweep in ``folder``, in a process group of its own."""
-    command = [sys.executable, "-m", "fusion_sched.commands.cli", "train", "-m", *overrides, *TINY]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*command, f"hydra.sweep.dir={folder.name}"], cwd=folder.parent, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-
-
-def wait_for(process: "subprocess.Popen[str]") -> Answer:
-    out, err = process.communicate(timeout=200)
-    return Answer(process.returncode, out, err)
+def start(folder: Path, *overrides: str) -> Forked:
+    """Start a sweep in `folder`."""
+    arguments = ["train", "-m", *overrides, *TINY, f"hydra.sweep.dir={folder.name}"]
+    return start_command(folder.parent, *arguments)
 
 
 def run_folders(sweep: Path) -> dict[Key, Path]:
@@ -87,7 +76,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an uninterrupted sweep of six runs, one after another in one process."""
     folder = tmp_path_factory.mktemp("whole") / "six"
-    answer = wait_for(start(folder, *SIX))
+    answer = start(folder, *SIX).wait()
     assert answer.code == 0, answer.err
     assert sorted(f.name for f in run_folders(folder).values()) == list("012345")
     return folder
@@ -107,9 +96,11 @@ def assert_same(sweep: Path, whole: Path, count: int) -> None:
 
 @needs_joblib
 def test_joblib_gives_the_same_as_one_process_and_names_failed_jobs(
-    six: Path, tmp_path: Path
+    command: Command, six: Path, tmp_path: Path
 ) -> None:
-    answer = wait_for(start(tmp_path / "four", "seed=-1,0,1", *FOUR[1:], *JOBLIB))
+    answer = command(
+        "train", "-m", "seed=-1,0,1", *FOUR[1:], *TINY, *JOBLIB, "hydra.sweep.dir=four"
+    )
     assert_same(tmp_path / "four", six, 4)
     assert "sweep: four" in answer.out
     assert answer.code == 1
@@ -123,34 +114,28 @@ def test_joblib_gives_the_same_as_one_process_and_names_failed_jobs(
 
 def test_submitit_gives_the_same_as_one_process(six: Path, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra `slurm`")
-    answer = wait_for(start(tmp_path / "four", *FOUR, "hydra/launcher=submitit_local"))
+    answer = start(tmp_path / "four", *FOUR, "hydra/launcher=submitit_local").wait()
     assert answer.code == 0, answer.err
     assert_same(tmp_path / "four", six, 4)
 
 
-def kill_in_the_middle(process: "subprocess.Popen[str]", sweep: Path) -> None:
-    """Kill all processes of a sweep once two runs have ended and another has trained."""
-    deadline = time.monotonic() + 120
-    while True:
-        assert process.poll() is None, "the sweep ended before it was killed"
-        assert time.monotonic() < deadline, "the sweep did not get on"
+def kill_in_the_middle(process: Forked, sweep: Path) -> None:
+    """Kill a sweep once two runs have ended and another has trained."""
+    while process.running():
         texts = [trace.read_text() for trace in sweep.glob("*/trace.jsonl")]
         ended = sum('"event": "result"' in text for text in texts)
         trained = sum('"event": "epoch"' in text for text in texts)
         if ended >= 2 and trained > ended and all(texts):
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate(timeout=60)
-            return
+            break
         time.sleep(0.002)
+    assert process.kill(), process.wait().err
 
 
-@needs_joblib
 def test_killed_and_resumed_trains_only_what_is_missing(
     command: Command, six: Path, tmp_path: Path
 ) -> None:
     sweep = tmp_path / "killed"
-    process = start(sweep, *SIX, *JOBLIB)
-    kill_in_the_middle(process, sweep)
+    kill_in_the_middle(start(sweep, *SIX), sweep)
     ended = [folder for folder in run_folders(sweep).values() if has_ended(folder)]
     assert 2 <= len(ended) < 6
     before = {folder: (folder / "trace.jsonl").read_bytes() for folder in ended}
@@ -204,7 +189,7 @@ def test_two_sweeps_at_once_share_a_folder(six: Path, tmp_path: Path) -> None:
         start(tmp_path / "both", f"seed={seed}", "controller=pid,joint", "sweep.resume=true")
         for seed in (0, 1)
     ]
-    for answer in map(wait_for, both):
+    for answer in [sweep.wait() for sweep in both]:
         assert answer.code == 0, answer.err
     assert_same(tmp_path / "both", six, 4)
 

@@ -78,6 +78,7 @@ def test_every_method_has_its_name_and_the_role_of_its_components(name: str) -> 
     assert config.role == role_of({**config, "role": ""}) != ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "group", ["controller", "balancer", "tracker", "solver", "fusion", "encoder"]
 )

@@ -10,6 +10,7 @@ from tests.conftest import Answer, of, read_events
 PLUGINS = Path(__file__).parent / "plugins"
 
 
+@pytest.mark.slow
 def test_parts_from_outside_the_package_train(
     command: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -18,6 +19,7 @@ def test_parts_from_outside_the_package_train(
         "train", "--config-dir", str(PLUGINS / "conf"), "dataset=blobs", "encoder=linear",
         "controller=alternate", "stage1.epochs=4", "stage2.epochs=4",
         "stage1.optimizer.lr=0.1", "stage2.optimizer.lr=0.1", "hydra.run.dir=run",
+        "robustness=false", "tracker=none",
     )  # fmt: skip
     assert answer.code == 0, answer.err
     events = read_events(tmp_path / "run")

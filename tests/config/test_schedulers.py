@@ -12,7 +12,13 @@ from fusion_sched.training.trainer import train
 from tests.conftest import make_config, of, run_once
 
 TORCH = "torch.optim.lr_scheduler"
-QUICK = ("encoder=mlp", "probe.samples=100", "probe.resamples=2", "probe.shuffles=1")
+QUICK = (
+    "encoder=mlp",
+    "probe.samples=100",
+    "probe=kmeans",
+    "probe.resamples=2",
+    "probe.shuffles=1",
+)
 
 
 def plan(**scheduler: Any) -> Any:

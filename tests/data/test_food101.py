@@ -177,6 +177,7 @@ def test_the_experiment_has_an_encoder_for_each_modality(sample: Path, tmp_path:
     assert type(parts.model.encoders["image"]).__name__ == "ResNet18"
 
 
+@pytest.mark.slow
 def test_a_pretrained_network_trains_on_its_own_tokens(
     sample: Path, bert: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_pretrained_network_trains_on_its_own_tokens(
         f"dataset.store={tmp_path / 'store'}", f"dataset.tokenizer={bert}", "dataset.size=32",
         "dataset.length=16", "encoder.image.width=4", "batch_size=16", "probe.samples=20",
         "stage1.epochs=1", "stage2.epochs=1",
+        "robustness=false",
     ]  # fmt: skip
     parts = make_parts(*options)
     assert isinstance(parts.model.encoders["text"], PretrainedText)

@@ -7,7 +7,7 @@ import torch
 from fusion_sched.data.synthetic import Synthetic
 from fusion_sched.pid import decompose, joint_from_labels
 
-MANY = 400_000
+MANY = 100_000
 
 
 @pytest.mark.parametrize(

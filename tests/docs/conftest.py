@@ -22,7 +22,6 @@ def reader(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Reader:
-    """Return somebody at a shell in which only what makes it quick is set."""
+    """Return somebody at a shell in which only the place of the data is set."""
     monkeypatch.setenv("FUSION_SCHED_DATA", str(world.shared / "data"))
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # starting processes takes longer than decoding
     return Reader(world, command, monkeypatch, lambda: capfd.readouterr().out)

@@ -29,6 +29,7 @@ GAP = "…"
 
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 ELSEWHERE = {
+    "test-fast": "a part of `make test`",
     "help": "lists the targets",
     "demo": "two trainings in full; the pages' trainings are the same, shortened",
     "compare": "hours; tests/analysis has its parts",
@@ -72,7 +73,7 @@ def shortening(words: list[str]) -> list[str]:
     if "+experiment=cremad_smoke" in words:
         extra += SMALL["cremad"][1]
     if "solver=fastpid_published" in words:
-        extra += ["solver.max_iterations=20", "probe.resamples=2"]
+        extra += ["solver.max_iterations=20", "probe.resamples=2", "probe.shuffles=1"]
     return extra
 
 
@@ -169,6 +170,13 @@ def has_test(reader: Reader, words: list[str]) -> None:
     assert any(script.stem in text for text in tests), (
         f"no test speaks of {words[1]}: write one that runs it"
     )
+
+
+def has_module(reader: Reader, words: list[str]) -> None:
+    """Look for the module, and for the action in it."""
+    _, _, module, action, *_ = words
+    path = ROOT / f"{module.replace('.', '/')}.py"
+    assert f'"{action}"' in path.read_text(encoding="utf-8"), f"{path} knows no {action}"
 
 
 def exists(reader: Reader, words: list[str]) -> None:

@@ -13,6 +13,8 @@ STEPS = {name: steps_of(path) for name, path in DOCUMENTS.items()}
 WITH_COMMANDS = [name for name, steps in STEPS.items() if steps]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(0)  # a page may have any number of commands
 @pytest.mark.parametrize("document", WITH_COMMANDS)
 def test_everything_on_the_page_works(document: str, reader: Reader) -> None:
     steps = STEPS[document]

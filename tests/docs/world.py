@@ -15,8 +15,8 @@ from tests.config.test_experiments import SMALL
 from tests.conftest import Answer
 
 SHORT = (
-    "stage1.epochs=1", "stage2.epochs=1", "probe.samples=200", "probe.resamples=5",
-    "probe.shuffles=1", "probe.joint_every=9", "robustness=false",
+    "stage1.epochs=1", "stage2.epochs=1", "probe.samples=200",
+    "probe.joint_every=9", "robustness=false",
 )  # fmt: skip
 RUN, RUNS = "RUN", "RUNS"
 

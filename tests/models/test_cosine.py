@@ -20,8 +20,8 @@ from tests.balancers.tiny import balanced, network, some_batch
 from tests.conftest import of, run_once
 
 SIZES = {"a": 4, "b": 7, "c": 2}
-SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe.resamples=10", "probe.shuffles=2",
-         "probe.joint_every=9")  # fmt: skip
+SHORT = ("stage1.epochs=1", "stage2.epochs=2", "probe=kmeans", "probe.resamples=10",
+         "probe.shuffles=2", "probe.joint_every=9")  # fmt: skip
 
 
 def some(sizes: dict[str, int], samples: int = 6, seed: int = 1) -> dict[str, torch.Tensor]:

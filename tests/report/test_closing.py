@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.conftest import Answer
-from tests.report.traces import events_of, write_run
+from tests.report.traces import events_of, without_intervals, write_run
 
 
 def test_the_line_that_a_run_ends_with_makes_its_page(
@@ -29,7 +29,7 @@ def test_figures_of_an_older_run_are_drawn_beside_its_page(
 ) -> None:
     events = events_of(short_runs / "pid0")
     for event in events:
-        event.pop("interval", None)
+        without_intervals(event)
     write_run(tmp_path / "runs" / "old", [e for e in events if e["event"] != "result"])
     write_run(tmp_path / "runs" / "empty", [])
     made = command("report", "runs", "--figures", "drawn")

@@ -1,18 +1,30 @@
 """Sentences hold the numbers of the trace, and no others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scipy.stats import binomtest
 
-from fusion_sched.report.words import ago, atoms_words, headline, stage_words, state_words, wilson
-from tests.report.traces import events_of, story_of, write_run
+from fusion_sched.report.words import (
+    accuracy_interval,
+    ago,
+    decomposition_words,
+    headline,
+    stage_words,
+    state_words,
+)
+from fusion_sched.types import Diagnosis, Estimate, Stage
+from tests.report.traces import events_of, view_of, write_run
 
 
-@pytest.mark.parametrize(("right", "samples"), [(0, 10), (310, 360), (360, 360), (1, 3)])
-def test_the_interval_is_wilsons(right: int, samples: int) -> None:
-    known = binomtest(right, samples).proportion_ci(method="wilson")
-    assert wilson(right, samples) == pytest.approx((known.low, known.high), abs=1e-6)
+def test_the_interval_of_the_accuracy_is_wilsons(short_runs: Path) -> None:
+    view = view_of(short_runs / "pid0")
+    assert view.result is not None
+    share, n, z = view.result.accuracy, 360, 1.959964
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5 / (1 + z**2 / n)
+    ends = f"{100 * (centre - half):.1f} to {100 * (centre + half):.1f}"
+    assert accuracy_interval(view) == f"{ends}\u00a0%, 360 samples"
 
 
 @pytest.mark.parametrize(
@@ -25,30 +37,32 @@ def test_time_since_the_last_event(seconds: float, told: str) -> None:
 
 
 def test_stages_are_named_by_who_trains() -> None:
-    assert stage_words({"stage": "unimodal", "active": ["a"]}) == "a alone"
-    assert stage_words({"stage": "unimodal", "active": ["a", "b"]}) == "a and b, each alone"
-    joint = {"stage": "joint", "active": ["a", "b", "c"]}
-    assert stage_words(joint) == "joint training of a, b and c"
+    assert stage_words(Stage(("a",))) == "a alone"
+    assert stage_words(Stage(("a", "b"))) == "a and b, each alone"
+    assert stage_words(Stage(("a", "b", "c"), joint=True)) == "joint training of a, b and c"
 
 
 def test_a_run_under_way_has_no_result(short_runs: Path, tmp_path: Path) -> None:
-    whole = story_of(short_runs / "pid0")
-    begun = story_of(write_run(tmp_path / "begun", events_of(short_runs / "pid0")[:5]))
+    whole = view_of(short_runs / "pid0")
+    begun = view_of(write_run(tmp_path / "begun", events_of(short_runs / "pid0")[:5]))
     assert "points" in headline(whole)
     assert state_words(whole, 0) == "ended after 5 epochs"
     assert headline(begun).startswith("No result yet.")
-    done = begun.epochs[-1]["epoch"] + 1
+    done = begun.epochs[-1].number
     assert state_words(begun, 0).startswith(f"not ended: epoch {done} of at most 5; last event")
 
 
 def test_two_modalities_are_told_as_a_sum_and_three_are_not() -> None:
-    parts = {"redundancy_bits": 1.87, "synergy_bits": 0.06, "unique_bits": {"a": 0.4, "b": 0.2}}
-    two = {**parts, "joint_mi_bits": 2.53, "mi_bits": {"a": 1.0, "b": 1.0}}
-    assert atoms_words(two) == (
+    two = Diagnosis(
+        unique={"a": Estimate(0.4), "b": Estimate(0.2)}, ecs={}, label_entropy=3.0, samples=10,
+        mi={"a": Estimate(1.0), "b": Estimate(1.0)}, joint_mi=Estimate(2.53), clusters={},
+        samples_per_cell=1.0, gap=0.0, redundancy=Estimate(1.87), synergy=Estimate(0.06),
+    )  # fmt: skip
+    assert decomposition_words(two) == (
         "redundancy 1.87, synergy 0.06, unique to a 0.40 and unique to b 0.20 bit, of 2.53 bit in "
         "all"
     )
-    three = {**two, "joint_mi_bits": 3.25, "mi_bits": {"a": 1.0, "b": 1.0, "c": 1.0}}
-    told = atoms_words(three)
-    assert told.startswith("redundancy (mean) 1.87, synergy (mean) 0.06, unique to a 0.40 ")
-    assert told.endswith(" bit; all together tell 3.25 bit")
+    three = replace(two, joint_mi=Estimate(3.25), mi={**two.mi, "c": Estimate(1.0)})
+    words = decomposition_words(three)
+    assert words.startswith("redundancy (mean) 1.87, synergy (mean) 0.06, unique to a 0.40 ")
+    assert words.endswith(" bit; all together tell 3.25 bit")

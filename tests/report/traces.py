@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from fusion_sched.report.html.document import Chart, Fold, Section, Text
-from fusion_sched.report.story import Story, tell
+from fusion_sched.report.view import RunView, read_run
+from fusion_sched.runlog import read_trace
 
 Events = list[dict[str, Any]]
 
 
 def events_of(run: Path) -> Events:
-    lines = (run / "trace.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return read_trace(run).events
 
 
 def write_run(folder: Path, events: Iterable[dict[str, Any]], tail: str = "") -> Path:
@@ -23,8 +23,8 @@ def write_run(folder: Path, events: Iterable[dict[str, Any]], tail: str = "") ->
     return folder
 
 
-def story_of(run: Path) -> Story:
-    return tell(run, run.name)
+def view_of(run: Path) -> RunView:
+    return read_run(run, run.name)
 
 
 def changed(events: Events, change: Callable[[dict[str, Any]], None]) -> Events:
@@ -33,6 +33,17 @@ def changed(events: Events, change: Callable[[dict[str, Any]], None]) -> Events:
     for event in copies:
         change(event)
     return copies
+
+
+def without_intervals(event: dict[str, Any]) -> None:
+    """Leave the value alone of every estimate in an event."""
+    for value in event.values():
+        if isinstance(value, dict):
+            if "value" in value:
+                for side in value.keys() - {"value"}:
+                    del value[side]
+            else:
+                without_intervals(value)
 
 
 def charts_of(sections: Iterable[Section]) -> dict[str, Chart]:

@@ -11,7 +11,6 @@ from fusion_sched.runlog import (
     TraceWriter,
     hand_over_epoch,
     hand_over_probe,
-    lock,
     read_trace,
 )
 from fusion_sched.runlog.schema import START_KEYS, diagnosis_fields, diagnosis_from
@@ -56,12 +55,6 @@ def test_a_folder_without_a_trace_is_named(tmp_path: Path) -> None:
     (tmp_path / "trace.jsonl").write_text('{"event": "epoch"}\n')
     with pytest.raises(ValueError, match="no whole start event"):
         read_trace(tmp_path)
-
-
-def test_one_writer_at_a_time(tmp_path: Path) -> None:
-    with lock(tmp_path), pytest.raises(ValueError, match="another process is training"):
-        lock(tmp_path)
-    lock(tmp_path).close()
 
 
 def decided(epoch: int, stage: str, **more: Any) -> dict[str, Any]:

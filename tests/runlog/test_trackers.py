@@ -14,7 +14,8 @@ from tests.conftest import SHORT, of, run_once
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    settings = (*SHORT, "probe.samples=200", "probe.resamples=10", "probe.shuffles=5")
+    settings = (*SHORT, "probe.samples=200", "probe=kmeans", "probe.resamples=5",
+                "probe.shuffles=2", "encoder=mlp")  # fmt: skip
     return run_once(tmp_path_factory.mktemp("tracked") / "run", *settings)
 
 

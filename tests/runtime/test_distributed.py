@@ -1,5 +1,6 @@
 """Two processes on one machine train as one does."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,31 +17,41 @@ from fusion_sched.training.trainer import train
 from tests.conftest import make_parts, of, read_events, run_once
 
 pytest.importorskip("accelerate", reason="needs the extra `distributed`")
+pytestmark = pytest.mark.slow
 
 SETTINGS = (
-    "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=300", "probe.resamples=20",
-    "probe.shuffles=5", "seed=1", "device=cpu",
+    "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=150", "probe=kmeans",
+    "probe.resamples=20", "probe.shuffles=5", "seed=1", "device=cpu", "robustness=false",
 )  # fmt: skip
+JOINT = (
+    "encoder=mlp", "controller=joint", "stage1.epochs=1", "stage2.epochs=1", "equal_budget=false",
+    *SETTINGS[3:],
+)  # fmt: skip
+NORMALISED = ("encoder=small_cnn", "controller=fixed", *SETTINGS[1:])
 PROGRAM = """
-import sys
+import json, sys
 from pathlib import Path
-from tests.conftest import make_parts
+from hydra import compose, initialize_config_dir
+from fusion_sched.config.build import build
+from fusion_sched.config.schema import config_dir, register
 from fusion_sched.training.trainer import train
-folder, *settings = sys.argv[1:]
-Path(folder).mkdir(parents=True, exist_ok=True)
-train(make_parts(*settings), Path(folder), lambda event: None)
+register()
+for folder, settings in json.loads(sys.argv[1]).items():
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        parts = build(compose("train", overrides=settings))
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    train(parts, Path(folder), lambda event: None)
 """
 
 
-def torchrun(folder: Path, processes: int, *settings: str) -> None:
-    """Train in ``folder`` with some processes."""
-    root = Path(__file__).parents[2]
-    program = folder.parent / "program.py"
+def torchrun(program: Path, trainings: dict[Path, tuple[str, ...]]) -> None:
+    """Train in each folder with two processes: one start of both serves all."""
     program.write_text(PROGRAM)
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone",
-        f"--nproc_per_node={processes}", str(program), str(folder), *settings,
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
+        str(program), json.dumps({str(folder): options for folder, options in trainings.items()}),
     ]  # fmt: skip
+    root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=False
@@ -48,12 +59,36 @@ def torchrun(folder: Path, processes: int, *settings: str) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+class Stop(Exception):
+    pass
+
+
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Folders of the same run by one process and by two."""
+def folder(tmp_path_factory: pytest.TempPathFactory, small_digits: Path) -> Path:
+    """Folders `one` and `two` of the same run by one process and by two, and those of others."""
     folder = tmp_path_factory.mktemp("distributed")
-    run_once(folder / "one", *SETTINGS)
-    torchrun(folder / "two", 2, *SETTINGS)
+    data = ("dataset=arrays", f"dataset.root={small_digits}")
+    settings, joint = (*data, *SETTINGS), (*data, *JOINT)
+    for name, options in (("one", settings), ("joint_one", joint), ("normal_one", NORMALISED)):
+        run_once(folder / name, *options)
+
+    def stop(event: dict[str, Any]) -> None:
+        if event["event"] == "epoch" and event["epoch"] == 2:
+            raise Stop
+
+    (folder / "resumed").mkdir()
+    with pytest.raises(Stop):
+        train(make_parts(*settings), folder / "resumed", stop)
+    torchrun(
+        folder / "program.py",
+        {folder / "two": settings, folder / "joint_two": joint, folder / "resumed": settings,
+         folder / "normal_two": NORMALISED},
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path) -> tuple[Path, Path]:
     return folder / "one", folder / "two"
 
 
@@ -69,7 +104,7 @@ def test_the_decisions_are_the_same(runs: tuple[Path, Path]) -> None:
 
 def test_diagnoses_see_every_sample(runs: tuple[Path, Path]) -> None:
     for mine, theirs in zip(*(of(read_events(run), "probe") for run in runs), strict=True):
-        assert mine["samples"] == theirs["samples"] == 300
+        assert mine["samples"] == theirs["samples"] == 150
         for name, bits in mine["mi_bits"].items():
             assert bits == pytest.approx(theirs["mi_bits"][name], abs=1e-3)
 
@@ -82,51 +117,32 @@ def test_the_first_process_alone_writes(runs: tuple[Path, Path]) -> None:
     assert events[-1]["event"] == "result"
 
 
-def test_weights_after_an_epoch_are_those_of_one_process(tmp_path: Path) -> None:
-    settings = [*SETTINGS[:1], "controller=joint", "stage1.epochs=1", "stage2.epochs=1",
-                "equal_budget=false", *SETTINGS[3:]]  # fmt: skip
-    run_once(tmp_path / "one", *settings)
-    torchrun(tmp_path / "two", 2, *settings)
+def test_weights_after_an_epoch_are_those_of_one_process(folder: Path) -> None:
     one, two = (
-        checkpoint.load(tmp_path / name / "checkpoint" / "last.pt", torch.device("cpu"))["model"]
-        for name in ("one", "two")
+        checkpoint.load(folder / name / "checkpoint" / "last.pt", torch.device("cpu"))["model"]
+        for name in ("joint_one", "joint_two")
     )
     assert set(one) == set(two)
     for name, weights in one.items():
         assert float((weights - two[name]).abs().max()) < 1e-5, name
 
 
-class Stop(Exception):
-    pass
-
-
-def test_a_run_of_one_goes_on_with_two(tmp_path: Path, runs: tuple[Path, Path]) -> None:
+def test_a_run_of_one_goes_on_with_two(folder: Path) -> None:
     """The checkpoint does not know how many processes wrote it."""
-
-    def stop(event: dict[str, Any]) -> None:
-        if event["event"] == "epoch" and event["epoch"] == 2:
-            raise Stop
-
-    folder = tmp_path / "run"
-    folder.mkdir()
-    with pytest.raises(Stop):
-        train(make_parts(*SETTINGS), folder, stop)
-    torchrun(folder, 2, *SETTINGS)
-    assert decisions(folder) == decisions(runs[0])
-    epochs = [[e["loss"] for e in of(read_events(run), "epoch")] for run in (folder, runs[0])]
+    resumed, one = folder / "resumed", folder / "one"
+    assert decisions(resumed) == decisions(one)
+    epochs = [[e["loss"] for e in of(read_events(run), "epoch")] for run in (resumed, one)]
     for mine, theirs in zip(*epochs, strict=True):
         assert mine == {name: pytest.approx(loss, rel=1e-3) for name, loss in theirs.items()}
 
 
-def test_normalised_layers_evaluate_alike_in_both_processes(tmp_path: Path) -> None:
+def test_normalised_layers_evaluate_alike_in_both_processes(folder: Path) -> None:
     """BatchNorm's statistics are averaged, so that no half of the test split sees others."""
-    settings = ("encoder=small_cnn", "controller=fixed", *SETTINGS[1:])
-    torchrun(tmp_path / "two", 2, *settings)
-    run_once(tmp_path / "one", *settings)
-    two, one = (of(read_events(tmp_path / name), "result")[0] for name in ("two", "one"))
-    assert two["test"]["fused"]["accuracy"] == pytest.approx(
-        one["test"]["fused"]["accuracy"], abs=0.1
+    two, one = (
+        of(read_events(folder / name), "result")[0]["test"]["fused"]["accuracy"]
+        for name in ("normal_two", "normal_one")
     )
+    assert two == pytest.approx(one, abs=0.1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

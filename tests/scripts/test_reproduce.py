@@ -56,6 +56,7 @@ def test_places_are_sorted_into_here_and_not(
         read_paths(tmp_path / "none.yaml")
 
 
+@pytest.mark.slow
 def test_the_report_holds_claim_verdict_and_where_the_numbers_lie(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,6 +111,7 @@ def test_rank_correlation_of_a_monotone_relation_is_one() -> None:
         correlation.spearman([{**p, "epochs": 3} for p in points], "epochs")
 
 
+@pytest.mark.slow
 def test_the_theory_is_measured_once_and_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ from fusion_sched.runlog import read_trace
 from scripts.studies.runner import fused_accuracy, mean_over_seeds, result_of, train_grid
 
 SHORT = ("dataset=synthetic", "dataset.samples=300", "controller=fixed", "stage1.epochs=2",
-         "stage2.epochs=1", "probe.every=${controller.epochs}", "probe.clusters=4",
+         "stage2.epochs=1", "probe.every=${controller.epochs}", "probe=kmeans", "probe.clusters=4",
          "solver.tol=1e-3", "probe.resamples=2", "probe.shuffles=2", "robustness=false",
          "tracker=none")  # fmt: skip
 

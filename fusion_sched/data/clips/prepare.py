@@ -48,9 +48,9 @@ def prepare_store(
     progress: Progress,
     workers: int | None = None,
 ) -> Store:
-    """Return the store of these clips under `folder`, made or finished where it must be.
+    """Return the store of these clips under `folder`.
 
-    A store whose files were changed since is made again, one half written is finished.
+    It is created if missing, finished if incomplete, and made again if its source files changed.
 
     Parameters
     ----------

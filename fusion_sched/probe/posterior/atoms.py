@@ -20,7 +20,7 @@ MI1, MI2, JOINT, UNION = range(4)
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceModel:
     """A label model's log P(y | x) (N, classes) and its information in nats.
 
     `scores` (any, N, classes) are uncalibrated; `pointwise` (N,) are each sample's parts;
@@ -56,7 +56,7 @@ class PairInformation:
 
 
 def pair_information(
-    sources: tuple[Source, Source, Source],
+    sources: tuple[SourceModel, SourceModel, SourceModel],
     labels: Labels,
     generator: torch.Generator,
     solver: Solver | None = None,
@@ -67,7 +67,9 @@ def pair_information(
     `halved`: with half as many cells, to see whether their number matters.
     """
     one, two, both = sources
-    count = cells_for(labels) // (2 if halved else 1)
+    count = cells_for(labels)
+    if halved:  # but one for each class
+        count = max(count // 2, labels.count)
     cell, posterior = shared_cells(torch.stack([one.log_p, two.log_p]), count, generator)
     table = tables(cell, posterior, torch.stack([one.information, two.information]), labels)
     marginals = table[:1], table[1:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fusion_sched.probe.posterior.atoms import PairInformation, Source
+from fusion_sched.probe.posterior.atoms import PairInformation, SourceModel
 from fusion_sched.probe.posterior.inputs import BITS
 from fusion_sched.probe.posterior.intervals import ATOMS, PosteriorPair, values_of
 
@@ -23,7 +23,7 @@ def check_samples(samples: int, classes: int) -> tuple[str, ...]:
 
 
 def check_cells(
-    names: tuple[str, ...], pair: PairInformation, sources: tuple[Source, ...]
+    names: tuple[str, ...], pair: PairInformation, sources: tuple[SourceModel, ...]
 ) -> tuple[str, ...]:
     """Compare the tables' information with the held-out lower bounds, and the gap with its aim."""
     warnings = []

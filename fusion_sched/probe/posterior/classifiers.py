@@ -103,7 +103,7 @@ class Interaction:
         return self.folds.scatter(torch.stack(scores)) / self.prior.sqrt()
 
 
-class Fixed:
+class FixedMixture:
     """Scores that are known already (2, N, classes); it has one option."""
 
     def __init__(self, scores: Tensor) -> None:
@@ -128,7 +128,7 @@ def fit(
     scores = [c.scores(0, options) for c, options in classifiers.values()]
     stacked = torch.cat(scores)
     kinds = [c for c, _ in classifiers.values()]
-    free = [s for s, c in zip(scores, kinds, strict=True) if not isinstance(c, Fixed)]
+    free = [s for s, c in zip(scores, kinds, strict=True) if not isinstance(c, FixedMixture)]
     every = max(1, stacked.shape[1] // SUBSET)
     some = stacked[:, ::every].contiguous(), base[0, ::every], labels.y[::every]
     beta = _newton(*some, beta=None, steps=SUBSET_STEPS)
@@ -190,7 +190,7 @@ def _derivatives(scores: Tensor, mine: Tensor, beta: Tensor, base: Tensor) -> tu
     return mine - mean, (weighted * scores).sum(-1) - mean * mean
 
 
-def mix(components: list[Tensor], y: Tensor) -> tuple[Tensor, Tensor]:
+def mixture(components: list[Tensor], y: Tensor) -> tuple[Tensor, Tensor]:
     """The mixture of log-probabilities (2, N, classes) of highest likelihood, and its weights."""
     likelihood = torch.stack([own(c, y) for c in components], -1).exp().clamp(min=LEAST)
     count = len(components)

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid import Solver
-from fusion_sched.probe.posterior.atoms import JOINT, Source, pair_information
+from fusion_sched.probe.posterior.atoms import JOINT, SourceModel, pair_information
 from fusion_sched.probe.posterior.checks import check_cells, check_halved, check_samples
-from fusion_sched.probe.posterior.classifiers import own
-from fusion_sched.probe.posterior.features import Modality, prepare
+from fusion_sched.probe.posterior.features import ModalityFeatures, prepare_features
 from fusion_sched.probe.posterior.folds import Folds, make_folds
 from fusion_sched.probe.posterior.inputs import (
     BITS,
@@ -30,7 +29,7 @@ from fusion_sched.probe.posterior.intervals import (
     widened,
 )
 from fusion_sched.probe.posterior.nulls import Nulls
-from fusion_sched.probe.posterior.sources import LabelModel, joint, unimodal
+from fusion_sched.probe.posterior.sources import LabelModel, joint, unimodal_model
 from fusion_sched.types import Estimate
 
 ALL = "all"
@@ -96,7 +95,7 @@ def estimate(
     Parameters
     ----------
     embeddings:
-        Modality -> floating-point (N, d), one modality or more, on any device.
+        Modality name -> floating-point (N, d), one modality or more, on any device.
     y:
         Integer class ids (N,), whatever the numbers.
     groups:
@@ -105,8 +104,8 @@ def estimate(
     seed:
         Of the folds, the landmarks and the shuffles.
     intervals:
-        Without them only the values are computed, at a lower price: intervals are then as wide as
-        the sampling error alone, without null levels and without the check of the cells.
+        With null levels, p-values and the check of the number of cells. Without, these are left
+        out; the intervals themselves follow from the solver's duals at no price.
     solver:
         Of I*; by default scaling to 1e-3 bits.
     state:
@@ -147,7 +146,7 @@ def estimate(
 class _Run:
     """The arrays of one estimate in their canonical order."""
 
-    modalities: dict[str, Modality]
+    modalities: dict[str, ModalityFeatures]
     labels: Labels
     folds: Folds
     groups: Tensor | None
@@ -167,7 +166,7 @@ class _Run:
         labels = checked_labels(y, order)
         folds = make_folds(labels.y, groups, order)
         modalities = {
-            name: prepare(standardised(name, embeddings[name]), order, generator_of(seed))
+            name: prepare_features(standardised(name, embeddings[name]), order, generator_of(seed))
             for name in sorted(embeddings)
         }
         fresh = state is None or state.age + 1 >= RENEW
@@ -200,7 +199,7 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str, str]]:
 def _fit_all(run: _Run) -> dict[str, LabelModel]:
     names = list(run.modalities)
     models = {
-        m: unimodal(
+        m: unimodal_model(
             run.modalities[m], run.labels, run.folds, run.generator(), run.kept.get(m) or None
         )
         for m in names
@@ -220,22 +219,20 @@ def _fit_all(run: _Run) -> dict[str, LabelModel]:
     return models
 
 
-def _source(model: LabelModel, run: _Run) -> Source:
+def _source(model: LabelModel, run: _Run) -> SourceModel:
     """Held-out information, with what the learning curve says larger samples would add."""
-    whole, half = model.gains(run.labels)
-    missing = run.folds.extrapolation * (whole - half)
-    prior = run.labels.prior.log()[run.labels.y]
-    lower = (own(model.held_out, run.labels.y) - prior).mean()
-    learns = missing.mean() > 0
-    information = whole.mean() + missing.mean().clamp(min=0.0)
+    refined, held_out = model.gains(run.labels)
+    missing = run.folds.extrapolation * (held_out[0] - held_out[1])
+    lower = held_out[0].mean()
+    information = refined.mean() + missing.mean().clamp(min=0.0)
     information = information.clamp(min=0.0).minimum(run.labels.entropy)
-    pointwise = torch.where(learns, whole + missing, whole)
+    pointwise = torch.where(missing.mean() > 0, refined + missing, refined)
     added = (information - lower.clamp(min=0.0)).clamp(min=0.0)
-    return Source(model.log_p[0], model.scores, information, pointwise, added, lower)
+    return SourceModel(model.log_p[0], model.scores, information, pointwise, added, lower)
 
 
 def _estimate_pairs(
-    run: _Run, sources: dict[str, Source], intervals: bool, solver: Solver | None
+    run: _Run, sources: dict[str, SourceModel], intervals: bool, solver: Solver | None
 ) -> tuple[dict[str, PosteriorPair], tuple[str, ...]]:
     rows = _pairs(list(run.modalities))
     three = {row: (sources[row[0]], sources[row[1]], sources[row[2]]) for row in rows}
@@ -262,7 +259,7 @@ def _estimate_pairs(
 def _gathered(
     run: _Run,
     models: dict[str, LabelModel],
-    sources: dict[str, Source],
+    sources: dict[str, SourceModel],
     pairs: dict[str, PosteriorPair],
     warnings: tuple[str, ...],
     names: list[str],
@@ -275,6 +272,8 @@ def _gathered(
         only = sources[names[0]]
         nulls = Nulls.of((only, only, only), run.labels, run.folds, run.generator())
         alone = estimate_source(only, run.groups, run.entropy, nulls)
+        if check_samples(len(run.labels.y), run.labels.count):
+            alone = alone._replace(low=0.0, high=max(alone.value, run.entropy))
         mi, joint_mi = {names[0]: alone}, alone
     else:
         mi = {m: against[m]["mi1"] for m in names}

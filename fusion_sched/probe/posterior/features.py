@@ -13,12 +13,12 @@ COMPONENTS = 96  # of a kernel map
 LINEAR = 256  # principal components at most
 LEVELS = (4, 8, 16, 32)  # k-means cells, coarse to fine
 CLUSTERED = 24  # principal components that k-means looks at
-STEPS = 7  # of Lloyd's algorithm
+STEPS = 5  # of Lloyd's algorithm
 NEGLIGIBLE = 1e-10
 
 
 @dataclass(frozen=True)
-class Modality:
+class ModalityFeatures:
     """One modality's principal components (N, d), squared distances to landmarks, and cells.
 
     `distances` (N, landmarks) are in units of their median; `cells` (levels, N) number the k-means
@@ -37,7 +37,7 @@ class Modality:
         return self.kernels[width]
 
 
-def prepare(x: Tensor, order: Tensor, generator: torch.Generator) -> Modality:
+def prepare_features(x: Tensor, order: Tensor, generator: torch.Generator) -> ModalityFeatures:
     """Describe standardised embeddings (N, d)."""
     components = principal_components(x)
     distances = squared_distances(components, components[order[:LANDMARKS]])
@@ -47,7 +47,7 @@ def prepare(x: Tensor, order: Tensor, generator: torch.Generator) -> Modality:
     leading = components[:, :CLUSTERED].contiguous()
     centres = seeds(leading, max(LEVELS), generator, starts=2)
     cells = torch.stack([k_means(leading, centres[:, :k]) for k in LEVELS])
-    return Modality(components, distances / middle, cells)
+    return ModalityFeatures(components, distances / middle, cells)
 
 
 def principal_components(x: Tensor) -> Tensor:

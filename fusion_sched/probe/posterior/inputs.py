@@ -61,6 +61,11 @@ def check_arrays(embeddings: Mapping[str, Tensor], y: Tensor, groups: Tensor | N
     """Raise where the arrays do not fit together."""
     if not embeddings:
         raise ValueError("got no embeddings; expected at least one modality")
+    if any(mark in name for name in embeddings for mark in "/+"):
+        raise ValueError(
+            f"modalities are called {list(embeddings)}; expected names without '/' and '+', which "
+            "join names in the results"
+        )
     if y.dim() != 1 or len(y) < 2 or y.is_floating_point() or y.is_complex():
         raise ValueError(
             f"y has shape {tuple(y.shape)} and dtype {y.dtype}; expected at least two integer "

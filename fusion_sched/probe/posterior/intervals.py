@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fusion_sched.estimation.ratio import log_ratio_interval, log_ratio_of
-from fusion_sched.probe.posterior.atoms import PairInformation, Source
+from fusion_sched.probe.posterior.atoms import PairInformation, SourceModel
 from fusion_sched.probe.posterior.inputs import BITS
 from fusion_sched.probe.posterior.nulls import Nulls
 from fusion_sched.types import Estimate
@@ -69,7 +69,7 @@ def estimate_pair(
     values, doubt = values_of(pair), DOUBT * pair.added * BITS
     pointwise = pair.pointwise * BITS
     covariance = _covariance(pointwise, doubt, groups)
-    spare = _spare(values, pair)
+    spare = _excess(values, pair)
     measures = {}
     for name, part in PARTS.items():
         error = math.sqrt(float(np.array(part) @ covariance @ np.array(part)))
@@ -83,12 +83,12 @@ def estimate_pair(
             less = spare if name in ("unique1", "unique2") else 0.0
             null = nulls.of_quantity(name, values[name], error, less)
         measures[name] = Estimate(values[name], low, high, error, *null)
-    measures["log_ratio"] = _log_ratio(values, covariance, spare)
+    measures["log_ratio"] = _ratio_estimate(values, covariance, spare)
     return PosteriorPair(measures, pointwise, doubt, pair.gap, pair.cells)
 
 
 def estimate_source(
-    source: Source, groups: Tensor | None, entropy: float, nulls: Nulls | None
+    source: SourceModel, groups: Tensor | None, entropy: float, nulls: Nulls | None
 ) -> Estimate:
     """I(X;Y) of one source with its interval."""
     pointwise = (source.pointwise * BITS)[:, None]
@@ -156,7 +156,7 @@ def _covariance(pointwise: Tensor, doubt: Tensor, groups: Tensor | None) -> np.n
     return np.asarray(sampling + np.diag(doubt.cpu().numpy() ** 2 + resolution**2))
 
 
-def _spare(values: Mapping[str, float], pair: PairInformation) -> float:
+def _excess(values: Mapping[str, float], pair: PairInformation) -> float:
     """By how much I* may be too high, at most the smaller unique information.
 
     Errors of the posteriors hide that one source dominates the other.
@@ -165,7 +165,7 @@ def _spare(values: Mapping[str, float], pair: PairInformation) -> float:
     return min(least, SPARE * float(pair.added[:2].mean()) * BITS + pair.gap)
 
 
-def _log_ratio(values: Mapping[str, float], covariance: np.ndarray, spare: float) -> Estimate:
+def _ratio_estimate(values: Mapping[str, float], covariance: np.ndarray, spare: float) -> Estimate:
     """ln(U1 / U2), each taken as at least 0.001 bit."""
     first, second = values["unique1"], values["unique2"]
     rows = np.array([PARTS["unique1"], PARTS["unique2"]])

@@ -6,15 +6,22 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from fusion_sched.pid import Solver
-from fusion_sched.probe.assemble import competitive_strength, linear_log_ratio, mean_of
-from fusion_sched.probe.checks import check_schedule
+from fusion_sched.probe.assemble import (
+    competitive_strength,
+    error_quadrants,
+    linear_log_ratio,
+    mean_of,
+    means_by_class,
+)
+from fusion_sched.probe.checks import check_schedule, check_seed
 from fusion_sched.probe.posterior.estimate import LEAST_SAMPLES, PosteriorEstimate, State, estimate
 from fusion_sched.probe.posterior.intervals import (
     ATOMS,
@@ -27,36 +34,49 @@ from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
 
 CHANGES = ("redundancy", "synergy", "joint_mi", "log_ratio")
 CANDIDATES = "candidates"
+COUNT = "diagnoses"
 
 
 @dataclass(frozen=True)
 class PosteriorProbe:
     """Estimates the information in embeddings through cross-fitted posteriors of the label.
 
-    ``every``: epochs between two diagnoses in stage 1; ``joint_every``: in stage 2. ``samples``:
-    at most that many. ``source``: ``train``, ``held_out`` or ``validation``. ``intervals``: null
-    levels and the check of the cells as well. ``seed``: of folds, landmarks and shuffles.
+    ``every``: epochs between two diagnoses in stage 1; ``joint_every``: in stage 2, whose last
+    epoch is always diagnosed. ``samples``: at most that many, a fixed class-stratified choice.
+    ``source``: ``train`` (without augmentation), ``held_out`` (at most a fifth of train, not
+    trained on), ``validation`` or ``both`` (``train``, and ``validation`` beside it).
+    ``checks_every``: diagnoses from one with null levels, p-values and the check of the cells to
+    the next; intervals are always there. ``solver``: ``own`` solves I* to 1e-3 bits, which is below
+    what samples tell, ``run`` by the solver of the run. ``seed``: of folds, landmarks and shuffles.
     """
 
+    on_device: ClassVar[bool] = True
+    last_epoch: ClassVar[bool] = True
+
     every: int = 1
-    joint_every: int = 1
+    joint_every: int = 5
     samples: int = 1280
     source: str = "train"
-    intervals: bool = True
+    checks_every: int = 5
+    solver: str = "own"
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_schedule(self.every, self.joint_every, self.samples, self.source)
         if self.samples < LEAST_SAMPLES:
             raise ValueError(f"samples={self.samples}, expected at least {LEAST_SAMPLES}")
+        if self.checks_every < 1:
+            raise ValueError(f"checks_every={self.checks_every}, expected at least 1 diagnosis")
+        if self.solver not in ("own", "run"):
+            raise ValueError(f"solver is {self.solver!r}, expected 'own' or 'run'")
+        check_seed(self.seed)
 
     def diagnose(
         self, inputs: ProbeInputs, solver: Solver | None, state: Mapping[str, Tensor]
     ) -> tuple[Diagnosis, dict[str, Tensor]]:
         """Estimate, in bits, what the embeddings tell of the label.
 
-        `state` is what the last call returned, or empty. ``solver`` finds I*; with ``None`` it
-        is scaling to 1e-3 bits.
+        `state` is what the last call returned, or empty. `solver` is that of the run.
         """
         started = time.perf_counter()
         result = estimate(
@@ -64,22 +84,20 @@ class PosteriorProbe:
             inputs.y,
             groups=inputs.groups,
             seed=self.seed,
-            intervals=self.intervals,
-            solver=solver,
+            intervals=int(state.get(COUNT, 0)) % self.checks_every == 0,
+            solver=solver if self.solver == "run" else None,
             state=_recalled_state(state),
         )
-        names = list(inputs.embeddings)
-        changes = _changes(result, _recalled_pairs(state, inputs.y.device), names)
-        seconds = {"probe": time.perf_counter() - started}
-        return _diagnosis(result, names, changes, seconds), _remembered(result)
+        changes = _changes(result, _recalled_pairs(state, inputs.y.device), list(inputs.embeddings))
+        diagnosis = _diagnosis(result, inputs, changes)
+        memory = _remembered(result) | {COUNT: state.get(COUNT, torch.tensor(0)) + 1}
+        return replace(diagnosis, seconds={"estimate": time.perf_counter() - started}), memory
 
 
 def _diagnosis(
-    result: PosteriorEstimate,
-    names: list[str],
-    changes: dict[str, Estimate],
-    seconds: dict[str, float],
+    result: PosteriorEstimate, inputs: ProbeInputs, changes: dict[str, Estimate]
 ) -> Diagnosis:
+    names = list(inputs.embeddings)
     against, several = result.against_rest, len(names) > 1
     between = _between(result, names)
     cells = {m: against[m].cells[0] if several else 1 for m in names}
@@ -107,12 +125,25 @@ def _diagnosis(
             for a, b in combinations(names, 2)
             if len(names) > 2
         },
+        quadrants=error_quadrants(inputs.predictions, inputs.y),
+        class_unique=_class_unique(against, inputs.y),
         winner=_winner(result, names),
         lower=result.lower,
         models=result.models,
         warnings=result.warnings,
-        seconds=seconds,
     )
+
+
+def _class_unique(
+    against_rest: Mapping[str, PosteriorPair], y: Tensor
+) -> dict[str, dict[str, float]]:
+    """Modality → class → uniqueness per sample; weighted by class shares they sum to it."""
+    labels, shares = y.cpu().numpy(), {}
+    for name, pair in against_rest.items():
+        part = pair.pointwise @ pair.pointwise.new_tensor(PARTS["unique1"])
+        part += pair["unique1"].value - part.mean()
+        shares[name] = means_by_class(part.cpu().numpy(), labels)
+    return shares
 
 
 def _pair(result: PosteriorEstimate, one: str, two: str) -> PosteriorPair:

@@ -14,17 +14,17 @@ from torch import Tensor
 from fusion_sched.probe.posterior.classifiers import (
     Classifier,
     Discriminant,
-    Fixed,
+    FixedMixture,
     Interaction,
     fit,
-    mix,
+    mixture,
     own,
     refine,
 )
 from fusion_sched.probe.posterior.features import (
     LEVELS,
     WIDTHS,
-    Modality,
+    ModalityFeatures,
     k_means,
     kernel_scores,
     principal_components,
@@ -41,7 +41,7 @@ RANKS = (1.0, 2.0, 5.0)
 INTERACTING = 80  # components of the kernel maps that may interact
 MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
-CLEAR = 4.0  # nats by which refinement must gain, times the square root of its cells
+CLEAR = 5.5  # nats by which refinement must gain, times the square root of its cells
 OWN_CELLS = 24  # of similar posterior of one modality
 POSTERIOR_CELLS = (6, 12)  # of either modality, for pairs of cells
 KEPT = 2  # candidates that the next diagnosis fits again
@@ -55,7 +55,7 @@ T = TypeVar("T")
 class LabelModel:
     """log P(y | x) (2, N, classes) for both training sets.
 
-    `held_out` (N, classes) is the same before refinement by cells of the posteriors themselves.
+    `held_out` is the same before refinement by cells of the posteriors themselves.
     `shares` are the candidates' weights in the mixture, `options` what each of them chose, and
     `scores` (any number, N, classes) are those of every candidate and option, not calibrated.
     """
@@ -66,9 +66,10 @@ class LabelModel:
     options: dict[str, float]
     scores: Tensor
 
-    def gains(self, labels: Labels) -> Tensor:
-        """log P(y | x) / P(y) of each sample, (2, N), in nats."""
-        return own(self.log_p, labels.y) - labels.prior.log()[labels.y]
+    def gains(self, labels: Labels) -> tuple[Tensor, Tensor]:
+        """log P(y | x) / P(y) of each sample in nats: all (N,), and held out (2, N)."""
+        prior = labels.prior.log()[labels.y]
+        return own(self.log_p[0], labels.y) - prior, own(self.held_out, labels.y) - prior
 
     @property
     def kept(self) -> dict[str, float]:
@@ -82,8 +83,8 @@ class LabelModel:
         return max(self.shares, key=lambda name: self.shares[name])
 
 
-def unimodal(
-    modality: Modality,
+def unimodal_model(
+    modality: ModalityFeatures,
     labels: Labels,
     folds: Folds,
     generator: torch.Generator,
@@ -104,14 +105,14 @@ def unimodal(
     log_p, shares = _mixture(components, labels)
     for cells, cell in zip(LEVELS, modality.cells, strict=True):
         log_p = refine(log_p, cell, cells, labels, folds)
-    held_out = log_p[0]
+    held_out = log_p
     cell = _posterior_cells(log_p, OWN_CELLS, generator)
     log_p = _refine_if_clear(log_p, cell, OWN_CELLS, labels, folds)
     return LabelModel(log_p, held_out, shares, chosen, torch.cat(scores))
 
 
 def joint(
-    modalities: Mapping[str, Modality],
+    modalities: Mapping[str, ModalityFeatures],
     models: Mapping[str, LabelModel],
     labels: Labels,
     folds: Folds,
@@ -123,14 +124,13 @@ def joint(
     maps: dict[str, tuple[Callable[[], Tensor], Options]] = {
         "linear": (lambda: torch.cat([m.components for m in parts], 1), LINEAR_RIDGES)
     }
-    for width in WIDTHS:
-        maps[f"kernel {width:g}"] = partial(_joint_kernel, parts, width), KERNEL_RIDGES
+    maps[f"kernel {WIDTHS[0]:g}"] = partial(_joint_kernel, parts, WIDTHS[0]), KERNEL_RIDGES
     classifiers: dict[str, tuple[Classifier, Options]] = {
         name: (Discriminant(make(), labels, folds), options)
         for name, (make, options) in _wanted(maps, kept).items()
     }
     evidence = torch.stack([m.log_p for m in models.values()]).sum(0) - len(models) * labels.base
-    classifiers["naive Bayes"] = Fixed(evidence), (0.0,)
+    classifiers["naive Bayes"] = FixedMixture(evidence), (0.0,)
     components, chosen, scores = fit(classifiers, labels.base, labels, folds)
     components |= {f"{name} alone": m.log_p for name, m in models.items()}
     log_p, shares = _mixture(components, labels)
@@ -149,7 +149,7 @@ def joint(
         for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
             if count * count * labels.count <= PAIR_CELLS:
                 log_p = refine(log_p, a * count + b, count * count, labels, folds)
-    held_out = log_p[0]
+    held_out = log_p
     for first, second in combinations(models.values(), 2):
         for count in POSTERIOR_CELLS:
             a, b = (_posterior_cells(m.log_p, count, generator) for m in (first, second))
@@ -182,12 +182,12 @@ def _wanted(maps: dict[str, tuple[T, Options]], kept: Kept | None) -> dict[str, 
     return {name: (make, (kept[name],)) for name, (make, _) in maps.items() if name in kept}
 
 
-def _joint_kernel(modalities: Sequence[Modality], width: float) -> Tensor:
+def _joint_kernel(modalities: Sequence[ModalityFeatures], width: float) -> Tensor:
     return kernel_scores(torch.stack([m.distances for m in modalities]).mean(0), width)
 
 
 def _interactions(
-    modalities: Mapping[str, Modality],
+    modalities: Mapping[str, ModalityFeatures],
     models: Mapping[str, LabelModel],
     labels: Labels,
     folds: Folds,
@@ -195,11 +195,11 @@ def _interactions(
     """Models of what two modalities tell only together."""
     most = min(INTERACTING, int((MOMENTS / labels.count) ** 0.5))
 
-    def of_kernels(one: Modality, two: Modality) -> Interaction:
+    def of_kernels(one: ModalityFeatures, two: ModalityFeatures) -> Interaction:
         maps = [whitened(m.kernel(WIDTHS[0]), most) for m in (one, two)]
         return Interaction(maps[0], maps[1], labels, folds)
 
-    def of_components(one: Modality, two: Modality) -> Interaction:
+    def of_components(one: ModalityFeatures, two: ModalityFeatures) -> Interaction:
         maps = [whitened(m.components, min(most, 16)) for m in (one, two)]
         return Interaction(maps[0], maps[1], labels, folds)
 
@@ -217,6 +217,6 @@ def _interactions(
 
 
 def _mixture(components: dict[str, Tensor], labels: Labels) -> tuple[Tensor, dict[str, float]]:
-    log_p, weights = mix([*components.values(), labels.base], labels.y)
+    log_p, weights = mixture([*components.values(), labels.base], labels.y)
     names = [*components, "no information"]
     return log_p, dict(zip(names, weights[0].tolist(), strict=True))

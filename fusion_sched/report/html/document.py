@@ -1,11 +1,11 @@
 """One self-contained HTML page, from sections of charts, tables and text; nothing about runs.
 
-Everything that is text is escaped. Figures are plotly's JSON, ``{"data": […], "layout": {…}}``.
+Everything that is text is escaped. Figures are plotly's JSON, `{"data": […], "layout": {…}}`.
 They may name a colour of the theme instead of a colour, and the page puts in the right one for
-light and dark: ``"@ink"``, ``"@muted"``, ``"@grid"``, ``"@surface"``, ``"@1"`` to ``"@6"``, each
-also with an opacity, as ``"@1/0.2"``, or mixed into the surface, as ``"@1~0.2"``. The page draws a
+light and dark: `"@ink"`, `"@muted"`, `"@grid"`, `"@surface"`, `"@1"` to `"@6"`, each
+also with an opacity, as `"@1/0.2"`, or mixed into the surface, as `"@1~0.2"`. The page draws a
 legend of its own from the names of the traces, and a choice above the chart where traces have
-``meta: {"choice": …}``: only those chosen are shown.
+`meta: {"choice": …}`: only those chosen are shown.
 """
 
 import base64
@@ -36,7 +36,7 @@ PIXELS = 360
 class Table:
     """Cells of text; the first column names its row.
 
-    ``words``: positions of the columns, besides the first, that hold words, not numbers.
+    `words`: positions of the columns, besides the first, that hold words, not numbers.
     """
 
     header: Sequence[str]
@@ -49,7 +49,7 @@ class Table:
 class Chart:
     """A plotly figure, and the sentence that says what it shows, also to a screen reader.
 
-    ``numbers`` are folded away below it: what the chart shows, to be read and copied.
+    `numbers` are folded away below it: what the chart shows, to be read and copied.
     """
 
     name: str
@@ -67,14 +67,12 @@ class Text:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and values."""
-
     values: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Code:
-    """Text to be copied as it is; ``folded`` away where it is long."""
+    """Text to be copied as it is; `folded` away where it is long."""
 
     name: str
     text: str
@@ -103,7 +101,7 @@ Block: TypeAlias = Text | Table | Chart | Facts | Code | Notes | Fold
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with blocks below it; ``status`` is the word on its badge, of ``BADGES``."""
+    """A heading with blocks below it; `status` is the word on its badge, of `BADGES`."""
 
     id: str
     title: str
@@ -140,20 +138,20 @@ def write_page(
 ) -> None:
     """Write a page to a file of its own, in one step: a reader never sees half of it.
 
-    ``lead`` and ``facts`` stand below the title: what a reader must know first; ``notes`` at the
-    end: what was left out. With ``reload_seconds`` the page reloads itself so often, until it is
+    `lead` and `facts` stand below the title: what a reader must know first; `notes` at the
+    end: what was left out. With `reload_seconds` the page reloads itself so often, until it is
     written without.
 
     Raises:
         ValueError: two sections of one id.
-        OSError: ``output`` is a folder, or lies in one that does not exist.
+        OSError: `output` is a folder, or lies in one that does not exist.
     """
     check_output(output)
     check_ids(sections)
     html = environment().get_template("page.html").render(
         title=title, lead=lead, sections=sections, facts=facts or {}, notes=notes,
-        reload_seconds=reload_seconds, plotly=packed_plotly(), style=part("page.css"),
-        scripts=[part(name) for name in SCRIPTS],
+        reload_seconds=reload_seconds, plotly=packed_plotly(), style=page_file("page.css"),
+        scripts=[page_file(name) for name in SCRIPTS],
     )  # fmt: skip
     with atomic_write(output) as file:
         file.write(html.encode())
@@ -179,7 +177,7 @@ def check_ids(sections: Sequence[Section]) -> None:
 
 @cache
 def environment() -> Environment:
-    """Return the templates; everything they print is escaped."""
+    """The templates; everything they print is escaped."""
     made = Environment(
         loader=PackageLoader("fusion_sched.report.html", "page"),
         autoescape=True,
@@ -187,7 +185,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["as_json"] = as_json
+    made.filters["as_json"] = script_json
     made.filters["kind"] = lambda block: type(block).__name__
     made.filters["pixels"] = lambda figure: figure.get("layout", {}).get("height", PIXELS)
     made.filters["badge"] = lambda word: BADGES.get(word, OTHER_BADGE)
@@ -196,7 +194,7 @@ def environment() -> Environment:
 
 @cache
 def packed_plotly() -> str:
-    """Return plotly.js, 4.8 MB, as gzip in base64, 1.9 MB; the page unpacks it."""
+    """Plotly.js, 4.8 MB, as gzip in base64, 1.9 MB; the page unpacks it."""
     from plotly.offline import get_plotlyjs
 
     packed = gzip.compress(get_plotlyjs().encode(), mtime=0)
@@ -204,19 +202,18 @@ def packed_plotly() -> str:
 
 
 @cache
-def part(name: str) -> str:
-    """Return a file of the page."""
+def page_file(name: str) -> str:
     return (resources.files("fusion_sched.report.html") / "page" / name).read_text("utf-8")
 
 
-def as_json(value: Any) -> str:
-    """Return a value as JSON that is safe inside a script element."""
+def script_json(value: Any) -> str:
+    """A value as JSON that is safe inside a script element."""
     text = json.dumps(compact(value), separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return text.replace("<", "\\u003c")
 
 
 def compact(value: Any) -> Any:
-    """Return a value whose numbers have ``DIGITS`` digits, ``None`` where one is not finite."""
+    """A value whose numbers have `DIGITS` digits, `None` where one is not finite."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -227,11 +224,11 @@ def compact(value: Any) -> Any:
 
 
 def plain(text: object) -> str:
-    """Return text that plotly shows as it is: it reads a subset of HTML, and TeX between $."""
+    """Text that plotly shows as it is: it reads a subset of HTML, and TeX between $."""
     return re.sub(r"\s+", " ", escape(str(text), quote=False)).replace("$", "&#36;")
 
 
 def rendered_size(blocks: Sequence[Block | Section]) -> int:
-    """Return how many bytes blocks take on a page."""
+    """How many bytes blocks take on a page."""
     macros: Any = environment().get_template("blocks.html").module
     return len(str(macros.render_all(blocks, 2)).encode())

@@ -8,7 +8,7 @@ from fusion_sched.analysis.grid import caption, grid_of, plus_minus
 from fusion_sched.analysis.rows import name_rows
 from fusion_sched.analysis.runs import has_name_fields, split_by_completeness
 from fusion_sched.analysis.tables import Comparison, ResultTable, group_by_protocol
-from fusion_sched.report.html.charts.across import curves, dots
+from fusion_sched.report.html.charts.across import curves_of_all, row_dots
 from fusion_sched.report.html.document import (
     Block,
     Chart,
@@ -19,9 +19,9 @@ from fusion_sched.report.html.document import (
     Text,
     rendered_size,
 )
-from fusion_sched.report.html.run_page import accuracy_of, run_sections, silent_seconds
-from fusion_sched.report.story import Story
-from fusion_sched.report.words import best_alone, percent, state_words
+from fusion_sched.report.html.run_page import run_sections, silent_seconds
+from fusion_sched.report.view import RunView
+from fusion_sched.report.words import NOTHING, best_single_words, in_percent, state_words
 
 MOST_RUNS_IN_DETAIL, MOST_TABLES_IN_LEAD = 30, 2
 MOST_DETAIL_BYTES = 3_500_000
@@ -29,39 +29,37 @@ MOST_DETAIL_BYTES = 3_500_000
 
 
 @dataclass(frozen=True)
-class Named:
-    """A run and the row that it belongs to."""
-
+class NamedRun:
     row: str
-    story: Story
+    view: RunView
 
 
-def name_stories(stories: Sequence[Story], mix: bool) -> list[Named]:
-    """Return each run with the name that its row has in the tables; of none, with its method."""
-    by_path = {story.trace.path: story for story in stories}
-    fit, _ = split_by_completeness(story.trace for story in stories)
+def name_runs(views: Sequence[RunView], mix: bool) -> list[NamedRun]:
+    """Each run with the name that its row has in the tables; of none, with its method."""
+    by_path = {view.path: view for view in views}
+    fit, _ = split_by_completeness(view.trace for view in views)
     named = [
-        Named(name, by_path.pop(trace.path))
-        for group in group_by_protocol(fit, mix)
-        for trace, name in zip(group, name_rows(group), strict=True)
+        NamedRun(name, by_path.pop(trace.path))
+        for sheet in group_by_protocol(fit, mix)
+        for trace, name in zip(sheet, name_rows(sheet), strict=True)
     ]
-    return named + [Named(f"{s.method}, not in the tables", s) for s in by_path.values()]
+    return named + [NamedRun(f"{v.method}, not in the tables", v) for v in by_path.values()]
 
 
-def row_names(stories: Sequence[Story]) -> list[str]:
-    """Return the name of each run's row where all share a table; of a single row, its method."""
-    traces = [story.trace for story in stories if has_name_fields(story.trace)]
-    found = name_rows(traces)
-    if len(set(found)) == 1:
-        return [story.method for story in stories]
-    names = {trace.path: name for trace, name in zip(traces, found, strict=True)}
-    return [names.get(story.trace.path, story.method) for story in stories]
+def row_names(views: Sequence[RunView]) -> list[str]:
+    """The name of each run's row where all share a table; of a single row, its method."""
+    traces = [view.trace for view in views if has_name_fields(view.trace)]
+    rows = name_rows(traces)
+    if len(set(rows)) == 1:
+        return [view.method for view in views]
+    names = {trace.path: name for trace, name in zip(traces, rows, strict=True)}
+    return [names.get(view.path, view.method) for view in views]
 
 
-def many_facts(named: Sequence[Named], comparison: Comparison | None) -> dict[str, str]:
-    """Return what a reader must know first."""
-    ended = sum(one.story.result is not None for one in named)
-    datasets = list(dict.fromkeys(one.story.dataset for one in named))
+def many_facts(named: Sequence[NamedRun], comparison: Comparison | None) -> dict[str, str]:
+    """What a reader must know first."""
+    ended = sum(one.view.result is not None for one in named)
+    datasets = list(dict.fromkeys(one.view.dataset for one in named))
     facts = {
         "runs": f"{len(named)}, {'all' if ended == len(named) else ended} ended",
         "dataset": ", ".join(datasets),
@@ -69,15 +67,15 @@ def many_facts(named: Sequence[Named], comparison: Comparison | None) -> dict[st
     rows = sum(len(table.rows) for table in comparison.tables) if comparison is not None else 0
     if rows:
         facts["rows"] = str(rows)
-    seeds = sorted({one.story.start["seed"] for one in named})
+    seeds = sorted({one.view.seed for one in named})
     facts["seeds"] = ", ".join(map(str, seeds))
     return facts
 
 
-def many_lead(named: Sequence[Named], comparison: Comparison | None) -> str:
-    """Return the best rows, or why there is no table."""
+def many_lead(named: Sequence[NamedRun], comparison: Comparison | None) -> str:
+    """The best rows, or why there is no table."""
     if comparison is None:
-        ended = any(one.story.result is not None for one in named)
+        ended = any(one.view.result is not None for one in named)
         why = "the notes say why" if ended else "none of the runs has ended"
         return f"No table compares these runs: {why}."
     if len(comparison.tables) > MOST_TABLES_IN_LEAD:
@@ -86,7 +84,6 @@ def many_lead(named: Sequence[Named], comparison: Comparison | None) -> str:
 
 
 def best_words(table: ResultTable) -> str:
-    """Return the row that is best on test."""
     best, count = table.rows[0], len(table.rows)
     seeds = len(best.seeds)
     return (
@@ -96,33 +93,31 @@ def best_words(table: ResultTable) -> str:
 
 
 def many_sections(
-    named: Sequence[Named], comparison: Comparison | None
+    named: Sequence[NamedRun], comparison: Comparison | None
 ) -> tuple[list[Section], list[str]]:
-    """Return the sections of the page, and notes about what is not on it."""
     tables = comparison.tables if comparison is not None else ()
     sections = [table_section(table, place) for place, table in enumerate(tables)]
-    order = [row.name for table in tables for row in table.rows]
-    drawn, left_out = curves([(one.row, one.story) for one in named], order)
+    order = [m.name for table in tables for m in table.rows]
+    chart, left_out = curves_of_all([(one.row, one.view) for one in named], order)
     notes = [f"rows without a curve in the chart of all runs: {', '.join(left_out)}"] * bool(
         left_out
     )
     nothing = Text(["No run has an epoch or a probe yet."])
-    sections.append(Section("curves", "Curves", [drawn if drawn.figure["data"] else nothing]))
+    sections.append(Section("curves", "Curves", [chart if chart.figure["data"] else nothing]))
     ranks = {name: place for place, name in enumerate(order)}
     ordered = sorted(
-        named, key=lambda one: (ranks.get(one.row, len(ranks)), one.row, one.story.start["seed"])
+        named, key=lambda one: (ranks.get(one.row, len(ranks)), one.row, one.view.seed)
     )
-    details, told = run_folds(ordered)
+    details, size_notes = run_folds(ordered)
     sections.append(Section("runs", "Each run", [runs_table(ordered), *details]))
-    return sections, notes + told
+    return sections, notes + size_notes
 
 
 def table_section(table: ResultTable, place: int) -> Section:
-    """Return one table with its verdict, its notes and its chart."""
     grid = grid_of(table, wide=False)
     blocks: list[Block] = [Text([f"{sentence}." for sentence in table.verdict])]
     blocks.append(Table(grid.headers, grid.rows, caption(table)))
-    blocks.append(dots(table))
+    blocks.append(row_dots(table))
     wide = grid_of(table, wide=True)
     blocks.append(
         Fold(f"table-{place}-wide", "Every column",
@@ -133,16 +128,15 @@ def table_section(table: ResultTable, place: int) -> Section:
     return Section(f"table-{place}", table.heading, blocks)
 
 
-def runs_table(named: Sequence[Named]) -> Table:
-    """Return one line per run."""
+def runs_table(named: Sequence[NamedRun]) -> Table:
     rows = [
         [
-            one.story.shown,
+            one.view.shown,
             one.row,
-            str(one.story.start["seed"]),
-            percent(accuracy_of(one.story)),
-            best_alone(one.story) or "–",
-            state_words(one.story, silent_seconds(one.story)),
+            str(one.view.seed),
+            in_percent(one.view.result.accuracy if one.view.result else None),
+            best_single_words(one.view) or NOTHING,
+            state_words(one.view, silent_seconds(one.view)),
         ]
         for one in named
     ]
@@ -150,13 +144,17 @@ def runs_table(named: Sequence[Named]) -> Table:
     return Table(header, rows, "All runs, best row first.", words=(1, 4, 5))
 
 
-def run_folds(named: Sequence[Named]) -> tuple[list[Block], list[str]]:
-    """Return each run by itself, as far as the page may grow, and what is left out."""
+def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
+    """Each run by itself, as far as the page may grow, and what is left out."""
     alone = "`fusion-sched report RUN` makes the page of one run"
     if len(named) > MOST_RUNS_IN_DETAIL:
-        told = f"{len(named)} runs are too many to show each by itself; {alone}"
-        return [Text([f"{told}."])], [told]
-    folds = [fold(one, place) for place, one in enumerate(named)]
+        note = f"{len(named)} runs are too many to show each by itself; {alone}"
+        return [Text([f"{note}."])], [note]
+    folds = []
+    for place, view in enumerate(one.view for one in named):
+        end = in_percent(view.result.accuracy) if view.result is not None else "not ended"
+        title = f"{Path(view.shown).name}: {named[place].row}, seed {view.seed}, {end}"
+        folds.append(Fold(f"run-{place}", title, run_sections(view, f"run-{place}-")))
     sizes = [rendered_size([one]) for one in folds]
     notes = []
     if sum(sizes) > MOST_DETAIL_BYTES:
@@ -175,16 +173,8 @@ def run_folds(named: Sequence[Named]) -> tuple[list[Block], list[str]]:
     return [*kept, *([Text([f"{note}." for note in notes])] if notes else [])], notes
 
 
-def fold(one: Named, place: int) -> Fold:
-    """Return a run, folded away."""
-    story = one.story
-    end = percent(accuracy_of(story)) if story.result is not None else "not ended"
-    title = f"{Path(story.shown).name}: {one.row}, seed {story.start['seed']}, {end}"
-    return Fold(f"run-{place}", title, run_sections(story, f"run-{place}-"))
-
-
 def without_numbers(one: Fold) -> Fold:
-    """Return a run whose charts have no tables of their numbers."""
+    """A run whose charts have no tables of their numbers."""
 
     def bare(block: Block) -> Block:
         return replace(block, numbers=None) if isinstance(block, Chart) else block

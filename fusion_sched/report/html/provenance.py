@@ -1,71 +1,64 @@
 """Where a run's numbers come from: data, code, machine, configuration, and how to run it again."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from fusion_sched.report.html.charts.cost import memory
 from fusion_sched.report.html.document import Block, Code, Facts, Notes, Text
-from fusion_sched.report.story import Story
-from fusion_sched.runlog import inside
+from fusion_sched.report.view import RunView
 
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 """In a run folder: what was given on the command line, a list of words."""
+MEBIBYTE = 2**20
 
 
-def provenance(story: Story) -> list[Block]:
-    """Return everything that a reader needs to believe the numbers, or to make them again."""
-    blocks: list[Block] = [command(story)]
-    start = story.start
-    sizes = inside(start, "split_sizes") or {}
+def provenance(view: RunView) -> list[Block]:
+    """Everything that a reader needs to believe the numbers, or to make them again."""
+    start = view.start
+    peak = None if view.result is None else view.result.peak_memory_bytes
     values = {
-        "folder": story.shown,
-        "seed": start["seed"],
+        "folder": view.shown,
+        "seed": view.seed,
         "device": start.get("device"),
-        "peak memory": memory(story),
+        "peak memory": None if peak is None else f"{peak / MEBIBYTE:,.0f} MiB",
         "parameters": f"{start['parameters']:,}" if "parameters" in start else None,
-        "versions": joined(start.get("versions")),
+        "versions": _one_line(start.get("versions")),
         "git revision": start.get("git"),
-        "samples": joined(sizes),
-        "fingerprints of the data": joined(start["fingerprint"]),
+        "samples": _one_line(view.split_sizes),
+        "fingerprints of the data": _one_line(start["fingerprint"]),
         "protocol": start["protocol_hash"],
-        "modalities": joined(start["modalities"]),
-        "classes": len(story.classes),
+        "modalities": _one_line(start["modalities"]),
+        "classes": len(view.classes),
     }
-    facts = {"facts of the data": joined(start["facts"])} if start.get("facts") else {}
-    blocks.append(Facts({name: told(value) for name, value in (values | facts).items()}))
-    warnings = list(dict.fromkeys(w for p in story.probes for w in p.get("warnings", [])))
+    if start.get("facts"):
+        values["facts of the data"] = _one_line(start["facts"])
+    unknown = (None, "")
+    facts = {n: "not in this trace" if v in unknown else str(v) for n, v in values.items()}
+    blocks: list[Block] = [_command(view), Facts(facts)]
+    warnings = list(dict.fromkeys(w for p in view.probes for w in p.diagnosis.warnings))
     if warnings:
-        blocks.append(Notes("Warnings of the probe", [str(w) for w in warnings]))
-    if story.problems:
-        blocks.append(Notes("Left out of this page", story.problems))
-    text = yaml.safe_dump(dict(story.config), sort_keys=False, allow_unicode=True)
+        blocks.append(Notes("Warnings of the probe", warnings))
+    if view.problems:
+        blocks.append(Notes("Left out of this page", view.problems))
+    text = yaml.safe_dump(dict(view.config), sort_keys=False, allow_unicode=True)
     blocks.append(Code("Configuration", text, folded=True))
     return blocks
 
 
-def told(value: Any) -> str:
-    """Return a value, or that the trace does not have it."""
-    return "not in this trace" if value in (None, "") else str(value)
-
-
-def joined(values: Any) -> str | None:
-    """Return names and values in one line."""
-    if not isinstance(values, dict) or not values:
+def _one_line(values: Any) -> str | None:
+    """Names and values; the shape of an input as `3 × 8 × 8`."""
+    if not isinstance(values, Mapping) or not values:
         return None
-    return ", ".join(f"{name} {shown(value)}" for name, value in values.items())
+    texts = {n: " × ".join(map(str, v)) if isinstance(v, list) else v for n, v in values.items()}
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
-def shown(value: Any) -> str:
-    """Return a value; the shape of an input as ``3 × 8 × 8``."""
-    return " × ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def command(story: Story) -> Block:
-    """Return the command that trains the same again, where its words are known."""
-    file = story.trace.path.parent / OVERRIDES
+def _command(view: RunView) -> Block:
+    """The command that trains the same again, where its words are known."""
+    file = view.path.parent / OVERRIDES
     if not file.is_file():
         return Text(
             [f"The command is not known: {OVERRIDES} is not in the folder of the run. The "

@@ -1,39 +1,84 @@
 """The closing lines of a run that has ended."""
 
-from typing import Any
-
 from rich.table import Table
 
-from fusion_sched.runlog import Trace
+from fusion_sched.report.records import ResultRecord
+from fusion_sched.report.view import RunView
+from fusion_sched.report.words import NOTHING
+from fusion_sched.runlog import Trace, hand_over_probe
 
 
 def result_table(trace: Trace) -> Table:
-    """Return the run's closing table: each modality alone and fused, on validation and test."""
-    result = trace.result
-    if result is None:
-        raise ValueError(f"{trace.path} holds no result: the run has not ended")
+    """Each modality alone and fused, on validation and test.
+
+    Parameters
+    ----------
+    trace
+        A finished run's.
+
+    Returns
+    -------
+    rich.table.Table
+
+    Raises
+    ------
+    ValueError
+        The run has not ended.
+    """
+    result = _result_of(trace)
     table = Table(
-        title=f"epoch {result['selected_epoch'] + 1} of {result['epoch'] + 1}, "
-        "selected on validation",
+        title=f"epoch {result.selected_epoch + 1} of {result.number}, selected on validation",
         title_justify="left",
     )
     for title in ("", "validation", "test", "test macro-F1"):
         table.add_column(title, justify="right" if title else "left")
-    for name, scores in result["test"].items():
+    for head, accuracy in result.test.items():
+        validation, macro_f1 = result.validation.get(head), result.macro_f1.get(head)
         table.add_row(
-            name,
-            f"{result['validation'][name]:.1%}",
-            f"{scores['accuracy']:.1%}",
-            f"{scores['macro_f1']:.3f}",
+            head,
+            NOTHING if validation is None else f"{validation:.1%}",
+            f"{accuracy:.1%}",
+            NOTHING if macro_f1 is None else f"{macro_f1:.3f}",
         )
     return table
 
 
-def optimism_line(result: dict[str, Any]) -> str:
-    """Return what older papers would have reported, and how much too good that is."""
-    best = result["best_on_test"]
+def warning_lines(trace: Trace) -> list[str]:
+    """The warnings of the diagnosis that joint training began from."""
+    probe = hand_over_probe(trace)
+    return [] if probe is None else [f"note: {text}" for text in probe.get("warnings", [])]
+
+
+def optimism_line(trace: Trace) -> str:
+    """What older papers would have reported, and how much too good that is.
+
+    Parameters
+    ----------
+    trace
+        A finished run's.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        The run has not ended, or its trace lacks the best epoch on test.
+    """
+    result = _result_of(trace)
+    best, epoch, gap = result.best_on_test, result.best_epoch, result.optimism_gap
+    if best is None or epoch is None or gap is None:
+        raise ValueError(f"{trace.path} does not hold the best epoch on test; train the run again")
     return (
-        f"best epoch on test: {best['accuracy']:.1%} (epoch {best['epoch'] + 1}) is what older "
+        f"best epoch on test: {best:.1%} (epoch {epoch + 1}) is what older "
         f"papers report; it was chosen with the test labels: optimism gap "
-        f"{100 * result['optimism_gap']:+.1f} points"
+        f"{100 * gap:+.1f} points"
     )
+
+
+def _result_of(trace: Trace) -> ResultRecord:
+    result = RunView.of(trace).result
+    if result is None:
+        raise ValueError(f"{trace.path} holds no result: the run has not ended")
+    return result

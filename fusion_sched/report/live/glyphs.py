@@ -1,10 +1,7 @@
-"""Which characters a terminal can show, text from outside made safe for it, and the colours."""
+"""Which characters a terminal can show, and text from outside made safe for it."""
 
 from dataclasses import dataclass
 
-# Of Okabe and Ito's palette, distinguishable with every common colour vision, the four that can be
-# read on a dark and on a light background.
-BLUE, GREEN, VERMILLION, PURPLE = "#0072B2", "#009E73", "#D55E00", "#CC79A7"
 UNKNOWN = "?"
 SPELLED = {
     "→": "->", "≥": ">=", "≤": "<=", "±": "+-", "×": "x", "…": "...", "–": "-", "—": "-", "−": "-",
@@ -16,10 +13,10 @@ SPELLED = {
 class Glyphs:
     """Characters to draw with.
 
-    A bar is ``sure`` up to the lower end of the interval, ``likely`` up to the estimate,
-    ``possible`` up to the upper end, and stands on an ``axis``; ``level`` marks the level under
+    A bar is `sure` up to the lower end of the interval, `likely` up to the estimate,
+    `possible` up to the upper end, and stands on an `axis`; `level` marks the level under
     shuffled labels. A line of
-    progress is ``done``, ``boundary`` where the stages meet, ``ahead``. ``steps`` rise from low to
+    progress is `done`, `boundary` where the stages meet, `ahead`. `steps` rise from low to
     high.
     """
 
@@ -42,12 +39,11 @@ ASCII = Glyphs("|", "#", "=", "-", "+", "-", "=", "|", ".", "_.-:=*#", "-", ".")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
-    """Return the characters that an output in this encoding can show."""
     return UNICODE if encoding.lower().startswith("utf") else ASCII
 
 
-def shown(text: str, encoding: str) -> str:
-    """Return text from outside as one line that the output can show.
+def printable(text: str, encoding: str) -> str:
+    """Text from outside as one line that the output can show.
 
     Line breaks become spaces and other control characters question marks, as they would move the
     cursor; a character that the encoding lacks is spelled out or a question mark.
@@ -56,11 +52,10 @@ def shown(text: str, encoding: str) -> str:
     line = "".join(c if c.isprintable() else UNKNOWN for c in line)
     if encoding.lower().startswith("utf"):
         return line.encode("utf-8", "replace").decode("utf-8")
-    return "".join(c if can_show(c, encoding) else SPELLED.get(c, UNKNOWN) for c in line)
+    return "".join(c if _can_show(c, encoding) else SPELLED.get(c, UNKNOWN) for c in line)
 
 
-def can_show(character: str, encoding: str) -> bool:
-    """Tell whether the encoding has the character."""
+def _can_show(character: str, encoding: str) -> bool:
     try:
         character.encode(encoding)
     except UnicodeEncodeError:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from fusion_sched.report.live import sections
 from fusion_sched.report.live.sections import Canvas, Line
-from fusion_sched.report.live.story import Story
+from fusion_sched.report.view import RunView
 
 WIDEST = 150
 """Columns beyond which the picture grows no more: bars that long are no easier to read."""
@@ -24,8 +24,8 @@ GAP = Line("gap", Text())
 class Picture:
     """The state of a run at a moment of the clock, drawn anew for each size of the terminal."""
 
-    def __init__(self, story: Story, now: datetime) -> None:
-        self.story = story
+    def __init__(self, view: RunView, now: datetime) -> None:
+        self.view = view
         self.now = now
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -34,48 +34,48 @@ class Picture:
             yield from text.render(console, end="\n")
 
     def lines(self, console: Console, width: int, height: int) -> list[Text]:
-        """Return at most ``height`` lines of at most ``width`` cells."""
+        """At most `height` lines of at most `width` cells."""
         width = min(width, WIDEST)
-        head = sections.head(self.story, self.now, Canvas(console, width))
+        head = sections.head(self.view, self.now, Canvas(console, width))
         parts = [[*head, GAP], *self._columns(console, width)]
         for count in range(len(LEFT_OUT) + 1):
             kept = [[line for line in p if line.part not in LEFT_OUT[:count]] for p in parts]
             if len(kept[0]) + max(map(len, kept[1:])) <= height:
                 break
-        found = [text for _, text in (*kept[0], *beside(kept[1:], width))][: max(height, 0)]
-        for text in found:
+        texts = [line.text for line in (*kept[0], *beside(kept[1:], width))][: max(height, 0)]
+        for text in texts:
             text.truncate(width, overflow="crop")
-        return found
+        return texts
 
     def _columns(self, console: Console, width: int) -> list[list[Line]]:
-        """Return the sections below the head, in one column or in two."""
+        """The sections below the head, in one column or in two."""
         two = width >= SIDE_BY_SIDE
         left = Canvas(console, left_of(width) if two else width)
         right = Canvas(console, width - left.width - BETWEEN if two else width)
-        scores = sections.scores(self.story, left)
-        bars = sections.decomposition(self.story, right)
-        rest = [sections.decision(self.story, left), sections.notes(self.story, left)]
+        scores = sections.score_lines(self.view, left)
+        bars = sections.diagnosis(self.view, right)
+        rest = [sections.decision(self.view, left), sections.notes(self.view, left)]
         return [apart(scores, *rest), bars] if two else [apart(scores, bars, *rest)]
 
 
 def left_of(width: int) -> int:
-    """Return how many columns the left one of two takes, the one without bars."""
+    """How many columns the left one of two takes, the one without bars."""
     return (width - BETWEEN) * 9 // 20
 
 
-def apart(*found: list[Line]) -> list[Line]:
-    """Return the sections that are not empty, one below the other with gaps between."""
-    separated = [line for section in found if section for line in (GAP, *section)]
+def apart(*parts: list[Line]) -> list[Line]:
+    """The sections that are not empty, one below the other with gaps between."""
+    separated = [line for section in parts if section for line in (GAP, *section)]
     return separated[1:]
 
 
 def beside(columns: list[list[Line]], width: int) -> list[Line]:
-    """Return one column as it is, of two each line of the left one with one of the right one."""
+    """One column as it is, of two each line of the left one with one of the right one."""
     if len(columns) == 1:
         return columns[0]
-    found = []
+    lines = []
     for left, right in zip_longest(*columns, fillvalue=GAP):
         text = left.text.copy()
         text.truncate(left_of(width) + BETWEEN, overflow="crop", pad=True)
-        found.append(Line("both", text.append_text(right.text)))
-    return found
+        lines.append(Line("both", text.append_text(right.text)))
+    return lines

@@ -1,10 +1,18 @@
 """How long a run will still take, from how long its last epochs and diagnoses took."""
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from fusion_sched.report.records import (
+    DecisionRecord,
+    EpochRecord,
+    Event,
+    ProbeRecord,
+    Record,
+)
+from fusion_sched.report.view import RunView
 
 REMEMBERED = 5
 """How many epochs, and how many diagnoses, of each stage count."""
@@ -21,8 +29,8 @@ class Plan:
     joint_every: int
 
     @classmethod
-    def of(cls, start: Mapping[str, Any]) -> "Plan":
-        """Return the plan that a start event holds.
+    def of(cls, start: Event) -> "Plan":
+        """The plan that a start event holds.
 
         A probe of one's own may have no such knob, and is taken to diagnose after every epoch.
         """
@@ -34,7 +42,7 @@ class Plan:
         )  # fmt: skip
 
     def total(self, joint_from: int | None) -> int:
-        """Return the epochs over both stages: at most, while the joint stage has not begun."""
+        """The epochs over both stages: at most, while the joint stage has not begun."""
         used = self.stage1 if joint_from is None or self.equal_budget else joint_from
         return used + self.stage2
 
@@ -42,7 +50,7 @@ class Plan:
 class Remaining(NamedTuple):
     """Seconds that a run will still take.
 
-    ``assumed``: no joint epoch or diagnosis has been timed, so those of the first stage stand in.
+    `assumed`: no joint epoch or diagnosis has been timed, so those of the first stage stand in.
     """
 
     seconds: float
@@ -60,42 +68,57 @@ class Pace:
 
     def __init__(self) -> None:
         self.joint_from: int | None = None
-        self._before: float | None = None
+        self._before = 0.0  # the start event's
         self._trained = 0
         self._diagnosed = 0
         self._costs: dict[tuple[str, str], deque[float]] = defaultdict(
             lambda: deque(maxlen=REMEMBERED)
         )
 
-    def note(self, event: Mapping[str, Any]) -> None:
-        """Take in the next event of the run."""
-        kind, cost = event["event"], None
-        if self._before is not None and event["time"] >= self._before:
-            cost = event["time"] - self._before
-        self._before = event["time"]
-        if kind == "epoch":
-            self._trained = event["epoch"] + 1
-            self._diagnosed = min(self._diagnosed, event["epoch"])  # this one's is still to come
-            if event["stage"] == "unimodal":
-                self.joint_from = None
-        elif kind == "probe":
-            self._diagnosed = event["epoch"] + 1
-        elif kind == "decision":
-            joint = event["to"]["stage"] == "joint"
-            self.joint_from = event["epoch"] + 1 if joint else None
-        if kind in ("epoch", "probe") and cost is not None:
-            self._costs[event["stage"], kind].append(cost)
+    @classmethod
+    def of(cls, view: RunView) -> "Pace":
+        pace = cls()
+        for record in view.records:
+            pace.note(record)
+        return pace
+
+    def note(self, record: Record) -> None:
+        cost = None
+        if record.time is not None and record.time >= self._before:
+            cost = record.time - self._before
+        self._before = self._before if record.time is None else record.time
+        match record:
+            case EpochRecord():
+                self._trained = record.number
+                self._diagnosed = min(self._diagnosed, record.epoch)  # its own is still to come
+                if not record.stage.joint:
+                    self.joint_from = None
+                kind = "epoch"
+            case ProbeRecord():
+                self._diagnosed = record.number
+                kind = "probe"
+            case DecisionRecord():
+                self.joint_from = record.number if record.stage.joint else None
+                return
+            case _:
+                return
+        if cost is not None and record.stage is not None:
+            self._costs[record.stage.name, kind].append(cost)
 
     def left(self, plan: Plan) -> Remaining | None:
-        """Return what is left, ``None`` while that is not known."""
+        """What is left, `None` while that is not known."""
         end = plan.total(self.joint_from)
         joint_from = plan.stage1 if self.joint_from is None else self.joint_from
         # A stage that is over has nothing left; diagnoses may be one epoch behind.
         parts = [
-            ("unimodal", "epoch", count(self._trained, joint_from, 1)),
-            ("unimodal", "probe", count(self._diagnosed, joint_from, plan.every)),
-            ("joint", "epoch", count(max(self._trained, joint_from), end, 1)),
-            ("joint", "probe", count(max(self._diagnosed, joint_from), end, plan.joint_every)),
+            ("unimodal", "epoch", multiples_between(self._trained, joint_from, 1)),
+            ("unimodal", "probe", multiples_between(self._diagnosed, joint_from, plan.every)),
+            ("joint", "epoch", multiples_between(max(self._trained, joint_from), end, 1)),
+            (
+                "joint",
+                "probe",
+                multiples_between(max(self._diagnosed, joint_from), end, plan.joint_every),
+            ),
         ]
         seconds, assumed = 0.0, False
         for stage, kind, times in parts:
@@ -109,13 +132,13 @@ class Pace:
         return Remaining(seconds, assumed)
 
 
-def count(first: int, end: int, every: int) -> int:
-    """Return how many of the epochs from ``first`` to before ``end`` are an ``every``-th one."""
+def multiples_between(first: int, end: int, every: int) -> int:
+    """How many of the epochs from `first` to before `end` are an `every`-th one."""
     return max(0, end // every - first // every)
 
 
-def duration(seconds: float) -> str:
-    """Return a length of time in words, to about two digits."""
+def rough_duration(seconds: float) -> str:
+    """A length of time in words, to about two digits."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -128,7 +151,7 @@ def duration(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Return a length of time as hours, minutes and seconds."""
+    """A length of time as hours, minutes and seconds."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

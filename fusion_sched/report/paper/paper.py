@@ -8,31 +8,36 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_sched.report.paper.confusion import draw_confusion
-from fusion_sched.report.paper.handover import draw_handover
-from fusion_sched.report.paper.noise import draw_noise
-from fusion_sched.report.paper.panels import (
+from fusion_sched.report.panels import (
+    accuracy_curve,
+    series_of,
+    shared_quantities,
+    unique_quantities,
+)
+from fusion_sched.report.paper.epochs import (
     draw_accuracy,
-    draw_atoms,
+    draw_quantities,
     null_entries,
     number_epochs,
-    panel_height,
-    redundancy,
-    synergy,
-    uniquenesses,
 )
-from fusion_sched.report.paper.rows import draw_rows, fused_curve
+from fusion_sched.report.paper.figures import (
+    draw_confusion,
+    draw_handover,
+    draw_noise,
+    draw_rows,
+)
 from fusion_sched.report.paper.stages import draw_stages
 from fusion_sched.report.paper.style import (
     METADATA,
     PAPER,
+    drawing_style,
     legend_above,
+    panel_height,
     paper_figure,
-    style,
-    write,
+    write_figure,
 )
-from fusion_sched.report.story import whole
-from fusion_sched.runlog import Trace, inside
+from fusion_sched.report.view import RunView
+from fusion_sched.runlog import Trace
 from fusion_sched.types import FUSED
 
 if TYPE_CHECKING:
@@ -54,35 +59,34 @@ def draw_figures(
 ) -> list[Path]:
     """Draw each run's figures, and for several runs their accuracies in one; return the files.
 
-    Per run ``NAME-``: ``accuracy`` and ``decomposition`` over epochs, decomposition at the
-    ``handover``, ``confusion`` on test, accuracy under ``noise``; what a trace does not hold (yet)
-    is left out. ``names`` holds one name per trace; runs of the same name are the seeds of one row
-    of ``all_runs``. Without it each run is a row of its own, named as its folder. 3.35 inches fit
+    Per run `NAME-`: `accuracy` and `decomposition` over epochs, decomposition at the
+    `handover`, `confusion` on test, accuracy under `noise`; what a trace does not hold (yet)
+    is left out. `names` holds one name per trace; runs of the same name are the seeds of one row
+    of `all_runs`. Without it each run is a row of its own, named as its folder. 3.35 inches fit
     a column, 6.9 a page. Events that lack a field, as those of older versions may, are left out.
     The same traces give the same bytes, with the same Matplotlib.
 
     Raises:
         ValueError: no traces, another number of names, an unknown format, an unusable width.
     """
-    check(traces, names, formats, width_inches)
-    traces = [whole(trace) for trace in traces]
-    known = list(names) if names is not None else distinct([t.start["run"] for t in traces])
+    _check(traces, names, formats, width_inches)
+    views = [RunView.of(trace) for trace in traces]
+    known = list(names) if names is not None else distinct([v.start["run"] for v in views])
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
-    with style(PAPER):
-        for trace, stem in zip(traces, stems(traces, known), strict=True):
-            for kind, figure in figures_of(trace, width_inches):
-                files += write(figure, folder, f"{stem}-{kind}", formats)
-        if len(traces) > 1 and any(map(fused_curve, traces)):
-            figure = draw_rows(traces, known, width_inches)
-            files += write(figure, folder, ALL_RUNS, formats)
+    with drawing_style(PAPER):
+        for view, stem in zip(views, stems(views, known), strict=True):
+            for kind, figure in _figures(view, width_inches):
+                files += write_figure(figure, folder, f"{stem}-{kind}", formats)
+        if len(views) > 1 and any(accuracy_curve(view, FUSED) for view in views):
+            figure = draw_rows(views, known, width_inches)
+            files += write_figure(figure, folder, ALL_RUNS, formats)
     return files
 
 
-def check(
+def _check(
     traces: Sequence[Trace], names: Sequence[str] | None, formats: Sequence[str], width: float
 ) -> None:
-    """Refuse what cannot be drawn."""
     if not traces:
         raise ValueError("no traces came, expected one or more; name the folders of runs")
     if names is not None and len(names) != len(traces):
@@ -100,54 +104,54 @@ def check(
         )
 
 
-def figures_of(trace: Trace, width: float) -> Iterator[tuple[str, Figure]]:
-    """Yield the figures that a trace has the numbers for, each with what it shows."""
-    if trace.of("epoch"):
-        yield "accuracy", accuracy_figure(trace, width)
-    if trace.of("probe"):
-        yield "decomposition", decomposition_figure(trace, width)
-    handover = draw_handover(trace, width)
+def _figures(view: RunView, width: float) -> Iterator[tuple[str, Figure]]:
+    if view.epochs:
+        yield "accuracy", _accuracy_figure(view, width)
+    if view.probes:
+        yield "decomposition", _decomposition_figure(view, width)
+    handover = draw_handover(view, width)
     if handover is not None:
         yield "handover", handover
-    cells = inside(trace.result, "confusion", FUSED)
+    cells = view.result.confusion.get(FUSED) if view.result else None
     if cells:
-        yield "confusion", draw_confusion(cells, trace.start["classes"], width)
-    noise = draw_noise(trace, width)
+        yield "confusion", draw_confusion(cells, view.classes, width)
+    noise = draw_noise(view, width)
     if noise is not None:
         yield "noise", noise
 
 
-def accuracy_figure(trace: Trace, width: float) -> Figure:
-    """Return validation accuracies over epochs."""
-    figure, strip, (panel,) = over_epochs(trace, width, [panel_height(width)])
-    number_epochs(panel, trace.of("epoch"))
-    entries = draw_accuracy(panel, trace) + draw_stages(strip, [panel], trace)
+def _accuracy_figure(view: RunView, width: float) -> Figure:
+    figure, strip, (panel,) = _aligned_axes(view, width, [panel_height(width)])
+    number_epochs(panel, [e.number for e in view.epochs])
+    entries = draw_accuracy(panel, view) + draw_stages(strip, [panel], view)
     legend_above(figure, entries)
     return figure
 
 
-def decomposition_figure(trace: Trace, width: float) -> Figure:
-    """Return uniquenesses and synergy over epochs, and below them redundancy on its own scale."""
-    several = len(trace.start["modalities"]) > 1
+def _decomposition_figure(view: RunView, width: float) -> Figure:
+    """Uniquenesses and synergy over epochs, and below them redundancy on its own scale."""
+    several = len(view.modalities) > 1
     height = panel_height(width)
     heights = [height, 0.6 * height] if several else [height]
-    figure, strip, panels = over_epochs(trace, width, heights)
-    number_epochs(panels[-1], [*trace.of("epoch"), *trace.of("probe")])
-    entries = draw_atoms(panels[0], trace, [*uniquenesses(trace), synergy(trace)], nulls=True)
+    figure, strip, panels = _aligned_axes(view, width, heights)
+    number_epochs(panels[-1], [r.number for r in (*view.epochs, *view.probes)])
+    redundancy, synergy = shared_quantities(view)
+    upper = [*unique_quantities(view), synergy]
+    entries = draw_quantities(panels[0], view, upper, nulls=True)
     panels[0].set_ylabel("unique, synergy [bit]" if several else "unique [bit]")
     if several:
-        entries += draw_atoms(panels[1], trace, [redundancy(trace)], nulls=True)
+        entries += draw_quantities(panels[1], view, [redundancy], nulls=True)
         panels[1].set_ylabel("redundancy [bit]")
-    entries += null_entries(trace.of("probe"))
-    legend_above(figure, [*entries, *draw_stages(strip, panels, trace)])
+    entries += null_entries(series_of(view, [*upper, redundancy]))
+    legend_above(figure, [*entries, *draw_stages(strip, panels, view)])
     return figure
 
 
-def over_epochs(
-    trace: Trace, width: float, heights: Sequence[float]
+def _aligned_axes(
+    view: RunView, width: float, heights: Sequence[float]
 ) -> tuple[Figure, Axes, list[Axes]]:
-    """Return a figure, its strip of stages, and one panel per height below it, in inches."""
-    strip_height = 0.13 * len(trace.start["modalities"])
+    """A figure, its strip of stages, and one panel per height below it, in inches."""
+    strip_height = 0.13 * len(view.modalities)
     figure = paper_figure(width, strip_height + sum(heights) + 0.4)
     strip, *panels = figure.subplots(
         1 + len(heights), 1, sharex=True, height_ratios=[strip_height, *heights]
@@ -156,30 +160,30 @@ def over_epochs(
     return figure, strip, panels
 
 
-def stems(traces: Sequence[Trace], names: Sequence[str]) -> list[str]:
-    """Return a file name per run, without what a file system could stumble over."""
+def stems(views: Sequence[RunView], names: Sequence[str]) -> list[str]:
+    """A file name per run, without what a file system could stumble over."""
     shared = Counter(names)
     return distinct(
         [
-            stem(name if shared[name] == 1 else f"{name}-seed{trace.start['seed']}")
-            for trace, name in zip(traces, names, strict=True)
+            _stem(name if shared[name] == 1 else f"{name}-seed{view.seed}")
+            for view, name in zip(views, names, strict=True)
         ]
     )
 
 
-def stem(name: str) -> str:
-    """Return a name in letters, digits and ``. _ -``, that begins by no dot."""
+def _stem(name: str) -> str:
+    """A name in letters, digits and `. _ -`, that begins by no dot."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-LONGEST_STEM:].lstrip(".") or "run"
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Return the names, a number after each that came before; case does not tell files apart."""
+    """The names, a number after each that came before; case does not tell files apart."""
     taken: set[str] = set()
-    found: list[str] = []
+    unique: list[str] = []
     for name in names:
         candidate, number = name, 2
         while candidate.casefold() in taken:
             candidate, number = f"{name}-{number}", number + 1
         taken.add(candidate.casefold())
-        found.append(candidate)
-    return found
+        unique.append(candidate)
+    return unique

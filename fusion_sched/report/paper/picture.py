@@ -2,19 +2,17 @@
 
 from pathlib import Path
 
-from fusion_sched.report.paper.panels import (
+from fusion_sched.report.panels import shared_quantities, unique_quantities
+from fusion_sched.report.paper.epochs import (
     draw_accuracy,
-    draw_atoms,
     draw_information,
+    draw_quantities,
     number_epochs,
-    synergy,
-    uniquenesses,
 )
 from fusion_sched.report.paper.stages import draw_stages
-from fusion_sched.report.paper.style import SCREEN, legend_beside, shown, style
-from fusion_sched.report.story import whole
+from fusion_sched.report.paper.style import SCREEN, drawable, drawing_style, legend_beside
+from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
-from fusion_sched.types import FUSED
 
 PICTURE = "trace.png"
 ROW = 0.08
@@ -22,31 +20,33 @@ ROW = 0.08
 
 
 def draw_trace(trace: Trace, path: Path) -> None:
-    """Draw stages, accuracy, decomposition and information over epochs, to a PNG."""
+    """Draw stages, accuracy, decomposition and information over epochs, to a PNG.
+
+    Parameters
+    ----------
+    trace
+        A finished or running trace; events that cannot be read are left out.
+    path
+        The file.
+    """
     from matplotlib.figure import Figure
 
-    trace = whole(trace)
-    with style(SCREEN):
+    view = RunView.of(trace)
+    with drawing_style(SCREEN):
         figure = Figure(figsize=(9, 9), layout="constrained")
-        ratios = [ROW * len(trace.start["modalities"]), 1, 1, 1]
+        ratios = [ROW * len(view.modalities), 1, 1, 1]
         strip, accuracy, atoms, information = figure.subplots(
             4, 1, sharex=True, height_ratios=ratios
         )
-        legend_beside(strip, draw_stages(strip, (accuracy, atoms, information), trace))
-        legend_beside(accuracy, draw_accuracy(accuracy, trace))
-        legend_beside(atoms, draw_atoms(atoms, trace, [*uniquenesses(trace), synergy(trace)]))
-        legend_beside(information, draw_information(information, trace))
+        quantities = [*unique_quantities(view), shared_quantities(view)[1]]
+        legend_beside(strip, draw_stages(strip, (accuracy, atoms, information), view))
+        legend_beside(accuracy, draw_accuracy(accuracy, view))
+        legend_beside(atoms, draw_quantities(atoms, view, quantities))
+        legend_beside(information, draw_information(information, view))
         atoms.set_ylabel("unique and synergistic [bit]")
-        number_epochs(information, [*trace.of("epoch"), *trace.of("probe")])
-        figure.suptitle(title_of(trace), fontsize=11)
+        number_epochs(information, [r.number for r in (*view.epochs, *view.probes)])
+        result = view.result
+        end = f"fused test accuracy {result.accuracy:.1%}" if result else "not ended"
+        controller = drawable(view.controller)
+        figure.suptitle(f"controller {controller}, seed {view.seed}: {end}", fontsize=11)
         figure.savefig(path)
-
-
-def title_of(trace: Trace) -> str:
-    """Return the run in one line."""
-    start, result = trace.start, trace.result
-    controller = start["config"]["controller"]["_target_"].rsplit(".", 1)[-1]
-    text = f"controller {shown(controller)}, seed {start['seed']}"
-    if result is None:
-        return f"{text}: not ended"
-    return f"{text}: fused test accuracy {result['test'][FUSED]['accuracy']:.1%}"

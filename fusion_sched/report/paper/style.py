@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from fusion_sched.runlog import Trace
-from fusion_sched.types import FUSED
+from fusion_sched.report.palette import HEX, LineStyle
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -18,15 +17,11 @@ if TYPE_CHECKING:
 
     Entry = tuple[Artist, str]
 
-# Okabe and Ito's palette: distinguishable with every common colour vision. Its yellow is left out:
-# as a line on white it is too pale.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-INK = "#222222"
-GREY = "#777777"
-PALE = "#EFEFEF"
-DASHES: tuple[Any, ...] = (
-    "-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 3, 3)),
-)  # fmt: skip
+INK, GREY, PALE = HEX["ink"], HEX["muted"], "#EFEFEF"
+DASHES: dict[str, Any] = {
+    "solid": "-", "dash": (0, (5, 1.5)), "dot": (0, (1.5, 1.5)), "dashdot": (0, (6, 1.5, 1, 1.5)),
+    "longdash": (0, (9, 2)), "longdashdot": (0, (9, 1.5, 1, 1.5)),
+}  # fmt: skip
 MARKED = 16
 """A line of at most so many points shows each of them."""
 MOST_COLUMNS = 6
@@ -63,24 +58,13 @@ METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-class Look(NamedTuple):
-    """How a line of something is drawn, in every figure."""
-
-    colour: str
-    dash: Any
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """Return what ``Axes.plot`` takes."""
-        return {"color": self.colour, "linestyle": self.dash}
-
-
-SYNERGY = Look(INK, "-.")
-REDUNDANCY = Look(GREY, "--")
+def line_settings(style: LineStyle) -> dict[str, Any]:
+    """What `Axes.plot` takes."""
+    return {"color": HEX[style.colour], "linestyle": DASHES[style.dash]}
 
 
 @contextmanager
-def style(settings: Settings) -> Iterator[None]:
+def drawing_style(settings: Settings) -> Iterator[None]:
     """Draw in this style and no other: not in the user's either, which could change the bytes."""
     import matplotlib
 
@@ -92,22 +76,8 @@ def style(settings: Settings) -> Iterator[None]:
         yield
 
 
-def looks(count: int) -> list[Look]:
-    """Return as many different looks: no two share both colour and dash up to 30."""
-    return [
-        Look(COLOURS[i % len(COLOURS)], DASHES[(i + i // len(COLOURS)) % len(DASHES)])
-        for i in range(count)
-    ]
-
-
-def looks_of(trace: Trace) -> dict[str, Look]:
-    """Return one look per modality, and that of ``fused``."""
-    names = list(trace.start["modalities"])
-    return dict(zip(names, looks(len(names)), strict=True)) | {FUSED: Look(INK, "-")}
-
-
-def shown(name: str, longest: int = LONGEST) -> str:
-    """Return a name as text that Matplotlib draws as it is: no mathematics, nothing unprintable.
+def drawable(name: str, longest: int = LONGEST) -> str:
+    """A name as text that Matplotlib draws as it is: no mathematics, nothing unprintable.
 
     A name that is too long loses its middle, as names mostly differ at their ends.
     """
@@ -118,13 +88,12 @@ def shown(name: str, longest: int = LONGEST) -> str:
     return clean.replace("$", r"\$")
 
 
-def mark(points: Sequence[Any]) -> str:
-    """Return the marker of a line: one that is drawn only where points stand apart."""
+def sparse_marker(points: Sequence[Any]) -> str:
+    """A marker that is drawn only where points stand apart."""
     return "." if len(points) <= MARKED else ""
 
 
 def paper_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -135,10 +104,10 @@ def legend_above(figure: Figure, entries: Sequence[Entry]) -> None:
     width, height = figure.get_size_inches()
     for columns in range(min(len(entries), MOST_COLUMNS), 0, -1):
         legend = figure.legend(
-            **texts_later(entries), loc="outside upper left", ncols=columns, columnspacing=1.2,
+            **_unlabelled(entries), loc="outside upper left", ncols=columns, columnspacing=1.2,
             handlelength=2.2, borderaxespad=0.2, borderpad=0.2,
         )  # fmt: skip
-        set_texts(legend, entries)
+        _set_labels(legend, entries)
         box = legend.get_window_extent()
         if box.width <= width * figure.dpi or columns == 1:
             figure.set_size_inches(width, height + box.height / figure.dpi)
@@ -151,24 +120,26 @@ def legend_beside(axes: Axes, entries: Sequence[Entry]) -> None:
     if not entries:
         return
     legend = axes.legend(
-        **texts_later(entries), loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=2.6
+        **_unlabelled(entries),
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        handlelength=2.6,
     )
-    set_texts(legend, entries)
+    _set_labels(legend, entries)
 
 
-def texts_later(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return handles with stand-ins for their labels: Matplotlib drops labels that begin by _."""
+def _unlabelled(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Handles with stand-ins for their labels: Matplotlib drops labels that begin by _."""
     return {"handles": [handle for handle, _ in entries], "labels": ["·"] * len(entries)}
 
 
-def set_texts(legend: Any, entries: Sequence[Entry]) -> None:
-    """Give the legend its labels."""
+def _set_labels(legend: Any, entries: Sequence[Entry]) -> None:
     for text, (_, label) in zip(legend.get_texts(), entries, strict=True):
         text.set_text(label)
 
 
-def write(figure: Figure, folder: Path, stem: str, formats: Sequence[str]) -> list[Path]:
-    """Write a figure once per format; return the files."""
+def write_figure(figure: Figure, folder: Path, stem: str, formats: Sequence[str]) -> list[Path]:
+    """Write a figure once per format."""
     # Laid out once: so every format shows the same, and the second costs half.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -176,3 +147,8 @@ def write(figure: Figure, folder: Path, stem: str, formats: Sequence[str]) -> li
     for file, suffix in zip(files, formats, strict=True):
         figure.savefig(file, format=suffix, metadata=METADATA[suffix])
     return files
+
+
+def panel_height(width: float) -> float:
+    """The height of a panel for a paper, both in inches."""
+    return min(0.55 * width, 2.6)

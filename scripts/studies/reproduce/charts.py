@@ -2,17 +2,22 @@
 
 from typing import Any
 
-from fusion_sched.report.html.charts.style import COLOURS, DASHES, MARKERS
 from fusion_sched.report.html.charts.style import figure as panel
+from fusion_sched.report.palette import COLOURS, DASHES, MARKERS
 
 
 def line_style(number: int, size: int = 7) -> dict[str, Any]:
     """Return line and marker of the curve of this number."""
-    colour = COLOURS[number % len(COLOURS)]
+    colour = f"@{COLOURS[number % len(COLOURS)]}"
     return {
         "line": {"color": colour, "dash": DASHES[number % len(DASHES)], "width": 2},
         "marker": {"color": colour, "symbol": MARKERS[number % len(MARKERS)], "size": size},
     }
+
+
+def bar(number: int) -> dict[str, Any]:
+    """Return the marker of the bars of this number."""
+    return {"marker": {"color": f"@{COLOURS[number % len(COLOURS)]}"}}
 
 
 def figure(

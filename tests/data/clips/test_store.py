@@ -1,9 +1,6 @@
 """Stores: the same bytes however they came about, and never stale or half written."""
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from fusion_sched.data.clips import prepare as prepare_module
 from fusion_sched.data.clips.prepare import CHUNK, prepare_store
 from fusion_sched.data.clips.store import Store
 from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError, Views
+from tests.processes import Forked
 
 
 @dataclass(frozen=True)
@@ -225,38 +223,18 @@ def test_an_interrupted_store_goes_on_where_it_was(tmp_path: Path, chunks: int) 
     ]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("records", [1, 4])
-def test_killed_at_any_moment(
-    tmp_path: Path, workers: int, records: int, make_process: Callable[..., subprocess.Popen[bytes]]
-) -> None:
+@pytest.mark.parametrize(("workers", "records"), [(1, 1), (1, 4), (2, 1)])
+def test_killed_at_any_moment(tmp_path: Path, workers: int, records: int) -> None:
     clips = make_clips(tmp_path / "raw", 12 * CHUNK)
-    process = make_process(tmp_path / "raw", tmp_path / "cut", workers)
-    while process.poll() is None and len(list(tmp_path.glob("cut/*/chunk-*.json"))) < records:
+    process = Forked(tmp_path, make_store_of, tmp_path / "raw", tmp_path / "cut", workers)
+    while process.running() and len(list(tmp_path.glob("cut/*/chunk-*.json"))) < records:
         time.sleep(0.002)  # between two looks at the condition
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
     assert content(make(tmp_path / "cut", clips)) == content(make(tmp_path / "whole", clips))
 
 
-@pytest.fixture
-def make_process() -> Callable[..., subprocess.Popen[bytes]]:
-    """Start a process that makes the store of a folder's files."""
-    script = (
-        "import sys; from pathlib import Path\n"
-        "from tests.data.clips.test_store import make, list_clips\n"
-        "raw, store, workers = sys.argv[1:]\n"
-        "make(Path(store), list_clips(Path(raw)), int(workers))\n"
-    )
-
-    def start(raw: Path, store: Path, workers: int) -> subprocess.Popen[bytes]:
-        root = Path(__file__).parents[3]
-        return subprocess.Popen(
-            [sys.executable, "-c", script, str(raw), str(store), str(workers)],
-            cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, start_new_session=True,
-        )  # fmt: skip
-
-    return start
+def make_store_of(raw: Path, store: Path, workers: int) -> None:
+    make(store, list_clips(raw), workers)
 
 
 def list_clips(folder: Path) -> list[Clip]:

@@ -216,6 +216,7 @@ def test_constant_embeddings_have_no_information(mixed):
         ({"a": torch.ones(20, 3).long()}, "expected floating-point"),
         ({"a": 1e6 + torch.randn(20, 3)}, "embeddings of 'a' vary by"),
         ({}, "got no embeddings"),
+        ({"a+b": torch.randn(20, 3)}, "expected names without"),
     ],
 )
 def test_refusals_name_the_array(broken, message):

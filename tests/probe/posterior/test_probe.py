@@ -30,7 +30,7 @@ def test_two_modalities_fill_a_diagnosis():
 
 
 def test_three_modalities_have_pairs():
-    diagnosis, _ = PosteriorProbe(intervals=False).diagnose(embedded(names="cab"), None, {})
+    diagnosis, _ = PosteriorProbe().diagnose(embedded(names="cab"), None, {})
     assert set(diagnosis.pairs) == set(diagnosis.difference) == {"c/a", "c/b", "a/b"}
     assert diagnosis.pairs["c/a"]["synergy"].value == pytest.approx(1, abs=0.05)
 

@@ -19,9 +19,9 @@ from fusion_sched.report.html.document import (
     Section,
     Table,
     Text,
-    as_json,
     plain,
     rendered_size,
+    script_json,
     write_page,
 )
 
@@ -62,7 +62,7 @@ def test_text_is_escaped_wherever_it_stands(tmp_path: Path) -> None:
 
 def test_json_in_a_script_is_still_the_same_json() -> None:
     value = {"name": f"{HOSTILE}<!--", "y": [1, 0.123456789, float("nan"), None], "z": (1, 2)}
-    text = as_json(value)
+    text = script_json(value)
     assert "<" not in text
     assert json.loads(text) == {"name": f"{HOSTILE}<!--", "y": [1, 0.12346, None, None],
                                 "z": [1, 2]}  # fmt: skip

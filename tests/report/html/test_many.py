@@ -12,15 +12,15 @@ from fusion_sched.analysis.grid import grid_of
 from fusion_sched.analysis.statistics import mean_over_seeds
 from fusion_sched.report.html import many
 from fusion_sched.report.html.document import Fold, Section, Table
-from fusion_sched.report.html.many import many_facts, many_lead, many_sections, name_stories
-from fusion_sched.report.writing import Choice, compared, gather, write_report
+from fusion_sched.report.html.many import many_facts, many_lead, many_sections, name_runs
+from fusion_sched.report.writing import PageRequest, compare_runs, read_runs, write_report
 from tests.report.traces import changed, charts_of, events_of, write_run
 
 
 def sections_of(*paths: Path) -> tuple[list[Section], list[str]]:
-    found = gather(paths)
-    comparison, _ = compared(Choice(paths), found)
-    return many_sections(name_stories(found.stories, mix=False), comparison)
+    runs = read_runs(paths)
+    comparison, _ = compare_runs(PageRequest(paths), runs)
+    return many_sections(name_runs(runs.views, mix=False), comparison)
 
 
 def test_the_table_is_that_of_compare(short_runs: Path) -> None:
@@ -77,10 +77,10 @@ def test_runs_that_have_not_ended_are_shown_without_a_table(
 ) -> None:
     for name in ("joint0", "pid0"):
         write_run(tmp_path / "runs" / name, events_of(short_runs / name)[:5])
-    found = gather([tmp_path / "runs"])
-    comparison, unfit = compared(Choice([tmp_path / "runs"]), found)
+    runs = read_runs([tmp_path / "runs"])
+    comparison, unfit = compare_runs(PageRequest([tmp_path / "runs"]), runs)
     assert (comparison, unfit) == (None, [])
-    named = name_stories(found.stories, mix=False)
+    named = name_runs(runs.views, mix=False)
     assert many_lead(named, None) == ("No table compares these runs: none of the runs has ended.")
     assert many_facts(named, None)["runs"] == "2, 0 ended"
     assert write_report([tmp_path / "runs"], tmp_path / "page.html") == []
@@ -131,7 +131,7 @@ def test_a_run_that_fits_no_table_is_shown_beside_them(
     folds = [b for b in sections[-1].blocks if isinstance(b, Fold)]
     assert sum(fold.title.startswith("old: PID") for fold in folds) == 1
     assert len(folds) == 3
-    alone, unfit = compared(Choice([old]), gather([old]))
+    alone, unfit = compare_runs(PageRequest([old]), read_runs([old]))
     assert alone is None
     assert len(unfit) == (change is not with_a_broken_end)
 

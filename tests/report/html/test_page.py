@@ -9,8 +9,8 @@ import pytest
 
 from fusion_sched.report.html.document import Chart, Section, write_page
 from fusion_sched.report.html.run_page import run_sections
-from fusion_sched.report.story import tell
-from fusion_sched.report.writing import Choice, gather, write, write_report
+from fusion_sched.report.view import read_run
+from fusion_sched.report.writing import PageRequest, read_runs, write_report, write_runs
 from tests.report.conftest import Opened, windows
 from tests.report.traces import Events, changed, charts_of, events_of, write_run
 
@@ -50,7 +50,7 @@ def opened_run(browser: Any, one_run: Path) -> Iterator[Opened]:
 
 def test_every_chart_of_a_run_is_drawn(opened_run: Opened, short_runs: Path) -> None:
     page = opened_run.page
-    charts = charts_of(run_sections(tell(short_runs / "pid0", "")))
+    charts = charts_of(run_sections(read_run(short_runs / "pid0", "")))
     assert page.evaluate("[fusionReport.drawn, fusionReport.total]") == [len(charts)] * 2
     wanted = [len(shown_first(chart)) for chart in charts.values()]
     assert page.evaluate(TRACES) == wanted
@@ -233,7 +233,7 @@ def test_a_page_of_a_run_under_way_reloads_itself(
 ) -> None:
     events, output = events_of(short_runs / "pid0"), tmp_path / "page.html"
     run = write_run(tmp_path / "run", events[:6])
-    write(Choice([run]), gather([run]), output, reload_seconds=30)
+    write_runs(PageRequest([run]), read_runs([run]), output, reload_seconds=30)
     opened = open_page()
     page = opened.visit(output, clock=True)
     assert "not ended" in page.locator("header").text_content()
@@ -245,7 +245,7 @@ def test_a_page_of_a_run_under_way_reloads_itself(
     before = page.evaluate(top)
 
     write_run(run, events)
-    write(Choice([run]), gather([run]), output, reload_seconds=30)
+    write_runs(PageRequest([run]), read_runs([run]), output, reload_seconds=30)
     with page.expect_navigation():
         page.clock.fast_forward(31_000)
     assert "ended after 5 epochs" in page.locator("header").text_content()

@@ -5,7 +5,7 @@ import re
 
 from rich.console import Console
 
-from fusion_sched.report.live.story import Record
+from fusion_sched.report.records import Event
 
 CONTROL = re.compile(r"\x1b\[(\??)(\d*(?:;\d+)*)([A-Za-z])")
 
@@ -77,6 +77,6 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
-def until(events: list[dict[str, object]], epoch: int) -> list[Record]:
+def until(events: list[dict[str, object]], epoch: int) -> list[Event]:
     """Return the events up to an epoch's last one."""
     return [e for e in events if e["event"] == "start" or int(str(e.get("epoch", 99))) <= epoch]

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_sched.report.live.bars import Estimate, axis, bar, progress, sparkline
+from fusion_sched.report.live.bars import axis, interval_bar, progress, sparkline
 from fusion_sched.report.live.glyphs import ASCII, UNICODE
+from fusion_sched.types import Estimate
 
 NUMBERS = st.floats(-1e6, 1e6)
 WIDTHS = st.integers(1, 120)
@@ -25,18 +26,18 @@ WIDTHS = st.integers(1, 120)
     ],
 )
 def test_a_bar_at_exact_columns(estimate: Estimate, drawn: str) -> None:
-    assert bar(estimate, 4, 9, ASCII) == drawn
+    assert interval_bar(estimate, 4, 9, ASCII) == drawn
 
 
 def test_a_bar_in_unicode() -> None:
-    assert bar(Estimate(2, 1, 3, 0.01), 4, 9, UNICODE) == "╋██▓▓░░  "
+    assert interval_bar(Estimate(2, 1, 3, null=0.01), 4, 9, UNICODE) == "╋██▓▓░░  "
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, st.none() | NUMBERS, st.floats(0, 100), WIDTHS)
 def test_a_bar_stays_inside_its_width(
     value: float, low: float, high: float, null: float | None, scale: float, width: int
 ) -> None:
-    drawn = bar(Estimate(value, low, high, null), scale, width, ASCII)
+    drawn = interval_bar(Estimate(value, low, high, null=null), scale, width, ASCII)
     assert len(drawn) == width
     assert set(drawn) <= set("|#=- +")
     order = ["#=- ".index(c) for c in drawn[1:] if c != "+"]
@@ -47,7 +48,7 @@ def test_a_bar_stays_inside_its_width(
 @given(st.floats(0, 4), st.floats(0, 4), st.integers(2, 120))
 def test_the_interval_covers_every_cell_it_touches(one: float, other: float, width: int) -> None:
     low, high = sorted((one, other))
-    drawn = bar(Estimate((low + high) / 2, low, high), 4, width, ASCII)[1:]
+    drawn = interval_bar(Estimate((low + high) / 2, low, high), 4, width, ASCII)[1:]
     unit = 4 / (width - 1)
     for column, glyph in enumerate(drawn):
         left, right = column * unit, (column + 1) * unit

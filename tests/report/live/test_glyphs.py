@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_sched.report.live.glyphs import ASCII, UNICODE, glyphs_for, shown
+from fusion_sched.report.live.glyphs import ASCII, UNICODE, glyphs_for, printable
 
 
 @pytest.mark.parametrize("glyphs", [ASCII, UNICODE])
@@ -21,17 +21,17 @@ def test_ascii_is_ascii() -> None:
 
 
 def test_what_an_encoding_lacks_is_spelled_out() -> None:
-    assert shown("→ 2 × 0.1 ± 0.2", "ascii") == "-> 2 x 0.1 +- 0.2"
-    assert shown("→ 2 × 0.1 ± 0.2", "latin-1") == "-> 2 × 0.1 ± 0.2"
-    assert shown("é 手", "latin-1") == "é ?"
+    assert printable("→ 2 × 0.1 ± 0.2", "ascii") == "-> 2 x 0.1 +- 0.2"
+    assert printable("→ 2 × 0.1 ± 0.2", "latin-1") == "-> 2 × 0.1 ± 0.2"
+    assert printable("é 手", "latin-1") == "é ?"
 
 
 def test_control_characters_move_no_cursor() -> None:
-    assert shown("a\nb\x1b[2Jc\td", "utf-8") == "a b?[2Jc?d"
+    assert printable("a\nb\x1b[2Jc\td", "utf-8") == "a b?[2Jc?d"
 
 
 @given(st.text(), st.sampled_from(["utf-8", "ascii", "cp437", "latin-1"]))
-def test_anything_can_be_shown(text: str, encoding: str) -> None:
-    safe = shown(text, encoding)
+def test_anything_can_be_printable(text: str, encoding: str) -> None:
+    safe = printable(text, encoding)
     safe.encode(encoding)
     assert not any(ord(c) < 32 for c in safe)

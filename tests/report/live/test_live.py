@@ -9,11 +9,22 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fusion_sched.report.live import Display, line, told
+from fusion_sched.report.live import Display, past_events
+from fusion_sched.report.live.lines import record_line, start_line
+from fusion_sched.report.view import RunView
 from tests.conftest import of, read_events
 from tests.report.live.screen import Screen, console_on, until, words
 
 Events = list[dict[str, Any]]
+
+
+def line(event: dict[str, Any]) -> str:
+    """Return what is printed of an event."""
+    if event["event"] == "start":
+        return start_line(event)
+    record = RunView({}).add(event)
+    assert record is not None
+    return record_line(record)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -81,10 +92,10 @@ def test_a_resumed_run_goes_on_with_what_was_shown_earlier(events: Events) -> No
 
 
 def test_what_a_run_to_be_resumed_has_told(short_runs: Path, tmp_path: Path) -> None:
-    assert told(short_runs / "pid0") == read_events(short_runs / "pid0")
-    assert told(tmp_path) == []
+    assert past_events(short_runs / "pid0") == read_events(short_runs / "pid0")
+    assert past_events(tmp_path) == []
     (tmp_path / "trace.jsonl").touch()
-    assert told(tmp_path) == []
+    assert past_events(tmp_path) == []
 
 
 def test_notes_stay_and_come_once(events: Events) -> None:

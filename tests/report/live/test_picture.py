@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from fusion_sched.report.live.picture import SIDE_BY_SIDE, Picture, left_of
-from fusion_sched.report.live.story import Story
+from fusion_sched.report.view import RunView
 from tests.conftest import read_events
 from tests.report.live.screen import Screen, console_on, until, words
 
@@ -23,16 +23,16 @@ def events(short_runs: Path) -> Events:
     return read_events(short_runs / "pid0")
 
 
-def story_of(events: Any) -> Story:
-    story = Story()
+def view_of(events: Any) -> RunView:
+    view = RunView(events[0])
     for event in events:
-        story.add(event)
-    return story
+        view.add(event)
+    return view
 
 
 def drawn(events: Any, width: int = 80, height: int = 60, console: Console | None = None) -> str:
     console = console or console_on(Screen(height), width, height)
-    lines = Picture(story_of(events), NOW).lines(console, width, height)
+    lines = Picture(view_of(events), NOW).lines(console, width, height)
     return "\n".join(line.plain.rstrip() for line in lines)
 
 
@@ -45,7 +45,7 @@ def decisions(events: Any) -> list[str]:
 def test_every_state_fits_every_terminal(events: Events, width: int, height: int) -> None:
     console = console_on(Screen(height), width, height)
     for count in range(1, len(events) + 1):
-        lines = Picture(story_of(events[:count]), NOW).lines(console, width, height)
+        lines = Picture(view_of(events[:count]), NOW).lines(console, width, height)
         assert len(lines) <= height
         assert all(line.cell_len <= width for line in lines)
 
@@ -69,7 +69,7 @@ def test_what_matters_less_is_left_out_first(events: Events) -> None:
     gone = {
         name: next(i for i, text in enumerate(kept) if sign not in text)
         for name, sign in (
-            ("legend", "labels shuffled"), ("information", "mi gray"), ("synergy", "synergy   "),
+            ("legend", "labels shuffled"), ("information", "I(gray; Y)"), ("synergy", "synergy   "),
             ("decision", "decision after"), ("scores", "accuracy"),
         )
     }  # fmt: skip
@@ -82,23 +82,27 @@ def test_numbers_and_marks_of_a_diagnosis(events: Events) -> None:
     shown = until(events, 1)
     probe = [e for e in shown if e["event"] == "probe"][-1]
     text = drawn(shown)
-    for name, value, (low, high) in (
-        ("unique gray", probe["unique_bits"]["gray"], probe["interval"]["unique_bits"]["gray"]),
-        ("mi colored", probe["mi_bits"]["colored"], probe["interval"]["mi_bits"]["colored"]),
-        ("redundancy", probe["redundancy_bits"], probe["interval"]["redundancy_bits"]),
-        ("joint mi", probe["joint_mi_bits"], probe["interval"]["joint_mi_bits"]),
+    for name, estimate in (
+        ("unique gray", probe["unique_bits"]["gray"]),
+        ("I(colored; Y)", probe["mi_bits"]["colored"]),
+        ("redundancy", probe["redundancy_bits"]),
+        ("I(all; Y)", probe["joint_mi_bits"]),
     ):
         row = next(line for line in text.splitlines() if line.startswith(name))
+        value, low, high = (estimate[side] for side in ("value", "low", "high"))
         assert f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-0.00", "0.00") in row
         assert "╋" in row
     assert f"{probe['label_entropy_bits']:.2f} bit = H(Y)" in text
     assert "after epoch 2, 95% intervals" in text
 
 
+def without_null(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key != "null"}
+
+
 def test_without_a_level_under_shuffled_labels_none_is_marked(events: Events) -> None:
-    for event in events:
-        event.pop("null", None)
-    text = drawn(until(events, 1))
+    bare = json.loads(json.dumps(events), object_hook=without_null)
+    text = drawn(until(bare, 1))
     assert "╋" not in text
     assert "labels shuffled" not in text
     assert "│" in text
@@ -108,23 +112,20 @@ def test_one_modality_has_no_redundancy(events: Events) -> None:
     alone = json.loads(json.dumps(events))
     alone[0]["modalities"].pop("colored")
     for event in alone:
-        for table in (event, event.get("interval", {}), event.get("null", {})):
-            table.pop("redundancy_bits", None)
-            table.pop("synergy_bits", None)
-            for key in ("unique_bits", "mi_bits", "loss"):
-                table.get(key, {}).pop("colored", None)
+        event.pop("redundancy_bits", None)
+        event.pop("synergy_bits", None)
+        for key in ("unique_bits", "mi_bits", "loss"):
+            event.get(key, {}).pop("colored", None)
     text = drawn(until(alone, 1))
     assert "redundancy" not in text
-    assert "mi gray" in text
-    assert "joint mi" in text
+    assert "I(gray; Y)" in text
 
 
 def test_three_modalities_say_that_redundancy_is_a_mean(events: Events) -> None:
     for event in events:
-        for table in (event, event.get("interval", {}), event.get("null", {})):
-            for key in ("unique_bits", "mi_bits"):
-                if key in table:
-                    table[key]["sound"] = table[key]["gray"]
+        for key in ("modalities", "unique_bits", "mi_bits"):
+            if key in event:
+                event[key]["sound"] = event[key]["gray"]
     text = drawn(until(events, 1))
     assert "redundancy (mean)" in text
     assert "synergy (mean)" in text
@@ -167,9 +168,9 @@ def test_a_long_run_says_until_when(events: Events) -> None:
 
 
 def test_epochs_that_a_resumed_run_repeats_are_drawn_once(events: Events) -> None:
-    story = story_of([*until(events, 3), *(e for e in events if e.get("epoch") in (2, 3))])
-    assert list(story.accuracy) == [0, 1, 2, 3]
-    assert story.trained == 4
+    view = view_of([*until(events, 3), *(e for e in events if e.get("epoch") in (2, 3))])
+    assert [epoch.epoch for epoch in view.epochs] == [0, 1, 2, 3]
+    assert view.trained == 4
 
 
 def test_names_from_outside_are_shown_literally(events: Events) -> None:

@@ -1,30 +1,44 @@
 """The time left, from the times of hand-made events."""
 
-from typing import Any
-
 import pytest
 
-from fusion_sched.report.live.remaining import Pace, Plan, Remaining, clock, count, duration
+from fusion_sched.report.live.remaining import (
+    Pace,
+    Plan,
+    Remaining,
+    clock,
+    multiples_between,
+    rough_duration,
+)
+from fusion_sched.report.records import DecisionRecord, EpochRecord, ProbeRecord, Record
+from fusion_sched.types import Diagnosis, Estimate, Stage
 
 PLAN = Plan(stage1=4, stage2=3, equal_budget=True, every=1, joint_every=1)
 
 
-def event(kind: str, epoch: int, time: float, stage: str = "unimodal") -> dict[str, Any]:
-    found: dict[str, Any] = {"event": kind, "epoch": epoch, "time": time, "stage": stage}
-    return {**found, "to": {"stage": stage}} if kind == "decision" else found
+DIAGNOSIS = Diagnosis({}, {}, {}, Estimate(0.0), 1.0, 9, {}, 1.0, 0.0)
 
 
-def after(*events: dict[str, Any]) -> Pace:
+def event(kind: str, epoch: int, time: float, stage: str = "unimodal") -> Record:
+    trained = Stage(("a",), joint=stage == "joint")
+    if kind == "epoch":
+        return EpochRecord(epoch, time, trained, {}, {}, None, None)
+    if kind == "probe":
+        return ProbeRecord(epoch, time, trained, DIAGNOSIS)
+    return DecisionRecord(epoch, time, trained, None, "", False, None)
+
+
+def after(*records: Record) -> Pace:
     pace = Pace()
-    for one in ({"event": "start", "time": 0.0}, *events):
-        pace.note(one)
+    for record in records:
+        pace.note(record)
     return pace
 
 
 def epochs(
     first: int, last: int, start: float, stage: str = "unimodal", train: float = 2, probe: float = 1
-) -> list[dict[str, Any]]:
-    """Return the events of some epochs, one after the other."""
+) -> list[Record]:
+    """Return the records of some epochs, one after the other."""
     found, time = [], start
     for epoch in range(first, last + 1):
         found += [event("epoch", epoch, time + train, stage),
@@ -64,9 +78,9 @@ def test_diagnoses_come_as_often_as_configured() -> None:
     trained = [event("probe", -1, 1.0), event("epoch", 0, 3.0), event("epoch", 1, 5.0)]
     # Stage 1 diagnoses after epochs 4 and 8, the joint stage after 12 and 15.
     assert after(event("decision", -1, 0.0), *trained).left(sparse) == Remaining(15 * 2 + 4, True)
-    assert count(0, 10, 4) == 2
-    assert count(10, 17, 3) == 2
-    assert count(5, 3, 1) == 0
+    assert multiples_between(0, 10, 4) == 2
+    assert multiples_between(10, 17, 3) == 2
+    assert multiples_between(5, 3, 1) == 0
 
 
 def test_the_joint_stage_is_timed_by_itself() -> None:
@@ -131,7 +145,7 @@ def test_a_plan_is_read_from_the_configuration() -> None:
      (7260, "2 h 01 min"), (200_000, "2 d 7 h")],
 )  # fmt: skip
 def test_lengths_of_time_in_words(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert rough_duration(seconds) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5.9, "0:05"), (754, "12:34"), (11045, "3:04:05")])

@@ -40,6 +40,6 @@ def thirds(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     folder = tmp_path_factory.mktemp("runs") / "thirds"
     run_once(
         folder, "dataset=digits_thirds", "stage1.epochs=2", "stage2.epochs=1",
-        "probe.resamples=10", "probe.shuffles=2",
+        "probe=kmeans", "probe.resamples=10", "probe.shuffles=2",
     )  # fmt: skip
     return read_trace(folder)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fusion_sched.report.paper.confusion import draw_confusion, shares
-from fusion_sched.report.paper.style import PAPER, style
+from fusion_sched.report.panels import confusion_shares
+from fusion_sched.report.paper.figures import draw_confusion
+from fusion_sched.report.paper.style import PAPER, drawing_style
 
 
 def texts_of(figure: Figure) -> list[str]:
@@ -17,13 +18,13 @@ def texts_of(figure: Figure) -> list[str]:
 
 
 def test_rows_are_percent_of_the_true_class() -> None:
-    found = shares([[0, 0, 3], [0, 1, 1], [2, 2, 5]], 3)
+    shares = confusion_shares([[0, 0, 3], [0, 1, 1], [2, 2, 5]], 3)
     expected = [[75, 25, 0], [np.nan] * 3, [0, 0, 100]]
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(shares, expected)
 
 
 def test_few_classes_are_named_and_their_shares_written() -> None:
-    with style(PAPER):
+    with drawing_style(PAPER):
         figure = draw_confusion([[0, 0, 3], [0, 1, 1], [1, 1, 4]], ["$cat$", "_dog"], 3.35)
     texts = texts_of(figure)
     assert {r"\$cat\$", "_dog", "75", "25", "100", "predicted class", "true class"} <= set(texts)
@@ -33,7 +34,7 @@ def test_few_classes_are_named_and_their_shares_written() -> None:
 def test_many_classes_are_numbered(classes: int, named: bool) -> None:
     cells = [[i, j, 1] for i, j in product(range(classes), repeat=2)]
     names = [f"class of number {i}" for i in range(classes)]
-    with style(PAPER):
+    with drawing_style(PAPER):
         figure = draw_confusion(cells, names, 3.35)
         figure.draw_without_rendering()
     axes = figure.axes[0]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fusion_sched.report.paper.noise import draw_noise
+from fusion_sched.report.paper.figures import draw_noise
+from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
 from tests.report.paper.conftest import with_events
 
@@ -24,7 +25,7 @@ def changed(trace: Trace, curves: dict[str, object]) -> Trace:
 
 
 def drawn(trace: Trace, curves: dict[str, object]) -> Figure:
-    figure = draw_noise(changed(trace, curves), 3.35)
+    figure = draw_noise(RunView.of(changed(trace, curves)), 3.35)
     assert figure is not None
     return figure
 
@@ -40,7 +41,7 @@ def test_curves_begin_at_the_accuracy_without_noise(pid: Trace) -> None:
 def test_each_kind_of_noise_has_a_panel(pid: Trace) -> None:
     tokens_of_gray = {"kind": "tokens", "accuracy": {"0.1": 0.5, "0.75": 0.2}}
     gaussian, tokens = drawn(pid, {"gray": tokens_of_gray}).axes
-    assert gaussian.get_xlabel() == "noise [standard deviations]"
+    assert gaussian.get_xlabel() == "noise [SD]"
     assert tokens.get_xlabel() == "tokens replaced [%]"
     np.testing.assert_allclose(tokens.lines[0].get_xdata(), [0, 10, 75])
 
@@ -49,7 +50,7 @@ def test_each_kind_of_noise_has_a_panel(pid: Trace) -> None:
 def test_a_curve_that_cannot_be_drawn_is_left_out(pid: Trace, curve: object) -> None:
     figure = drawn(pid, {"gray": curve})
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["noise in colored"]
-    assert draw_noise(changed(pid, {"gray": curve, "colored": curve}), 3.35) is None
+    assert draw_noise(RunView.of(changed(pid, {"gray": curve, "colored": curve})), 3.35) is None
 
 
 def test_a_level_without_a_number_is_left_out(pid: Trace) -> None:

@@ -10,9 +10,10 @@ import pytest
 from fusion_sched.report import PICTURE, draw_trace, figures_of
 from fusion_sched.report.paper import draw_figures
 from fusion_sched.report.paper.paper import stems
+from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace, read_trace
 from tests.report.paper.conftest import renamed, with_events
-from tests.report.traces import Events, events_of, write_run
+from tests.report.traces import Events, events_of, without_intervals, write_run
 
 KINDS = ["accuracy", "decomposition", "handover", "confusion", "noise"]
 
@@ -53,7 +54,7 @@ def test_every_figure_is_written_in_every_format(drawn: list[Path]) -> None:
                            "unique colored", "labels shuffled", "trains jointly"]),
         ("handover", ["[bit]", "unique gray", "redundancy", "synergy", "95 % interval"]),
         ("confusion", ["true class", "predicted class", "share of the true class [%]"]),
-        ("noise", ["noise [standard deviations]", "fused test accuracy [%]", "noise in gray"]),
+        ("noise", ["noise [SD]", "fused test accuracy [%]", "noise in gray"]),
     ],
 )  # fmt: skip
 def test_axes_and_modalities_are_named(drawn: list[Path], kind: str, words: list[str]) -> None:
@@ -107,8 +108,9 @@ def older(trace: Trace) -> Trace:
     """Return the trace as an older version, or a hand, may have left it."""
     events = deepcopy(trace.events)
     for event in events:
-        for key in ("interval", "null", "restored", "controller", "label_entropy_bits"):
+        for key in ("restored", "controller", "quadrants", "class_unique_bits"):
             event.pop(key, None)
+        without_intervals(event)
     events[-1]["robustness"]["noise"] = {"gray": {"kind": "salt", "accuracy": {"1": 0.5}}}
     broken = [{"event": "epoch", "epoch": 9}, {"event": "probe"}, {"event": "decision"},
               {"event": "result"}, {"event": "surprise"}]  # fmt: skip
@@ -211,9 +213,9 @@ def test_names_that_cannot_be_drawn_do_no_harm(pid: Trace, tmp_path: Path) -> No
 
 def test_files_of_different_runs_have_different_names(pid: Trace) -> None:
     names = ["a/b", "a b", "A_b", "twice", "twice", "../.."]
-    found = stems([pid] * 6, names)
-    assert found == ["a_b", "a_b-2", "A_b-3", "twice-seed0", "twice-seed0-2", "_.."]
-    assert len({name.casefold() for name in found}) == 6
+    file_names = stems([RunView.of(pid)] * 6, names)
+    assert file_names == ["a_b", "a_b-2", "A_b-3", "twice-seed0", "twice-seed0-2", "_.."]
+    assert len({name.casefold() for name in file_names}) == 6
 
 
 @pytest.mark.parametrize(

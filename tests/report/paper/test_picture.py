@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fusion_sched.report import PICTURE, draw_trace
-from fusion_sched.report.paper.panels import draw_accuracy, draw_atoms, uniquenesses
-from fusion_sched.report.paper.stages import draw_stages, stretches
+from fusion_sched.report.panels import unique_quantities
+from fusion_sched.report.paper.epochs import draw_accuracy, draw_quantities
+from fusion_sched.report.paper.stages import broken_bar, draw_stages
+from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
 from tests.report.paper.conftest import renamed, with_events
 
@@ -31,7 +33,7 @@ def test_drawing_leaves_global_settings_alone(pid: Trace, tmp_path: Path) -> Non
 def test_the_strip_has_a_row_per_modality_filled_where_it_trains(thirds: Trace) -> None:
     alone = switching(thirds, [["upper"], ["middle", "lower"], ["upper"]])
     strip, panel = Figure().subplots(2)
-    entries = draw_stages(strip, [panel], alone)
+    entries = draw_stages(strip, [panel], RunView.of(alone))
     assert [text.get_text() for text in strip.get_yticklabels()] == ["upper", "middle", "lower"]
     # Per row: where it could train, where it does, and where all do.
     filled = [spans(bars) for bars in strip.collections[1::3]]
@@ -41,17 +43,18 @@ def test_the_strip_has_a_row_per_modality_filled_where_it_trains(thirds: Trace) 
 
 def test_each_epoch_of_decisions_has_one_line(pid: Trace) -> None:
     strip, panel = Figure().subplots(2)
-    draw_stages(strip, [panel], pid)
+    draw_stages(strip, [panel], RunView.of(pid))
     places = sorted({decision["epoch"] + 1.5 for decision in pid.of("decision")})
     assert [line.get_xdata()[0] for line in panel.lines] == places
 
 
 def test_a_joint_run_is_hatched_from_its_first_epoch(four: list[Trace]) -> None:
-    (part,) = stretches(four[0])
-    assert part.joint
-    assert part.span == (0.5, 5)
+    view = RunView.of(four[0])
+    (span,) = view.spans
+    assert span.stage.joint
+    assert broken_bar(span) == (0.5, 5)
     strip, panel = Figure().subplots(2)
-    entries = draw_stages(strip, [panel], four[0])
+    entries = draw_stages(strip, [panel], view)
     assert [label for _, label in entries] == ["trains jointly", "decision"]
     assert {bars.get_hatch() for bars in strip.collections if spans(bars)} == {"////"}
 
@@ -68,12 +71,14 @@ def test_lines_break_where_weights_were_restored(pid: Trace) -> None:
     last["controller"]["peak_epoch"] = 0
     for trace, gaps in ((whole, 0), (with_events(pid, restored), 1)):
         axes = Figure().subplots()
-        draw_accuracy(axes, trace)
-        draw_atoms(axes, trace, uniquenesses(trace))
+        view = RunView.of(trace)
+        draw_accuracy(axes, view)
+        draw_quantities(axes, view, unique_quantities(view))
         lines = [line for line in axes.lines if len(line.get_xdata()) > 1]
         assert {int(np.isnan(line.get_ydata()).sum()) for line in lines} == {gaps}
     strip, panel = Figure().subplots(2)
-    assert draw_stages(strip, [panel], with_events(pid, restored))[-1][1] == "restored weights"
+    entries = draw_stages(strip, [panel], RunView.of(with_events(pid, restored)))
+    assert entries[-1][1] == "restored weights"
 
 
 def switching(trace: Trace, stages: list[list[str]]) -> Trace:

@@ -1,164 +1,155 @@
 """Several runs in one chart: rows with their seeds, and curves laid over each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import fmean
-from typing import Any
 
 from fusion_sched.analysis.rows import ResultRow
 from fusion_sched.analysis.statistics import mean_over_seeds
 from fusion_sched.analysis.tables import ResultTable
 from fusion_sched.report.html.charts.style import (
-    COLOURS,
-    DASHES,
     INK,
-    MARKERS,
-    Look,
+    X_EPOCHS,
     Trace,
+    curve,
     figure,
-    line,
+    points,
     rows_axis,
 )
 from fusion_sched.report.html.document import Chart, plain
-from fusion_sched.report.story import Event, Story, number, shared_name
+from fusion_sched.report.palette import numbered_style
+from fusion_sched.report.panels import (
+    JOINT_INFORMATION,
+    Quantity,
+    accuracy_curve,
+    series_of,
+    shared_quantities,
+    unique_quantities,
+)
+from fusion_sched.report.view import RunView
 from fusion_sched.types import FUSED
 
 ROW_PIXELS, MOST_CURVES, ROW_NAME_CHARACTERS = 32, 12, 28
 BELOW = 0.25
 """How far below its mean a row's seeds lie: on its interval they would be hidden."""
 
+Curve = dict[int, float]
+"""Value by epoch as readers count."""
 
-def dots(table: ResultTable) -> Chart:
-    """Return a row's seeds, their mean and its interval."""
+
+def row_dots(table: ResultTable) -> Chart:
+    """A row's seeds, their mean and its interval."""
     rows = table.rows
-    names = [m.name for m in rows]
-    data = [seed_dots(rows), mean_points(rows)]
     axis = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
+    names = [m.name for m in rows]
     vertical = {**rows_axis(names), "showgrid": True}
-    vertical["ticktext"] = [plain(shortened(name)) for name in names]
+    vertical["ticktext"] = [
+        plain(n if len(n) <= ROW_NAME_CHARACTERS else f"{n[: ROW_NAME_CHARACTERS - 1]}…")
+        for n in names
+    ]
     best = rows[0]
     mean, low, high = mean_over_seeds(best.fused)[:3]
     width = "" if low is None else f" ({low:.1f} to {high:.1f})"
     return Chart(
         f"Rows of {table.dataset}",
-        figure(data, ROW_PIXELS * len(rows) + 70, axis, vertical),
+        figure([_seed_dots(rows), _means(rows)], ROW_PIXELS * len(rows) + 70, axis, vertical),
         f"{len(rows)} row{'s' * (len(rows) > 1)}, best first: {best.name} has "
         f"{mean:.1f} %{width} on test.",
     )
 
 
-def shortened(name: str) -> str:
-    """Return a row's name so that it fits beside its dots."""
-    if len(name) <= ROW_NAME_CHARACTERS:
-        return name
-    return f"{name[: ROW_NAME_CHARACTERS - 1]}…"
-
-
-def seed_dots(rows: Sequence[ResultRow]) -> Trace:
-    """Return one dot per row and seed."""
-    found = [
+def _seed_dots(rows: Sequence[ResultRow]) -> Trace:
+    dots = [
         (place, m.name, seed, value)
         for place, m in enumerate(rows)
         for seed, value in m.fused.items()
     ]
-    return {
-        "type": "scatter", "mode": "markers", "name": "one seed",
-        "x": [value for *_, value in found], "y": [place + BELOW for place, *_ in found],
-        "marker": {"symbol": "circle-open", "size": 8, "color": "@1"},
-        "customdata": [[plain(name), seed] for _, name, seed, _ in found],
-        "hovertemplate": "%{customdata[0]}, seed %{customdata[1]}: %{x:.1f} %<extra></extra>",
+    return points(
+        [value for *_, value in dots], [place + BELOW for place, *_ in dots], "one seed",
+        {"symbol": "circle-open", "size": 8, "color": "@1"},
+        "%{customdata[0]}, seed %{customdata[1]}: %{x:.1f} %<extra></extra>",
+        customdata=[[plain(name), seed] for _, name, seed, _ in dots],
+    )  # fmt: skip
+
+
+def _means(rows: Sequence[ResultRow]) -> Trace:
+    means = [mean_over_seeds(m.fused) for m in rows]
+    bars = {
+        "type": "data", "symmetric": False, "color": INK, "thickness": 1.5, "width": 5,
+        "array": [0 if m.high is None else m.high - m.value for m in means],
+        "arrayminus": [0 if m.low is None else m.value - m.low for m in means],
     }  # fmt: skip
+    return points(
+        [m.value for m in means], list(range(len(rows))), "mean, 95 % interval",
+        {"symbol": "diamond", "size": 9, "color": INK},
+        "%{customdata}: %{x:.1f} % on average<extra></extra>",
+        error_x=bars, customdata=[plain(m.name) for m in rows],
+    )  # fmt: skip
 
 
-def mean_points(rows: Sequence[ResultRow]) -> Trace:
-    """Return each row's mean and interval."""
-    means = [mean_over_seeds(row.fused) for row in rows]
-    return {
-        "type": "scatter", "mode": "markers", "name": "mean, 95 % interval",
-        "x": [mean.value for mean in means], "y": list(range(len(rows))),
-        "error_x": {
-            "type": "data", "symmetric": False, "color": INK, "thickness": 1.5, "width": 5,
-            "array": [0 if high is None else high - mean for mean, _, high, *_ in means],
-            "arrayminus": [0 if low is None else mean - low for mean, low, *_ in means],
-        },
-        "marker": {"symbol": "diamond", "size": 9, "color": INK},
-        "customdata": [plain(m.name) for m in rows],
-        "hovertemplate": "%{customdata}: %{x:.1f} % on average<extra></extra>",
-    }  # fmt: skip
+def curves_of_all(
+    named: Sequence[tuple[str, RunView]], row_order: Sequence[str]
+) -> tuple[Chart, list[str]]:
+    """The runs' curves over each other, a quantity at a time, and which rows are left out.
 
-
-Curve = tuple[list[float], list[float]]
-
-
-def curves(named: Sequence[tuple[str, Story]], row_order: Sequence[str]) -> tuple[Chart, list[str]]:
-    """Return the runs' curves over each other, a quantity at a time, and which are left out.
-
-    ``named``: the row's name with each run. Up to ``MOST_CURVES`` runs are drawn one by one, in
-    the colour and dash of their row; of more, the mean of each row over its runs.
+    `named`: the row's name with each run. Up to `MOST_CURVES` runs are drawn one by one, in the
+    colour and dash of their row; of more, the mean of each row over its runs.
     """
     order = [*dict.fromkeys([*row_order, *(name for name, _ in named)])]
-    by_row = {row: [s for name, s in named if name == row] for row in order}
-    by_row = {row: found for row, found in by_row.items() if found}
-    shown = list(by_row)[:MOST_CURVES]
-    one_by_one = len(named) <= MOST_CURVES
-    choices = quantities([story for _, story in named])
-    data: list[Trace] = []
-    for title, keys, kind in choices:
-        for place, row in enumerate(shown):
-            found = [curve(story, keys, kind) for story in by_row[row]]
-            drawn = found if one_by_one else [mean_curve(found)]
-            seeds = [s.start["seed"] for s in by_row[row]] if one_by_one else [None]
-            data += [
-                curve_trace(xy, row, seed, title, place)
-                for xy, seed in zip(drawn, seeds, strict=True)
-                if xy[0]
-            ]
-    axis = {"title": {"text": "epoch (0: untrained)"}, "zeroline": False}
+    by_row = {row: [view for name, view in named if name == row] for row in order}
+    by_row = {row: views for row, views in by_row.items() if views}
     left_out = list(by_row)[MOST_CURVES:]
+    one_by_one = len(named) <= MOST_CURVES
+    data: list[Trace] = []
+    for title, of in _choices([view for _, view in named]).items():
+        for place, row in enumerate(list(by_row)[:MOST_CURVES]):
+            curves = [of(view) for view in by_row[row]]
+            names = [f"{row}, seed {view.seed}" for view in by_row[row]]
+            if not one_by_one:
+                curves, names = [_mean_curve(curves)], [row]
+            data += [
+                _run_curve(values, name, row, title, place)
+                for values, name in zip(curves, names, strict=True)
+                if values
+            ]
     what = "each run" if one_by_one else "the mean of each row over its runs, where all have one"
     beyond = f"; {len(left_out)} more rows are not drawn" if left_out else ""
-    made = figure(data, 420, axis, {"title": {"text": ""}, "zeroline": False})
+    made = figure(data, 420, X_EPOCHS, {"title": {"text": ""}, "zeroline": False})
     made["layout"]["meta"] = {"choice_axis": "yaxis"}
     made["layout"]["margin"]["l"] = 56
     summary = f"Over the epochs: {what}, in the colour and dash of its row{beyond}."
     return Chart("Curves of all runs", made, summary), left_out
 
 
-def quantities(stories: Sequence[Story]) -> list[tuple[str, tuple[str, ...], str]]:
-    """Return what can be chosen: title with unit, keys, and the kind of event that holds it."""
-    modalities = list(dict.fromkeys(m for story in stories for m in story.modalities))
-    fewest = min(len(story.modalities) for story in stories)
-    heads = [FUSED, *modalities]
-    wanted = [
-        *((f"validation accuracy, {m} [%]", ("accuracy", "validation", m), "epoch") for m in heads),
-        *((f"unique {m} [bit]", ("unique_bits", m), "probe") for m in modalities),
-        (f"{shared_name('redundancy', fewest)} [bit]", ("redundancy_bits",), "probe"),
-        (f"{shared_name('synergy', fewest)} [bit]", ("synergy_bits",), "probe"),
-        ("information of all [bit]", ("joint_mi_bits",), "probe"),
-    ]
-    return [q for q in wanted if any(curve(story, q[1], q[2])[0] for story in stories)]
+def _choices(views: Sequence[RunView]) -> dict[str, Callable[[RunView], Curve]]:
+    """What can be chosen, by its title with unit: of what at least one run has."""
+    heads = [FUSED, *dict.fromkeys(m for view in views for m in view.modalities)]
+    fewest = min(views, key=lambda view: len(view.modalities))
+    quantities = {q.label: q for view in views for q in unique_quantities(view)}
+    quantities |= {q.label: q for q in shared_quantities(fewest)}
+    quantities["information of all"] = JOINT_INFORMATION
+    curves: dict[str, Callable[[RunView], Curve]] = {
+        f"validation accuracy, {head} [%]": partial(accuracy_curve, head=head) for head in heads
+    }
+    curves |= {
+        f"{label} [bit]": partial(_quantity_curve, quantity=q) for label, q in quantities.items()
+    }
+    return {title: of for title, of in curves.items() if any(map(of, views))}
 
 
-def curve(story: Story, keys: tuple[str, ...], kind: str) -> Curve:
-    """Return a quantity of a run over its epochs."""
-    events: Sequence[Event] = story.epochs if kind == "epoch" else story.probes
-    scale = 100 if kind == "epoch" else 1
-    found = [(e["epoch"] + 1, scale * v) for e in events if (v := number(e, *keys)) is not None]
-    return [x for x, _ in found], [y for _, y in found]
+def _quantity_curve(view: RunView, quantity: Quantity) -> Curve:
+    return {epoch: v.value for s in series_of(view, [quantity]) for epoch, v in s.known}
 
 
-def mean_curve(found: Sequence[Curve]) -> Curve:
-    """Return the mean at the epochs that all of the curves have."""
-    by_epoch: list[Mapping[float, float]] = [dict(zip(*xy, strict=True)) for xy in found]
-    common = sorted(set(by_epoch[0]).intersection(*by_epoch[1:]))
-    return common, [fmean(values[x] for values in by_epoch) for x in common]
+def _mean_curve(curves: Sequence[Curve]) -> Curve:
+    """The mean at the epochs that all of the curves have."""
+    common = sorted(set(curves[0]).intersection(*curves[1:]))
+    return {epoch: fmean(values[epoch] for values in curves) for epoch in common}
 
 
-def curve_trace(xy: Curve, row: str, seed: Any, choice: str, place: int) -> Trace:
-    """Return one curve, to be seen when its quantity is chosen."""
-    style: Look = (
-        COLOURS[place % len(COLOURS)], DASHES[(place + place // len(COLOURS)) % len(DASHES)],
-        MARKERS[place % len(MARKERS)],
+def _run_curve(values: Curve, run: str, row: str, choice: str, place: int) -> Trace:
+    made = curve(
+        list(values), list(values.values()), row, numbered_style(place),
+        hover="%{meta.run}: %{y:.2f}<extra></extra>",
     )  # fmt: skip
-    made = line(*xy, row, style, hover="%{meta.run}: %{y:.2f}<extra></extra>")
-    run = row if seed is None else f"{row}, seed {seed}"
     return {**made, "meta": {"choice": plain(choice), "run": plain(run)}, "opacity": 0.9}

@@ -4,30 +4,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fusion_sched.report.html.charts.style import (
-    INK,
     Trace,
+    curve,
     figure,
-    line,
-    look,
+    level_line,
+    points,
     rows_axis,
+    theme_colour,
 )
 from fusion_sched.report.html.document import Chart, Table, plain
-from fusion_sched.report.noise import NoiseCurve, noise_curves
-from fusion_sched.report.story import Event, Story, number, numbers
-from fusion_sched.report.words import bits, listed, percent
-from fusion_sched.runlog import inside
-from fusion_sched.types import FUSED
+from fusion_sched.report.palette import head_style
+from fusion_sched.report.panels import NOISE_AXES, noise_panels
+from fusion_sched.report.records import RobustnessRecord
+from fusion_sched.report.view import RunView
+from fusion_sched.report.words import enumeration, fixed, in_percent
 
 ROW_PIXELS = 52
-KINDS = {
-    "gaussian": ("noise [SD]", "levels in standard deviations of the values"),
-    "tokens": ("replaced [share]", "levels as share of the tokens"),
-}
-"""By kind of noise: the title of its axis, which must fit beside another, and what a level is."""
+HOVER = "%{x:.1f} %<extra>%{fullData.name}</extra>"
 
 
-class Way(NamedTuple):
-    """A way to be missing: what it is called, its marker and its colour."""
+class Replacement(NamedTuple):
+    """What stands for a missing modality, and how its accuracies are drawn."""
 
     name: str
     symbol: str
@@ -35,191 +32,155 @@ class Way(NamedTuple):
 
 
 MEAN = "missing_mean"
-WAYS = {
-    MEAN: Way("embedding replaced by its mean", "circle", "@1"),
-    "missing_zeros": Way("input set to zero", "square-open", "@2"),
+REPLACEMENTS = {
+    MEAN: Replacement("embedding replaced by its mean", "circle", "@1"),
+    "missing_zeros": Replacement("input set to zero", "square-open", "@2"),
 }
-"""By the key of the result."""
 
 
-def examined(story: Story) -> Event:
-    """Return what the result holds under ``robustness``; empty in older traces."""
-    found = inside(story.result, "robustness")
-    return found if isinstance(found, dict) else {}
-
-
-def whole(story: Story) -> float | None:
-    """Return the fused test accuracy with everything there."""
-    return number(story.result, "test", FUSED, "accuracy")
-
-
-def missing(story: Story) -> Chart | None:
-    """Return the fused accuracy by the modality that is missing, in either way."""
-    found, everything = examined(story), whole(story)
-    ways = {key: numbers(found, key) for key in WAYS}
-    names = [m for m in story.modalities if any(m in by for by in ways.values())]
-    if not names or everything is None:
+def missing(view: RunView) -> Chart | None:
+    """The fused accuracy by the modality that is missing, in either way."""
+    result, robustness = view.result, _robustness(view)
+    if result is None or robustness is None:
         return None
-    data = [missing_points(key, by, names) for key, by in ways.items()]
-    data.append(level_line(everything, len(names), "nothing missing", "solid"))
-    constant = number(found, "contribution", "constant")
-    if constant is not None:
-        data.append(level_line(constant, len(names), "everything missing", "dot"))
+    columns = {key: robustness.missing[key] for key in REPLACEMENTS}
+    names = [m for m in view.modalities if any(m in column for column in columns.values())]
+    if not names:
+        return None
+    data = [_missing_points(key, column, names) for key, column in columns.items()]
+    for share, name, dash in ((result.accuracy, "nothing missing", "solid"),
+                              (robustness.constant, "everything missing", "dot")):  # fmt: skip
+        if share is not None:
+            data.append(level_line(100 * share, len(names), name, dash, HOVER))
+    values = [x for trace in data for x in trace["x"] if x is not None]
+    margin = 0.05 * (max(values) - min(values)) + 1  # lines would lie on the edge
     axis: Trace = {
         "title": {"text": "fused test accuracy [%]"}, "zeroline": False,
-        "range": frame([x for trace in data for x in trace["x"] if x is not None]),
+        "range": [min(values) - margin, max(values) + margin],
     }  # fmt: skip
-    told = [f"without {m} {percent(ways[MEAN][m])}" for m in names if m in ways[MEAN]]
-    parts = f"; with its embedding replaced by the training mean: {listed(told)}" if told else ""
-    rows = [[m, *(percent(by.get(m)) for by in ways.values())] for m in names]
+    without = [f"without {m} {in_percent(columns[MEAN][m])}" for m in names if m in columns[MEAN]]
+    parts = (
+        f"; with its embedding replaced by the training mean: {enumeration(without)}"
+        if without else ""
+    )  # fmt: skip
+    rows = [[m, *(in_percent(column.get(m)) for column in columns.values())] for m in names]
+    header = ["missing", *(replacement.name for replacement in REPLACEMENTS.values())]
     return Chart(
         "A modality is missing",
         figure(data, ROW_PIXELS * len(names) + 70, axis, rows_axis(names)),
-        f"Fused test accuracy is {percent(everything)} with everything there{parts}.",
-        Table(["missing", *(way.name for way in WAYS.values())], rows, "Fused test accuracy."),
+        f"Fused test accuracy is {in_percent(result.accuracy)} with everything there{parts}.",
+        Table(header, rows, "Fused test accuracy."),
     )
 
 
-def missing_points(key: str, by_modality: Mapping[str, float], names: list[str]) -> Trace:
-    """Return the accuracies where each modality is missing in one way."""
-    name, symbol, colour = WAYS[key]
-    return {
-        "type": "scatter", "mode": "markers", "name": name, "y": list(range(len(names))),
-        "x": [100 * by_modality[m] if m in by_modality else None for m in names],
-        "marker": {
-            "symbol": symbol, "color": colour, "size": 11, "line": {"color": colour, "width": 2},
-        },
-        "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
-    }  # fmt: skip
+def _robustness(view: RunView) -> RobustnessRecord | None:
+    return None if view.result is None else view.result.robustness
 
 
-def frame(percents: Sequence[float]) -> list[float]:
-    """Return a range with some room around the values: lines would lie on its edge."""
-    room = 0.05 * (max(percents) - min(percents)) + 1
-    return [min(percents) - room, max(percents) + room]
+def _missing_points(key: str, by_modality: Mapping[str, float], names: list[str]) -> Trace:
+    name, symbol, colour = REPLACEMENTS[key]
+    marker = {"symbol": symbol, "color": colour, "size": 11, "line": {"color": colour, "width": 2}}
+    x = [100 * by_modality[m] if m in by_modality else None for m in names]
+    return points(x, list(range(len(names))), name, marker, HOVER)
 
 
-def level_line(share: float, rows: int, name: str, dash: str) -> Trace:
-    """Return an accuracy as a line through all rows."""
-    return {
-        "type": "scatter", "mode": "lines", "x": [100 * share] * 2, "y": [-0.5, rows - 0.5],
-        "name": name, "line": {"color": INK, "dash": dash, "width": 1.5},
-        "hovertemplate": "%{x:.1f} %<extra>%{fullData.name}</extra>",
-    }  # fmt: skip
-
-
-def noise(story: Story) -> Chart | None:
-    """Return the fused accuracy over the level of noise in one modality; a panel per kind."""
-    found, everything = noise_curves(story.result), whole(story)
-    curves = {m: found[m] for m in story.modalities if m in found}
-    if not curves or everything is None:
+def noise(view: RunView) -> Chart | None:
+    """The fused accuracy over the level of noise in one modality; a panel per kind."""
+    panels, robustness = noise_panels(view), _robustness(view)
+    if view.result is None or robustness is None or not panels:
         return None
-    kinds = list(dict.fromkeys(curve.kind for curve in curves.values()))
-    axes = {f"x{place + 1 if place else ''}": kind for place, kind in enumerate(kinds)}
-    data = [
-        {**noise_line(story, m, curve, everything), "xaxis": axis, "yaxis": "y"}
-        for axis, kind in axes.items()
-        for m, curve in curves.items()
-        if curve.kind == kind
-    ]
-    layout: dict[str, Any] = {
-        axis.replace("x", "xaxis"): level_axis(kind, place, len(kinds))
-        for place, (axis, kind) in enumerate(axes.items())
-    }
-    told = listed([f"{m} {percent(c.shares[-1])} (level {c.names[-1]})" for m, c in curves.items()])
-    levels = "; ".join(KINDS[kind][1] for kind in kinds if kind in KINDS)
+    data, layout = [], {}
+    for place, (kind, series) in enumerate(panels.items()):
+        axis = f"x{place + 1 if place else ''}"
+        data += [
+            {**curve(s.levels, s.percents, s.modality, s.style, markers=True), "xaxis": axis,
+             "yaxis": "y"}
+            for s in series
+        ]  # fmt: skip
+        layout[axis.replace("x", "xaxis")] = _level_axis(kind, place, len(panels))
+    curves = {m: robustness.noise[m] for m in view.modalities if m in robustness.noise}
+    strongest = enumeration(
+        [f"{m} {in_percent(c.accuracies[-1])} (level {c.names[-1]})" for m, c in curves.items()]
+    )
+    levels = "; ".join(NOISE_AXES[kind][2] for kind in panels if kind in NOISE_AXES)
     rule = f" ({levels})" if levels else ""
     vertical = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
     rows = [
-        [m, curve.kind, level, percent(share)]
-        for m, curve in curves.items()
-        for level, share in zip(curve.names, curve.shares, strict=True)
+        [m, c.kind, level, in_percent(share)]
+        for m, c in curves.items()
+        for level, share in zip(c.names, c.accuracies, strict=True)
     ]
     return Chart(
         "Noise in one modality",
         figure(data, 320, layout.pop("xaxis"), vertical, **layout, hovermode="x unified"),
-        f"From {percent(everything)} without noise, the strongest noise leaves: {told}{rule}.",
+        f"From {in_percent(view.result.accuracy)} without noise, the strongest noise leaves: "
+        f"{strongest}{rule}.",
         Table(["modality", "kind", "level", "accuracy"], rows, "Fused test accuracy.", words=(1,)),
     )
 
 
-def level_axis(kind: str, place: int, count: int) -> dict[str, Any]:
-    """Return the axis of one kind of noise, beside those of the others."""
+def _level_axis(kind: str, place: int, count: int) -> dict[str, Any]:
+    """The axis of one kind of noise, beside those of the others."""
+    title = NOISE_AXES[kind][0] if kind in NOISE_AXES else f"{plain(kind)} [level]"
     gap = 0.03 if place else 0.0
     return {
-        "title": {"text": axis_title(kind)}, "anchor": "y",
-        "domain": [place / count + gap, (place + 1) / count], "rangemode": "tozero",
-        "zeroline": False,
+        "title": {"text": title}, "anchor": "y", "rangemode": "tozero", "zeroline": False,
+        "domain": [place / count + gap, (place + 1) / count],
     }  # fmt: skip
 
 
-def axis_title(kind: str) -> str:
-    """Return the title of the axis of a kind of noise."""
-    return KINDS[kind][0] if kind in KINDS else f"{plain(kind)} [level]"
-
-
-def noise_line(story: Story, name: str, curve: NoiseCurve, everything: float) -> Trace:
-    """Return one modality's curve, from no noise on."""
-    shares = [100 * share for share in (everything, *curve.shares)]
-    return line([0.0, *curve.levels], shares, name, look(name, story.modalities), markers=True)
-
-
-def calibration(story: Story) -> Chart | None:
-    """Return the expected calibration error of each head."""
-    found = inside(examined(story), "calibration")
-    errors = numbers(found, "ece")
-    names = [name for name in story.heads if name in errors]
-    if not names:
+def calibration(view: RunView) -> Chart | None:
+    robustness = _robustness(view)
+    errors = {} if robustness is None else robustness.ece
+    names = [head for head in view.heads if head in errors]
+    if robustness is None or not names:
         return None
-    data = horizontal_bars(story, names, [100 * errors[name] for name in names], "%{x:.1f} points")
+    values = [100 * errors[name] for name in names]
     axis = {"title": {"text": "expected calibration error [points]"}, "rangemode": "tozero"}
-    told = listed([f"{name} {100 * errors[name]:.1f}" for name in names])
+    listed = enumeration([f"{n} {v:.1f}" for n, v in zip(names, values, strict=True)])
     summary = (
-        f"Average distance of confidence from accuracy, in points: {told}. The fused head's "
-        f"negative log-likelihood is {bits(number(found, 'nll_nats'))} nat, its Brier score "
-        f"{bits(number(found, 'brier'))}. Biased upwards for few samples."
+        f"Average distance of confidence from accuracy, in points: {listed}. The fused head's "
+        f"negative log-likelihood is {fixed(robustness.nll_nats)} nat, its Brier score "
+        f"{fixed(robustness.brier)}. Biased upwards for few samples."
     )
+    bars = _horizontal_bars(view, names, values, "%{x:.1f} points")
     pixels = ROW_PIXELS * len(names) + 60
-    return Chart("Calibration on test", figure(data, pixels, axis, rows_axis(names)), summary)
+    return Chart("Calibration on test", figure(bars, pixels, axis, rows_axis(names)), summary)
 
 
-def horizontal_bars(story: Story, names: list[str], values: list[float], hover: str) -> list[Trace]:
-    """Return one bar per head."""
+def _horizontal_bars(
+    view: RunView, names: list[str], values: Sequence[float], hover: str
+) -> list[Trace]:
+    colours = [theme_colour(head_style(name, view.modalities)) for name in names]
     return [
         {
             "type": "bar", "orientation": "h", "x": values, "y": list(range(len(names))),
-            "width": 0.5, "showlegend": False, "name": "",
-            "marker": {"color": [look(name, story.modalities)[0] for name in names]},
+            "width": 0.5, "showlegend": False, "name": "", "marker": {"color": colours},
             "hovertemplate": f"{hover}<extra></extra>",
         }
     ]  # fmt: skip
 
 
-def contribution(story: Story) -> Chart | None:
-    """Return how much accuracy each modality adds on average, its Shapley value."""
-    found = inside(examined(story), "contribution")
-    values = numbers(found, "shapley")
-    names = [m for m in story.modalities if m in values]
-    if not names:
+def contribution(view: RunView) -> Chart | None:
+    """How much accuracy each modality adds on average, its Shapley value."""
+    robustness = _robustness(view)
+    shapley = {} if robustness is None else robustness.shapley
+    names = [m for m in view.modalities if m in shapley]
+    if robustness is None or not names:
         return None
-    data = horizontal_bars(story, names, [100 * values[m] for m in names], "%{x:+.1f} points")
+    values = [100 * shapley[m] for m in names]
     axis = {"title": {"text": "Shapley value [points of accuracy]"}, "zeroline": True}
-    told = listed([f"{m} {100 * values[m]:+.1f}" for m in names])
-    constant = percent(number(found, "constant"))
+    listed = enumeration([f"{n} {v:+.1f}" for n, v in zip(names, values, strict=True)])
+    constant = in_percent(robustness.constant)
     rows = [["nothing", constant]] + [
-        [plain_coalition(name), percent(share)]
-        for name, share in numbers(found, "coalitions").items()
+        [name.replace("/", " and "), in_percent(share)]
+        for name, share in robustness.coalitions.items()
     ]
-    pixels = ROW_PIXELS * len(names) + 60
+    bars = _horizontal_bars(view, names, values, "%{x:+.1f} points")
     return Chart(
         "Contribution of each modality",
-        figure(data, pixels, axis, rows_axis(names)),
-        f"Above {constant} with everything masked, the modalities add {told} points. It says what "
-        "the network uses, not what the data offers.",
+        figure(bars, ROW_PIXELS * len(names) + 60, axis, rows_axis(names)),
+        f"Above {constant} with everything masked, the modalities add {listed} points. It says "
+        "what the network uses, not what the data offers.",
         Table(["with only", "accuracy"], rows, "Fused test accuracy with all others masked."),
     )
-
-
-def plain_coalition(name: str) -> str:
-    """Return ``a/b`` as words."""
-    return name.replace("/", " and ")

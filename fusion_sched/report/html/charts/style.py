@@ -1,65 +1,57 @@
-"""What all charts share: who has which colour, dash and marker, and how panels are stacked."""
+"""Plotly's JSON for what all charts share: lines, points, bars, axes, and panels in a stack."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from fusion_sched.report.html.document import plain
-from fusion_sched.types import FUSED
+from fusion_sched.report.palette import LineStyle
+from fusion_sched.types import Estimate
 
-# Never colour alone: each modality has a dash and a marker too.
-COLOURS = ("@1", "@2", "@3", "@4", "@5", "@6")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-MARKERS = ("circle", "square", "triangle-up", "diamond", "cross", "x")
 INK, MUTED = "@ink", "@muted"
-REDUNDANCY, SYNERGY = ("@4", "dashdot", "diamond"), ("@5", "longdash", "star")
 RIBBON = 0.16
 LINE_PIXELS, HOVER_CHARACTERS, LABEL_CHARACTERS = 2, 56, 16
 HEADING_PIXELS, BELOW_PIXELS, LEFT_PIXELS, RIGHT_PIXELS = 34, 44, 46, 12
+X_EPOCHS = {"title": {"text": "epoch (0: untrained)"}, "zeroline": False}
 
 Trace = dict[str, Any]
-Look = tuple[str, str, str]
 
 
-def look(name: str, names: Sequence[str]) -> Look:
-    """Return colour, dash and marker of a modality, by its place, or of ``fused``."""
-    if name == FUSED:
-        return INK, "solid", "star-diamond"
-    place = list(names).index(name) % len(COLOURS)
-    return COLOURS[place], DASHES[place], MARKERS[place]
+def theme_colour(style: LineStyle) -> str:
+    """As the page resolves it for light and dark."""
+    return f"@{style.colour}"
 
 
 def wrapped(text: str) -> str:
-    """Return a sentence in lines that fit into a hover label, as plotly reads it."""
+    """A sentence in lines that fit into a hover label, as plotly reads it."""
     return "<br>".join(plain(line) for line in textwrap.wrap(text, HOVER_CHARACTERS))
 
 
 def short(name: str, length: int = LABEL_CHARACTERS) -> str:
-    """Return a name that fits beside an axis, as plotly reads it; both ends of it stay."""
+    """A name that fits beside an axis, as plotly reads it; both ends of it stay."""
     if len(name) <= length:
         return plain(name)
     tail = length // 3
     return plain(f"{name[: length - tail - 1]}…{name[-tail:]}")
 
 
-def line(
+def curve(
     x: Sequence[float],
     y: Sequence[float | None],
     name: str,
-    style: Look,
+    style: LineStyle,
     *,
     markers: bool = False,
-    hover: str = "%{y:.1f} %",
+    hover: str | None = "%{y:.1f} %",
     **more: Any,
 ) -> Trace:
-    """Return a curve; a gap where a value is ``None``."""
-    colour, dash, marker = style
+    """A line; a gap where a value is `None`."""
+    colour = theme_colour(style)
     return {
         "type": "scatter", "x": x, "y": y, "name": plain(name), "legendgroup": plain(name),
         "mode": "lines+markers" if markers else "lines", "connectgaps": False,
-        "line": {"color": colour, "dash": dash, "width": LINE_PIXELS},
-        "marker": {"color": colour, "symbol": marker, "size": 6},
+        "line": {"color": colour, "dash": style.dash, "width": LINE_PIXELS},
+        "marker": {"color": colour, "symbol": style.marker, "size": 6},
         "hovertemplate": hover, **more,
     }  # fmt: skip
 
@@ -67,7 +59,7 @@ def line(
 def ribbon(
     x: Sequence[float], low: Sequence[float], high: Sequence[float], name: str, colour: str
 ) -> Trace:
-    """Return the area between both ends of intervals; it comes and goes with its curve."""
+    """The area between both ends of intervals; it comes and goes with its curve."""
     return {
         "type": "scatter", "x": [*x, *reversed(x)], "y": [*high, *reversed(low)], "mode": "lines",
         "line": {"width": 0}, "fill": "toself", "fillcolor": f"{colour}/{RIBBON}",
@@ -76,26 +68,52 @@ def ribbon(
     }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One of several charts over the same axis; ``title`` is that of its own axis, with unit."""
+def points(
+    x: Sequence[float | None], y: Sequence[float], name: str, marker: Trace, hover: str,
+    **more: Any,
+) -> Trace:  # fmt: skip
+    return {
+        "type": "scatter", "mode": "markers", "name": plain(name), "x": x, "y": y,
+        "marker": marker, "hovertemplate": hover, **more,
+    }  # fmt: skip
+
+
+def level_line(x: float, rows: int, name: str, dash: str, hover: str) -> Trace:
+    """One value as an upright line through all rows."""
+    return {
+        "type": "scatter", "mode": "lines", "x": [x, x], "y": [-0.5, rows - 0.5], "name": name,
+        "line": {"color": INK, "dash": dash, "width": 1.5}, "hovertemplate": hover,
+    }  # fmt: skip
+
+
+def error_bars(estimates: Sequence[Estimate], colour: str, thickness: float = 2) -> Trace:
+    """Intervals as plotly's distances from the values."""
+    return {
+        "type": "data", "symmetric": False, "color": colour, "thickness": thickness, "width": 4,
+        "array": [0 if e.high is None else e.high - e.value for e in estimates],
+        "arrayminus": [0 if e.low is None else e.value - e.low for e in estimates],
+    }  # fmt: skip
+
+
+class AxisPanel(NamedTuple):
+    """One of several charts over the same axis; `title` is that of its own axis, with unit."""
 
     title: str
     traces: Sequence[Trace]
     pixels: int = 136
-    axis: Mapping[str, Any] = field(default_factory=dict)
+    axis: Mapping[str, Any] = {}
 
 
-def stacked(
-    panels: Sequence[Panel], x_axis: Mapping[str, Any], shapes: Sequence[Trace] = ()
-) -> dict[str, Any]:
-    """Return one figure of panels above each other that share the axis below them.
+def panel_stack(
+    panels: Sequence[AxisPanel], x_axis: Mapping[str, Any], shapes: Sequence[Trace] = ()
+) -> Trace:
+    """One figure of panels above each other that share the axis below them.
 
     The name of a panel's own axis stands above it, where it can be read and takes no width.
     """
     inner = sum(p.pixels for p in panels) + HEADING_PIXELS * (len(panels) - 1)
     data: list[Trace] = []
-    layout: dict[str, Any] = {
+    layout: Trace = {
         "height": inner + HEADING_PIXELS + BELOW_PIXELS,
         "margin": {
             "l": LEFT_PIXELS, "r": RIGHT_PIXELS, "t": HEADING_PIXELS, "b": BELOW_PIXELS,
@@ -109,7 +127,11 @@ def stacked(
         key = axis.replace("y", "yaxis")
         domain = [max(0.0, bottom / inner), top / inner]
         layout[key] = {"domain": domain, "anchor": "x", **panel.axis}
-        layout["annotations"].append(heading(panel.title, top / inner))
+        layout["annotations"].append({
+            "text": panel.title, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0,
+            "y": top / inner, "xanchor": "left", "yanchor": "bottom", "yshift": 5,
+            "xshift": -LEFT_PIXELS + 8, "align": "left", "font": {"size": 13, "color": INK},
+        })  # fmt: skip
         data += [{**trace, "xaxis": "x", "yaxis": axis} for trace in panel.traces]
         top = bottom - HEADING_PIXELS
     last = "y" if len(panels) == 1 else f"y{len(panels)}"
@@ -117,17 +139,14 @@ def stacked(
     return {"data": data, "layout": layout}
 
 
-def heading(title: str, top: float) -> Trace:
-    """Return the name of a panel's axis above its left end."""
-    return {
-        "text": title, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0, "y": top,
-        "xanchor": "left", "yanchor": "bottom", "yshift": 5, "xshift": -LEFT_PIXELS + 8,
-        "align": "left", "font": {"size": 13, "color": INK},
-    }  # fmt: skip
+def over_epochs(last: int) -> Trace:
+    """The axis of epochs that panels share, up to the last one."""
+    return {**X_EPOCHS, "range": [-0.5, last + 0.6], "showgrid": False,
+            "unifiedhovertitle": {"text": "epoch %{x}"}}  # fmt: skip
 
 
-def rows_axis(names: Sequence[str], length: int = LABEL_CHARACTERS) -> dict[str, Any]:
-    """Return a vertical axis with a name at each whole number, the first at the top.
+def rows_axis(names: Sequence[str], length: int = LABEL_CHARACTERS) -> Trace:
+    """A vertical axis with a name at each whole number, the first at the top.
 
     Positions are numbers: names like "10" and "9" would be put in order as numbers otherwise.
     """
@@ -141,8 +160,7 @@ def rows_axis(names: Sequence[str], length: int = LABEL_CHARACTERS) -> dict[str,
 def figure(
     data: Sequence[Trace], pixels: int, x_axis: Mapping[str, Any], y_axis: Mapping[str, Any],
     **layout: Any,
-) -> dict[str, Any]:  # fmt: skip
-    """Return a figure of one panel."""
+) -> Trace:  # fmt: skip
     margin = {"l": LEFT_PIXELS, "r": RIGHT_PIXELS, "t": 12, "b": BELOW_PIXELS}
     return {
         "data": list(data),

@@ -1,240 +1,213 @@
 """The whole run over its epochs: stages and decisions, accuracy, loss, information."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
 
-from fusion_sched.report.html.charts.stages import stages_panel, tints
+from fusion_sched.report import panels
 from fusion_sched.report.html.charts.style import (
-    DASHES,
     INK,
     MUTED,
-    REDUNDANCY,
-    SYNERGY,
-    Look,
-    Panel,
+    AxisPanel,
     Trace,
-    line,
-    look,
+    curve,
+    over_epochs,
+    panel_stack,
+    points,
     ribbon,
-    stacked,
+    rows_axis,
+    theme_colour,
+    wrapped,
 )
-from fusion_sched.report.html.document import Chart, Table
-from fusion_sched.report.story import Event, Story, estimate, number, shared_name
-from fusion_sched.report.words import timeline_summary
-from fusion_sched.runlog import inside
-from fusion_sched.types import FUSED
+from fusion_sched.report.html.document import Chart, Table, plain
+from fusion_sched.report.palette import NULL_LEVEL, head_style
+from fusion_sched.report.panels import Panel, Series
+from fusion_sched.report.records import DecisionRecord
+from fusion_sched.report.view import RunView, StageSpan
+from fusion_sched.report.words import fixed, stage_words, timeline_summary
 
-JOINT_LOOK: Look = (INK, "solid", "star-diamond")
-NULL_LOOK: Look = (MUTED, "dot", "circle")
 MARKED_PROBES = 60
-HOVER_BITS = "%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
-LARGEST_SHOWN_RATIO = 2.0
-"""How far beyond its values the axis of a log ratio goes: intervals may reach to ±7."""
+HOVERS = {"%": "%{y:.1f} %", "nat": "%{y:.3f}"}
+"""By unit; of all others an interval is shown too."""
+HOVER_INTERVAL = "%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
+PANELS = (
+    (panels.accuracy_panel, 190), (panels.loss_panel, 136), (panels.unique_panel, 160),
+    (panels.shared_panel, 160), (panels.information_panel, 160), (panels.strength_panel, 136),
+    (panels.ratio_panel, 136),
+)  # fmt: skip
+"""Each with its height in pixels."""
+ROW_PIXELS, BAR_PIXELS, MARK_PIXELS = 22, 9, 10
+MOST_LINES = 30
+"""Changes of stage beyond which lines through all panels would hide the data."""
+ROOM_FOR_NAME = 0.16
+"""Share of the axis below which the name of a stage does not fit into its span."""
 
 
-class Quantity(NamedTuple):
-    """What a curve shows of every probe, and how."""
-
-    label: str
-    keys: tuple[str, ...]
-    look: Look
-
-
-def timeline(story: Story) -> Chart | None:
-    """Return the aligned charts of a run, ``None`` where it has neither epoch nor probe."""
-    if not story.epochs and not story.probes:
+def timeline(view: RunView) -> Chart | None:
+    """The aligned charts of a run, `None` where it has neither epoch nor probe."""
+    if not view.epochs and not view.probes:
         return None
-    panels = [panel for make in PANELS if (panel := make(story)) is not None]
-    ends = [e["epoch"] + 1 for e in (*story.epochs, *story.probes)]
-    axis = {
-        "title": {"text": "epoch (0: untrained)"}, "range": [-0.5, max(ends) + 0.6],
-        "zeroline": False, "showgrid": False, "unifiedhovertitle": {"text": "epoch %{x}"},
-    }  # fmt: skip
+    strip = stages_panel(view)
+    made = [panel_of(panel, pixels) for make, pixels in PANELS if (panel := make(view))]
+    stack = [*([strip] if strip else []), *made]
+    shapes = list(tints(view, len(stack)))
     return Chart(
         "Stages, accuracy and information over the epochs",
-        stacked(panels, axis, list(tints(story, len(panels)))),
-        timeline_summary(story),
-        epoch_numbers(story),
+        panel_stack(stack, over_epochs(view.last_epoch_seen), shapes),
+        timeline_summary(view),
+        epoch_numbers(view),
     )
 
 
-def by_head(
-    story: Story, title: str, of: Callable[[Event, str], float | None], hover: str
-) -> Panel | None:
-    """Return a curve per head of a number of every epoch."""
-    x = [e["epoch"] + 1 for e in story.epochs]
-    curves = {name: [of(event, name) for event in story.epochs] for name in story.heads}
-    traces = [
-        line(x, y, name, look(name, story.modalities), hover=hover,
-             markers=sum(v is not None for v in y) == 1)
-        for name, y in curves.items()
-        if any(value is not None for value in y)
-    ]  # fmt: skip
-    return Panel(title, traces) if traces else None
-
-
-def accuracy_panel(story: Story) -> Panel | None:
-    """Return validation accuracy, and the epoch that was selected."""
-
-    def percent(event: Event, name: str) -> float | None:
-        value = number(event, "accuracy", "validation", name)
-        return None if value is None else 100 * value
-
-    panel = by_head(story, "validation accuracy [%]", percent, "%{y:.1f} %")
-    if panel is None or story.result is None:
-        return panel
-    chosen = {
-        "type": "scatter", "mode": "markers", "x": [story.result["selected_epoch"] + 1],
-        "y": [100 * story.result["validation"][FUSED]], "name": "selected epoch",
-        "marker": {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}},
-        "hovertemplate": "selected on validation<extra></extra>",
-    }  # fmt: skip
-    return Panel(panel.title, [*panel.traces, chosen], 190)
-
-
-def loss_panel(story: Story) -> Panel | None:
-    """Return the training loss."""
-    return by_head(
-        story, "training loss [nat]", lambda e, name: number(e, "loss", name), "%{y:.3f}"
-    )
-
-
-def estimates(
-    story: Story, quantities: Iterable[Quantity], hover: str, null: bool = True
-) -> list[Trace]:
-    """Return for each quantity a curve, its 95 % ribbon and its level under shuffled labels."""
-    curves: list[Trace] = []
+def panel_of(panel: Panel, pixels: int) -> AxisPanel:
+    """For each series its ribbon, its curve and its level under shuffled labels."""
+    unit = panel.title[panel.title.rindex("[") + 1 : -1]
     ribbons: list[Trace] = []
-    for label, keys, style in quantities:
-        points = [
-            (p["epoch"] + 1, found)
-            for p in story.probes
-            if (found := estimate(p, *keys)) is not None
-        ]
-        if not points:
-            continue
-        x = [epoch for epoch, _ in points]
-        ends = [[e.low, e.high] for _, e in points]
-        curves.append(
-            line(x, [e.value for _, e in points], label, style, hover=hover, customdata=ends,
-                 markers=len(points) <= MARKED_PROBES)
-        )  # fmt: skip
-        within = [(at, e.low, e.high) for at, e in points
-                  if e.low is not None and e.high is not None]  # fmt: skip
+    curves: list[Trace] = []
+    for series in panel.series:
+        within = [(x, v.low, v.high) for x, v in series.known
+                  if v.low is not None and v.high is not None]  # fmt: skip
         if within:
-            at, low, high = zip(*within, strict=True)
-            ribbons.append(ribbon(at, low, high, label, style[0]))
-        levels = [(at, e.null) for at, e in points if e.null is not None]
-        if null and levels:
-            curves.append(null_line(levels, label))
-    return ribbons + curves
+            x, low, high = zip(*within, strict=True)
+            ribbons.append(ribbon(x, low, high, series.label, theme_colour(series.style)))
+        curves.append(_curve_of(series, unit))
+        levels = [(x, v.null) for x, v in series.known if v.null is not None]
+        if panel.nulls and levels:
+            epochs, nulls = zip(*levels, strict=True)
+            # All of them share a legend entry.
+            null = curve(epochs, nulls, "level under shuffled labels", NULL_LEVEL, hover=None,
+                         hoverinfo="skip", meta={"of": series.label})  # fmt: skip
+            null["line"]["width"] = 1.2
+            curves.append(null)
+    if panel.selected is not None:
+        epoch, value = panel.selected
+        marker = {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}}
+        hover = "selected on validation<extra></extra>"
+        curves.append(points([epoch], [value], "selected epoch", marker, hover))
+    axis: Trace = {"rangemode": "tozero"} if panel.from_zero else {}
+    if panel.reach is not None:
+        axis = {"range": [-panel.reach, panel.reach], "zeroline": True}
+    return AxisPanel(panel.title, ribbons + curves, pixels, axis)
 
 
-def null_line(levels: Sequence[tuple[int, float]], label: str) -> Trace:
-    """Return the level of a quantity under shuffled labels; all of them share a legend entry."""
-    x, y = zip(*levels, strict=True)
-    made = line(x, y, "level under shuffled labels", NULL_LOOK, hoverinfo="skip")
-    made["line"]["width"] = 1.2
-    return {**made, "hovertemplate": None, "meta": {"of": label}}
+def _curve_of(series: Series, unit: str) -> Trace:
+    values = [None if v is None else v.value for v in series.values]
+    if unit in HOVERS:
+        alone = len(series.known) == 1
+        return curve(series.epochs, values, series.label, series.style, hover=HOVERS[unit],
+                     markers=alone)  # fmt: skip
+    if all(v.low is None for _, v in series.known):
+        return curve(series.epochs, values, series.label, series.style, hover="%{y:.3f}")
+    ends = [[v.low, v.high] for _, v in series.known]
+    return curve(series.epochs, values, series.label, series.style, hover=HOVER_INTERVAL,
+                 customdata=ends, markers=len(values) <= MARKED_PROBES)  # fmt: skip
 
 
-def unique_panel(story: Story) -> Panel | None:
-    """Return the uniqueness of each modality."""
-    names = story.modalities
-    if len(names) == 1:  # nothing to be unique against
-        return None
-    wanted = [Quantity(m, ("unique_bits", m), look(m, names)) for m in names]
-    traces = estimates(story, wanted, HOVER_BITS)
-    return Panel("unique information U [bit]", traces, 160) if traces else None
-
-
-def shared_panel(story: Story) -> Panel | None:
-    """Return redundancy and synergy."""
-    count = len(story.modalities)
-    wanted = [
-        Quantity(shared_name("redundancy", count), ("redundancy_bits",), REDUNDANCY),
-        Quantity(shared_name("synergy", count), ("synergy_bits",), SYNERGY),
-    ]
-    traces = estimates(story, wanted, HOVER_BITS)
-    return Panel("redundancy R and synergy S [bit]", traces, 160) if traces else None
-
-
-def information_panel(story: Story) -> Panel | None:
-    """Return what each modality and all together tell about the label, and what there is to."""
-    names = story.modalities
-    wanted = [Quantity(m, ("mi_bits", m), look(m, names)) for m in names]
-    if len(names) > 1:
-        wanted.append(Quantity("all modalities", ("joint_mi_bits",), JOINT_LOOK))
-    traces = estimates(story, wanted, HOVER_BITS)
-    known = [(p["epoch"] + 1, h) for p in story.probes
-             if (h := number(p, "label_entropy_bits")) is not None]  # fmt: skip
+def stages_panel(view: RunView) -> AxisPanel | None:
+    names = view.modalities
+    traces = _stage_names(view)
+    for row, name in enumerate(names, start=1):
+        for joint in (False, True):
+            x = [
+                v for s in view.spans if s.stage.joint == joint and name in s.stage.active
+                for v in (s.first - 0.5, s.last + 0.5, None)
+            ]  # fmt: skip
+            if x:
+                colour = INK if joint else theme_colour(head_style(name, names))
+                traces.append({
+                    "type": "scatter", "mode": "lines", "x": x,
+                    "y": [None if v is None else row for v in x],
+                    "line": {"color": colour, "width": BAR_PIXELS},
+                    "name": plain(f"{name} in training"), "hoverinfo": "skip", "showlegend": False,
+                })  # fmt: skip
+    traces += _decision_marks(view, len(names) + 1)
     if not traces:
         return None
-    if known:
-        x, y = zip(*known, strict=True)
-        traces.append(line(x, y, "H(Y), all there is to know", (MUTED, "longdash", "circle"),
-                           hover="%{y:.3f}"))  # fmt: skip
-    return Panel("information about the label I(X; Y) [bit]", traces, 160,
-                 {"rangemode": "tozero"})  # fmt: skip
+    rows = ["stage", *names, "decision"]
+    return AxisPanel("modalities in training", traces, ROW_PIXELS * len(rows), rows_axis(rows, 12))
 
 
-def strength_panel(story: Story) -> Panel | None:
-    """Return the proxy of effective competitive strength."""
-    names = story.modalities
-    wanted = [Quantity(m, ("ecs", m), look(m, names)) for m in names]
-    traces = estimates(story, wanted, HOVER_BITS, null=False)
-    title = "competitive strength, I(X; Y) / H(Y) [share]"
-    return Panel(title, traces, axis={"rangemode": "tozero"}) if traces and names[1:] else None
+def _stages(view: RunView) -> list[StageSpan]:
+    """The spans of one stage, whoever trains in it."""
+    groups = [list(group) for _, group in groupby(view.spans, key=lambda s: s.stage.joint)]
+    return [StageSpan(g[0].first, g[-1].last, g[0].stage) for g in groups]
 
 
-def ratio_panel(story: Story) -> Panel | None:
-    """Return the log ratios of uniquenesses, which controllers look at."""
-    known = {f"{a}/{b}": f"ln(U {a} / U {b})" for a in story.modalities for b in story.modalities}
-    pairs = dict.fromkeys(pair for p in story.probes for pair in inside(p, "log_ratio") or {})
-    wanted = [
-        Quantity(known.get(pair, pair), ("log_ratio", pair), ratio_look(place))
-        for place, pair in enumerate(pairs)
-    ]
-    traces = estimates(story, wanted, HOVER_BITS, null=False)
-    if not traces:
-        return None
-    values = [e.value for p in story.probes for q in wanted if (e := estimate(p, *q.keys))]
-    reach = max(LARGEST_SHOWN_RATIO, *(abs(v) + 0.5 for v in values))
-    axis = {"range": [-reach, reach], "zeroline": True}
-    return Panel("log ratio of unique information [1]", traces, axis=axis)
+def _stage_names(view: RunView) -> list[Trace]:
+    """The names of the stages, each in its span where it fits."""
+    spans = _stages(view)
+    if not spans:
+        return []
+    length = spans[-1].last - spans[0].first + 1
+    fitting = [s for s in spans if s.last - s.first + 1 >= ROOM_FOR_NAME * length]
+    return [
+        {
+            "type": "scatter", "mode": "text", "hoverinfo": "skip", "showlegend": False,
+            "x": [(s.first + s.last) / 2 for s in fitting], "y": [0] * len(fitting),
+            "text": [s.stage.name for s in fitting], "textfont": {"color": INK, "size": 11},
+            "name": "stage",
+        }
+    ]  # fmt: skip
 
 
-def ratio_look(place: int) -> Look:
-    """Return the look of a pair of modalities; those of the first eighteen differ."""
-    colour = RATIO_COLOURS[(place + place // len(DASHES)) % len(RATIO_COLOURS)]
-    return colour, DASHES[place % len(DASHES)], RATIO_MARKERS[place % len(RATIO_MARKERS)]
+def _decision_marks(view: RunView, row: int) -> list[Trace]:
+    """A mark for each epoch with decisions, whose label is their sentences, and one for the
+    weights that were kept.
+    """
+    by_epoch: dict[int, list[DecisionRecord]] = {}
+    for decision in view.decisions:
+        by_epoch.setdefault(decision.number, []).append(decision)
+    traces: list[Trace] = []
+    if by_epoch:
+        texts = [
+            "<br>".join(wrapped(f"{stage_words(d.stage)}: {d.reason}") for d in decisions)
+            for decisions in by_epoch.values()
+        ]
+        traces.append(_marks([*by_epoch], row, "diamond", "decision", texts))
+        traces[-1]["showlegend"] = False
+    if view.hand_over is not None and view.hand_over.restored_epoch is not None:
+        epoch = view.hand_over.restored_epoch + 1
+        text = wrapped(f"joint training began from the weights of epoch {epoch}")
+        traces.append(_marks([epoch], row, "star-open", "weights that were kept", [text]))
+    return traces
 
 
-RATIO_COLOURS = (INK, MUTED, "@6")
-RATIO_MARKERS = ("hexagon", "pentagon", "bowtie")
-PANELS: tuple[Callable[[Story], Panel | None], ...] = (
-    stages_panel, accuracy_panel, loss_panel, unique_panel, shared_panel, information_panel,
-    strength_panel, ratio_panel,
-)  # fmt: skip
+def _marks(x: Sequence[float], row: int, symbol: str, name: str, texts: list[str]) -> Trace:
+    marker = {"symbol": symbol, "size": MARK_PIXELS, "color": INK}
+    return points(x, [row] * len(x), name, marker, "%{hovertext}<extra></extra>",
+                  hovertext=texts, cliponaxis=False)  # fmt: skip
 
 
-def epoch_numbers(story: Story) -> Table:
-    """Return the epochs as a table."""
+def tints(view: RunView, axes: int) -> Iterator[Trace]:
+    """For each panel, a tint behind each stage and a line at each change."""
+    changes = [s.last + 0.5 for s in view.spans[:-1]]
+    for position in range(1, axes + 1):
+        panel: dict[str, Any] = {
+            "xref": "x", "yref": f"y{'' if position == 1 else position} domain", "y0": 0, "y1": 1,
+            "layer": "below",
+        }  # fmt: skip
+        for span in _stages(view):
+            yield panel | {
+                "type": "rect", "x0": span.first - 0.5, "x1": span.last + 0.5,
+                "line": {"width": 0}, "fillcolor": f"@{span.stage.name}",
+            }  # fmt: skip
+        for x in changes if len(changes) <= MOST_LINES else []:
+            line = {"color": MUTED, "width": 1, "dash": "dot"}
+            yield panel | {"type": "line", "x0": x, "x1": x, "line": line}
 
-    def cell(value: Any, digits: int) -> str:
-        return "–" if value is None else f"{value:.{digits}f}"
 
+def epoch_numbers(view: RunView) -> Table:
     rows = [
         [
-            str(e["epoch"] + 1), e["stage"], ", ".join(e["active"]),
-            *(cell(number(e, "accuracy", "validation", name), 4) for name in story.heads),
-            *(cell(number(e, "loss", name), 4) for name in story.heads),
+            str(e.number), e.stage.name, ", ".join(e.stage.active),
+            *(fixed(e.accuracy.get(head), 4) for head in view.heads),
+            *(fixed(e.loss.get(head), 4) for head in view.heads),
         ]
-        for e in story.epochs
+        for e in view.epochs
     ]  # fmt: skip
     header = [
-        "epoch", "stage", "in training", *(f"accuracy {name}" for name in story.heads),
-        *(f"loss {name}" for name in story.heads),
+        "epoch", "stage", "in training", *(f"accuracy {head}" for head in view.heads),
+        *(f"loss {head}" for head in view.heads),
     ]  # fmt: skip
     caption = "Validation accuracy (share) and training loss (nat) of every epoch."
     return Table(header, rows, caption, words=(1, 2))

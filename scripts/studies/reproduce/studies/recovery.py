@@ -34,9 +34,9 @@ def folder_of(settings: Settings, name: str) -> Path:
 def run(settings: Settings, numbers: Measurements) -> None:
     """Train on each planted joint, with a diagnosis every other epoch."""
     for name, planted in PLANTED.items():
-        chosen = ("dataset=synthetic", *planted, "tracker=none", "dataset.samples=6000",
-                  "dataset.split_seed=${seed}", "probe.samples=3600", "stage1.epochs=10",
-                  "stage2.epochs=10", "probe.every=2", "probe.joint_every=2",
+        chosen = ("dataset=synthetic", *planted, "probe=kmeans", "tracker=none",
+                  "dataset.samples=6000", "dataset.split_seed=${seed}", "probe.samples=3600",
+                  "stage1.epochs=10", "stage2.epochs=10", "probe.every=2", "probe.joint_every=2",
                   "solver.tol=1e-4")  # fmt: skip
         grid = {"seed": settings.seeds(1, 10)}
         for (seed,), folder in train_grid(folder_of(settings, name), grid, chosen).items():

@@ -90,12 +90,12 @@ def solve_pairs(
     return [Solved(*row) for row in zip(*joints, parts, boundary_weight, gaps, strict=True)]
 
 
-def correct(found: Solved, bias: str, swapped: bool = False) -> Measurement:
+def correct(solved_pair: Solved, bias: str, swapped: bool = False) -> Measurement:
     """The informations of one pair with the bias named in `Settings` taken off."""
     entropy = plug_in if bias in ("none", "shuffle") else ENTROPIES[bias]
-    raw = informations(found.tables, found.tables_union, entropy)
-    again = informations(found.draws, found.draws_union, entropy)
-    truth = informations(found.bootstrap_joints, found.bootstrap_union, plug_in)
+    raw = informations(solved_pair.tables, solved_pair.tables_union, entropy)
+    again = informations(solved_pair.draws, solved_pair.draws_union, entropy)
+    truth = informations(solved_pair.bootstrap_joints, solved_pair.bootstrap_union, plug_in)
     shuffles = len(raw) - 1
     draws, null_draws = again[:-shuffles], again[-shuffles:]
     if bias == "none":
@@ -110,9 +110,11 @@ def correct(found: Solved, bias: str, swapped: bool = False) -> Measurement:
         value=(raw[0] - excess)[order],
         draws=_inflated(draws - excess)[:, order],
         shuffled=(raw[1:] - null_excess)[:, order],
-        pointwise=found.pointwise[:, order],
-        boundary_weight=found.boundary_weight[::-1] if swapped else found.boundary_weight,
-        gap=float(found.gap),
+        pointwise=solved_pair.pointwise[:, order],
+        boundary_weight=solved_pair.boundary_weight[::-1]
+        if swapped
+        else solved_pair.boundary_weight,
+        gap=float(solved_pair.gap),
     )
 
 
