@@ -12,10 +12,10 @@ from rich.table import Table
 
 from fusion_sched.commands.pid_input import read_inputs
 from fusion_sched.commands.pid_output import (
-    contributions,
     diagnosis_table,
     flat_fields,
     notes_on,
+    sample_parts,
     write_frame,
 )
 from fusion_sched.data.arrays import read_npz
@@ -67,7 +67,7 @@ def inspect_file(
     result = diagnose_arrays(inputs.modalities, inputs.labels, inputs.groups, **settings)
     diagnosis = replace(result.diagnosis, warnings=(*inputs.notes, *result.diagnosis.warnings))
     if pointwise is not None:
-        write_frame(contributions(result), pointwise)
+        write_frame(sample_parts(result), pointwise)
     if as_json:
         return [json.dumps(flat_fields(diagnosis), allow_nan=False)]
     return [diagnosis_table(diagnosis, title, result.least_p), *notes_on(diagnosis)]

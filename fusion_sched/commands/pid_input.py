@@ -16,8 +16,8 @@ from fusion_sched.probe.checks import LEAST_DISTINCT, rows_text
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "."}
 """What stands for a missing number, in lower case."""
-NO_NAME = "Unnamed: "
-"""How pandas names a column without a name, before its place."""
+NO_NAME = "(unnamed) "
+"""What a column without a name is called, before its place counted from 1."""
 
 Arrays = dict[str, Any]
 
@@ -160,7 +160,7 @@ def _not_modalities(modalities: Arrays) -> tuple[list[str], tuple[str, ...]]:
             notes.append(f"{shown} is left out: it holds {what}; --columns would include it")
         elif name.startswith(NO_NAME):
             raise ValueError(
-                f"column {int(name.removeprefix(NO_NAME)) + 1} has no name in the header; name it, "
+                f"column {name.removeprefix(NO_NAME)} has no name in the header; name it, "
                 "or name the modalities by --columns"
             )
     return left_out, tuple(notes)
@@ -241,7 +241,7 @@ def _checked_header(path: Path) -> tuple[list[str], bool]:
                     f"{path}, line {last}: {len(row)} cells, but the header has {len(header)}; "
                     "quote cells that hold a comma"
                 )
-    return [name or f"{NO_NAME}{place}" for place, name in enumerate(header)], trailing
+    return [name or f"{NO_NAME}{place}" for place, name in enumerate(header, start=1)], trailing
 
 
 def _read_parquet(path: Path) -> Arrays:

@@ -130,7 +130,7 @@ def notes_on(found: Diagnosis) -> list[str]:
     return notes + [f"warning: {warning}" for warning in found.warnings]
 
 
-def contributions(result: ArrayDiagnosis) -> pd.DataFrame:
+def sample_parts(result: ArrayDiagnosis) -> pd.DataFrame:
     """Each sample's part (bit) of the estimates, which are the means of their columns.
 
     What an estimate has beyond the mean of its samples, a correction for their number, belongs to

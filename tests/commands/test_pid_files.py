@@ -54,6 +54,10 @@ def test_an_unnamed_column_of_running_numbers_is_left_out_and_said_so(command: C
     found = numbers(command("pid", "index.csv", "--json", *QUICK))
     assert list(found["mi_bits"]) == ["voice", "face"]
     assert "the unnamed column is left out" in found["warnings"][0]
+    pd.read_csv("index.csv").to_csv("twice.csv")
+    twice = numbers(command("pid", "twice.csv", "--json", *QUICK))
+    assert twice["mi_bits"] == found["mi_bits"]
+    assert "'Unnamed: 0'" in twice["warnings"][1]
 
 
 def test_a_column_of_distinct_integers_is_no_modality_unless_it_is_named(command: Command) -> None:

@@ -64,6 +64,15 @@ def test_a_sparse_table_of_symbols_has_no_more_information_than_held_out_samples
     assert tables.joint_mi.value > 0.8
 
 
+def test_classes_without_any_spread_are_told_apart() -> None:
+    """The covariance within classes is then a rounding error, of either sign."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 6, 120)
+    found = diagnose({"exact": y / 3, "near": y + 1e-12 * rng.normal(size=120)}, y)
+    assert found.redundancy is not None
+    assert found.redundancy.value == pytest.approx(found.label_entropy, abs=0.01)
+
+
 def test_names_of_the_samples_tell_nothing() -> None:
     y = bits(100)[0]
     found = diagnose({"file": [f"{k}.wav" for k in range(100)]}, y)

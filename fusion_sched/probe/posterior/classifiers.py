@@ -19,6 +19,7 @@ SUBSET_STEPS = 5
 NEWTON_STEPS = 2
 MIXING_STEPS = 20
 LEAST = 1e-12  # of a probability
+LEAST_SPREAD = 1e-8  # of a class, as a share of the largest variance
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1e9)
 
 
@@ -46,6 +47,9 @@ class Discriminant:
         freedom = (counts.sum(-1) - 1).clamp(min=1.0)[..., None, None]
         self.within = (gram - sums.mT @ self.means) / freedom
         level = self.within.diagonal(dim1=-2, dim2=-1).mean(-1)
+        # Classes without spread leave rounding errors of the whole spread, of either sign.
+        whole = gram.diagonal(dim1=-2, dim2=-1).amax(-1) / freedom[..., 0, 0]
+        level = level.maximum(LEAST_SPREAD * whole)
         self.level = torch.where(level > 0, level, 1.0)
 
     def scores(self, training: int, options: tuple[float, ...]) -> Tensor:
