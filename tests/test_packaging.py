@@ -1,7 +1,10 @@
 """What an installed wheel holds, and what importing the parts costs."""
 
+import importlib
+import pkgutil
 import subprocess
 import sys
+import types
 import zipfile
 from pathlib import Path
 
@@ -73,3 +76,20 @@ def test_a_wheel_finds_its_configs(tmp_path: Path) -> None:
     shown = python(code, tmp_path, unpacked)
     assert shown.startswith(str(unpacked / "fusion_sched" / "conf"))
     assert "ColoredGrayDigits" in shown
+
+
+def test_every_exported_name_is_documented() -> None:
+    """What a package's `__all__` exports has a docstring of its own."""
+    modules = [importlib.import_module(f"fusion_sched.{room.name}")
+               for room in pkgutil.iter_modules(fusion_sched.__path__) if room.ispkg]  # fmt: skip
+    exported = [(module, name) for module in modules for name in getattr(module, "__all__", ())]
+    assert len(exported) > 40
+    described = (type, types.FunctionType)
+    missing = [
+        f"{module.__name__}.{name}"
+        for module, name in exported
+        if isinstance(value := getattr(module, name), described) and not vars(value).get(
+            "__doc__", value.__doc__
+        )
+    ]  # fmt: skip
+    assert not missing
