@@ -48,8 +48,10 @@ def summary(folder: Path) -> Table:
     names = list(results["joint"]["test"])
     for name in names:
         table.add_column(name if name == "fused" else f"{name} alone", justify="right")
+    table.add_column("time for diagnoses", justify="right")
     for controller, result in results.items():
-        table.add_row(controller, *(f"{result['test'][n]['accuracy']:.1%}" for n in names))
+        accuracies = (f"{result['test'][n]['accuracy']:.1%}" for n in names)
+        table.add_row(controller, *accuracies, f"{result['probe_share']:.0%}")
     return table
 
 
