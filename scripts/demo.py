@@ -48,10 +48,8 @@ def summary(folder: Path) -> Table:
     names = list(results["joint"]["test"])
     for name in names:
         table.add_column(name if name == "fused" else f"{name} alone", justify="right")
-    table.add_column("time for diagnoses", justify="right")
     for controller, result in results.items():
-        accuracies = (f"{result['test'][n]['accuracy']:.1%}" for n in names)
-        table.add_row(controller, *accuracies, f"{result['probe_share']:.0%}")
+        table.add_row(controller, *(f"{result['test'][n]['accuracy']:.1%}" for n in names))
     return table
 
 
