@@ -52,8 +52,8 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
     dataset = build_dataset(cfg)
     if not isinstance(dataset, OnDisk):
         raise ValueError(
-            f"{name} has no `source`, `check` and `write_sample` of its own: there is nothing to "
-            "check, prepare, sample or fetch"
+            f"{name} is not on disk, or its class has no `source`, `check` and `write_sample`: "
+            "there is nothing to check, prepare, sample or fetch"
         )
     if isinstance(dataset, ClipDataset):
         check_on_error(dataset)

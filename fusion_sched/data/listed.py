@@ -166,9 +166,8 @@ def keep_present(source: Source, clips: Sequence[Clip]) -> tuple[list[Clip], lis
         if all(_is_present(os.fspath(path), names) for path in clip.files.values())
     ]
     if not present:
-        raise not_there(
-            source, next(iter(clips[0].files.values())).parent if clips else source.title
-        )
+        absent = [path for clip in clips[:1] for path in clip.files.values() if not path.exists()]
+        raise not_there(source, absent[0].parent if absent else source.title)
     missing = len(clips) - len(present)
     message = (
         f"{missing} of {len(clips)} listed clips are not on disk and are left out "

@@ -26,9 +26,10 @@ def notes_of(comparison: Comparison) -> str:
 def test_a_real_run_is_measured_as_its_trace_says(real_run: Path, tmp_path: Path) -> None:
     run_once(tmp_path / "other", *SHORT, "controller=joint", "seed=1")
     (table,) = compare([real_run, tmp_path]).tables
-    assert [m.name for m in table.rows] == ["PID", "Joint"]
+    rows = {m.name: m for m in table.rows}
+    assert rows.keys() == {"PID", "Joint"}
     result = read_events(real_run)[-1]
-    mine = table.rows[0]
+    mine = rows["PID"]
     assert mine.fused == {0: 100 * result["test"]["fused"]["accuracy"]}
     assert mine.macro_f1 == {0: result["test"]["fused"]["macro_f1"]}
     assert set(mine.unimodal) == {"gray", "colored"}

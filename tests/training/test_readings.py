@@ -21,8 +21,8 @@ from fusion_sched.types import ControllerState, Decision, Observation
 from tests.conftest import make_parts, of, read_events, run_once
 from tests.training.test_resume import Killed, assert_same_run
 
-BOTH = ("dataset=synthetic", "dataset.samples=300", "probe.source=both", "stage1.epochs=2",
-        "stage2.epochs=3", "robustness=false", "tracker=none")  # fmt: skip
+BOTH = ("dataset=synthetic", "dataset.samples=300", "probe=posterior", "probe.source=both",
+        "stage1.epochs=2", "stage2.epochs=3", "robustness=false", "tracker=none")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_posteriors_are_the_default() -> None:
-    parts = make_parts("dataset=synthetic")
+def test_the_choice_has_the_defaults_of_the_class() -> None:
+    parts = make_parts("dataset=synthetic", "probe=posterior")
     assert parts.probe == PosteriorProbe()
     assert (parts.probe.source, parts.probe.joint_every) == ("train", 5)
 
@@ -132,7 +132,8 @@ def noise(tmp_path: Path) -> list[str]:
     )
     return ["dataset=arrays", f"dataset.root={tmp_path / 'noise.npz'}", "stage1.epochs=20",
             "stage2.epochs=1", "stage1.optimizer.lr=0.03", "batch_size=16", "controller=fixed",
-            "controller.epochs=20", "probe.every=20", "probe.source=both", "robustness=false",
+            "controller.epochs=20", "probe=posterior", "probe.every=20", "probe.source=both",
+            "robustness=false",
             "tracker=none"]  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def test_a_probe_gets_the_same_values_wherever_it_computes(on_device: bool) -> N
 
 
 def test_checks_come_with_every_fifth_diagnosis(tmp_path: Path) -> None:
-    options = [o for o in BOTH if not o.startswith(("probe", "stage1"))]
+    options = [o for o in BOTH if not o.startswith(("probe.", "stage1"))]
     events = run_once(tmp_path, *options, "stage1.epochs=6", "probe.checks_every=5")
     probes = of(events, "probe")[:7]
     assert ["null" in p["joint_mi_bits"] for p in probes] == [True, *[False] * 4, True, False]

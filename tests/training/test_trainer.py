@@ -186,7 +186,7 @@ def test_one_modality_trains(tmp_path: Path) -> None:
     probe = of(events, "probe")[-1]
     assert "synergy_bits" not in probe
     assert probe["unique_bits"] == probe["mi_bits"]
-    assert probe["seconds"].keys() == {"embed", "estimate"}
+    assert probe["seconds"].keys() == {"embed", "cluster", "solve"}
     assert of(events, "result")[0]["test"]["fused"]["accuracy"] > 0.9
 
 

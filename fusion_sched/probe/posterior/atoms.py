@@ -80,7 +80,7 @@ def pair_information(
     answer = _solve(marginals) if solver is None else solver.solve(marginals)
     single = information_of(table)
     star = conditional_value(answer.q)[0] + labels.entropy
-    star = torch.minimum(torch.maximum(star, single.max()), single.sum())
+    star = torch.minimum(torch.maximum(star, single.max()), single.sum()).minimum(labels.entropy)
     values = torch.stack([*single, torch.maximum(both.information, star), star])
     # The duals are the derivative of I* by the tables (envelope theorem).
     duals = [d[0, c, labels.y] for d, c in zip(answer.duals, cell, strict=True)]

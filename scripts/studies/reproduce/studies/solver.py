@@ -12,8 +12,8 @@ from benchmarks.pid.measure import measure
 from benchmarks.pid.peers import cellwise_union_nats, conic_union_nats
 from fusion_sched.pid import FastPID, decompose
 from fusion_sched.pid.fastpid_published import PublishedFastPID
-from fusion_sched.report.html.charts.style import COLOURS
 from fusion_sched.report.html.document import Chart, Fold, Table
+from fusion_sched.report.palette import COLOURS
 from scripts.studies.reproduce import charts
 from scripts.studies.reproduce.claim import SUMMARIES, Claim, Finding, Values, Verdict
 from scripts.studies.reproduce.measurements import Measurements
@@ -111,7 +111,7 @@ def time_chart(at: dict[tuple[str, str], dict[str, float]], names: list[str]) ->
     """Draw CPU time by problem and solver."""
     traces: list[dict[str, Any]] = [
         {"type": "bar", "name": s, "x": names, "y": [at[n, s]["cpu_ms"] for n in names],
-         "marker": {"color": COLOURS[number % len(COLOURS)]}}
+         "marker": {"color": f"@{COLOURS[number % len(COLOURS)]}"}}
         for number, s in enumerate(SOLVERS)
     ]  # fmt: skip
     drawn = charts.figure(
