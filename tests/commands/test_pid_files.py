@@ -85,7 +85,8 @@ def test_measurements_of_noise_tell_nothing(command: Command) -> None:
     assert found["interval"]["mi_bits"]["noise"][0] == 0
     assert found["mi_bits"]["signal"] > 1.2
     assert found["joint_mi_bits"] <= found["label_entropy_bits"]
-    assert found["lower_bits"]["signal"] <= found["mi_bits"]["signal"]
+    # Tables hold a share of 1e-6 of independent mass, which costs some 1e-5 bit.
+    assert found["lower_bits"]["signal"] <= found["mi_bits"]["signal"] + 1e-4
     assert set(found["models"]) == {"noise", "signal", "all"}
     shown = command("pid", "real.csv").out
     assert "< 0.01" in shown

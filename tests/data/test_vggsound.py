@@ -122,7 +122,7 @@ def test_clips_need_both_files_to_be_present(tmp_path: Path) -> None:
         root=str(write_list(tmp_path, [*TRAIN, *TEST])), listed="present",
         audio_files="audio/{video}.wav", visual_files="frames/{video}",
     )  # fmt: skip
-    with pytest.raises(FileNotFoundError, match="frames does not exist"):
+    with pytest.raises(FileNotFoundError, match="audio does not exist"):
         data.listing()
     (tmp_path / "audio").mkdir()
     for row in [*TRAIN, *TEST]:
