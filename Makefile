@@ -15,10 +15,10 @@ help:  ## list the commands
 demo: $(VENV)/.installed  ## train with controller=joint and controller=pid on real digits, compare
 	@$(BIN)/python scripts/demo.py
 
-test: $(VENV)/.installed-dev  ## run the whole test suite; 3 minutes on two cores
+test: $(VENV)/.installed-dev  ## run the whole test suite; five to nine minutes on two cores
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-test-fast: $(VENV)/.installed-dev  ## run the tests of at most 2 s each; 45 seconds on two cores
+test-fast: $(VENV)/.installed-dev  ## run the quick tests, about a minute on two cores
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture

@@ -30,12 +30,15 @@ register()
 
 SLOW_FIXTURES = {"browser", "cremad_root", "short_runs", "six", "uninterrupted", "original"}
 """Fixtures that take seconds to make: each test that asks for one is marked `slow`."""
+SLOW_TESTS = set(Path(__file__).with_name("slow_tests.txt").read_text(encoding="utf-8").split())
+"""Test functions that took more than half a second, by `pytest -n 2 --durations=0`."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        needs_time = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if needs_time or item.nodeid.partition("[")[0] in SLOW_TESTS:
             item.add_marker(pytest.mark.slow)
 
 
