@@ -101,7 +101,7 @@ class CremaD(ListedDataset):
     Parameters
     ----------
     split : `"ogm"` (train.csv and test.csv), `"dr"` (my_train.csv, val.csv, test.csv), or
-        `"actor"` (nobody is in two splits; a tenth of the actors test)
+        `"actor"` (no actor is in two splits; a tenth of the actors test)
     validation : with `"ogm"` the share of train kept for validation, with `"actor"` the share of
         the actors; `split_seed` draws it
     lists : folder of the lists; `None`: `root`
