@@ -88,8 +88,8 @@ def test_every_exported_name_is_documented() -> None:
     missing = [
         f"{module.__name__}.{name}"
         for module, name in exported
-        if isinstance(value := getattr(module, name), described) and not vars(value).get(
-            "__doc__", value.__doc__
-        )
+        if isinstance(value := getattr(module, name), described)
+        # A dataclass without a docstring is given its signature as one.
+        and (not value.__doc__ or value.__doc__.startswith(f"{name}("))
     ]  # fmt: skip
     assert not missing

@@ -78,9 +78,9 @@ def exact_table(p: np.ndarray, title: str) -> tuple[Table, dict[str, Any]]:
     if p.ndim != 3:
         raise ValueError(f"p has shape {p.shape}, expected (n1, n2, ny): two modalities and y")
     # Integers are counts, whatever they sum to.
-    found = decompose(p, normalise=bool(np.issubdtype(p.dtype, np.integer)))
-    values = {f"{name}_bits": float(getattr(found, name)) + 0.0 for name in EXACT}
-    values["gap_bits"] = float(found.solution.gap)
+    exact = decompose(p, normalise=bool(np.issubdtype(p.dtype, np.integer)))
+    values = {f"{name}_bits": float(getattr(exact, name)) + 0.0 for name in EXACT}
+    values["gap_bits"] = float(exact.solution.gap)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("information (bit)")
     table.add_column("value", justify="right")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fusion_sched.estimation import PairEstimate, change
 from fusion_sched.pid import joint_from_labels
+from fusion_sched.pid.chunks import MAX_CELLS
 from fusion_sched.pid.decomposition import decompose_sources
 from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
 
@@ -18,8 +19,6 @@ QUANTITIES = (*ATOMS, "unique_difference", "log_ratio")
 NORMAL_95 = 1.96
 LEAST = 1e-3
 """Bits that information counts as at least before its logarithm is taken."""
-MOST_CELLS = 100_000
-"""The solver's limit for three or more sources."""
 
 PairEstimates = Mapping[str, PairEstimate]
 
@@ -238,7 +237,7 @@ def union_information(clusters: Mapping[str, np.ndarray], labels: np.ndarray) ->
     """
     columns = [*clusters.values(), labels]
     sizes = [int(column.max()) + 1 for column in columns]
-    if prod(sizes) > MOST_CELLS:
+    if prod(sizes) > MAX_CELLS:
         return None
     joint = joint_from_labels(*columns, sizes=sizes)
     return float(decompose_sources(joint, len(clusters)).union)

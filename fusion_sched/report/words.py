@@ -46,7 +46,7 @@ def sentence_case(text: str) -> str:
 
 def stage_words(stage: Stage) -> str:
     """A stage as the page calls it."""
-    active = enumeration(stage.active) if stage.active else "nobody"
+    active = enumeration(stage.active) if stage.active else "none"
     if stage.joint:
         return f"joint training of {active}"
     return f"{active}, each alone" if len(stage.active) > 1 else f"{active} alone"

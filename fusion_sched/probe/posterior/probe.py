@@ -156,12 +156,12 @@ def _between(result: PosteriorEstimate, names: list[str]) -> dict[str, tuple[Est
     if len(names) == 2:
         pair = result.against_rest[names[0]]
         return {"/".join(names): (pair["unique_difference"], pair["log_ratio"])}
-    found = {}
+    between = {}
     for a, b in combinations(names, 2):
         one, two = result.against_rest[a], result.against_rest[b]
         step = change(two, one, "unique1")
-        found[f"{a}/{b}"] = (step, linear_log_ratio(one["unique1"], two["unique1"]))
-    return found
+        between[f"{a}/{b}"] = (step, linear_log_ratio(one["unique1"], two["unique1"]))
+    return between
 
 
 def _winner(result: PosteriorEstimate, names: list[str]) -> str | None:
