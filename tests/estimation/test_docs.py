@@ -15,7 +15,7 @@ def test_the_documents_example_runs() -> None:
     assert example is not None
     names: dict = {}
     exec(example[1], names)
-    assert names["found"].unique1.low > 0.2
+    assert names["pair"].unique1.low > 0.2
 
 
 def test_the_docstrings_example_holds() -> None:
