@@ -25,7 +25,7 @@ PLAIN = {
     "label_entropy_bits": "label_entropy", "gap_bits": "gap", "samples": "samples",
     "clusters": "clusters", "samples_per_cell": "samples_per_cell", "union_mi_bits": "union_mi",
     "quadrants": "quadrants", "class_unique_bits": "class_unique", "winner": "winner",
-    "lower_bits": "lower", "models": "models", "seconds": "seconds",
+    "lower_bits": "lower", "models": "models", "checks": "checks", "seconds": "seconds",
 }  # fmt: skip
 SIDES_1 = {"error": "se", "null": "null", "p_value": "p"}
 """Fields beside a value in format 1, and their names in an estimate."""

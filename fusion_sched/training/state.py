@@ -19,7 +19,8 @@ class RunState:
     """What changes while a run goes on, besides weights and optimizer: it is in the checkpoint.
 
     `epoch` and `step` are the next ones. `peak` and `best` name files of weights in the checkpoint
-    folder. `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
+    folder. `threshold_distance` is that of the controller's last decision. `test_predictions` holds
+    the fused predictions of every joint epoch, not yet scored.
     """
 
     stage: Stage
@@ -31,6 +32,7 @@ class RunState:
     probe_state: dict[str, Tensor] = field(default_factory=dict)
     generalising: Diagnosis | None = None
     generalising_state: dict[str, Tensor] = field(default_factory=dict)
+    threshold_distance: float | None = None
     balancer_state: BalancerState = field(default_factory=dict)
     peak: str | None = None
     best: str | None = None

@@ -31,11 +31,22 @@ from fusion_sched.training.epoch import (
 )
 from fusion_sched.training.resume import open_trace, resume_run, save_run
 from fusion_sched.training.state import Run, RunState, make_optimizer
-from fusion_sched.types import FUSED, Decision, Diagnosis, Observation, Stage
+from fusion_sched.types import (
+    FUSED,
+    NEAR_THRESHOLD,
+    RHYTHM,
+    STAGE_END,
+    Decision,
+    Diagnosis,
+    Observation,
+    Stage,
+)
 
 BEFORE = -1
 """The epoch of what is observed and decided before the first one."""
 LOCK_FILE = ".lock"
+NEAR = 0.5
+"""Standard errors from a threshold within which the next diagnosis may cross it."""
 
 
 def train(parts: RunComponents, folder: Path, show: EventSink) -> dict[str, Any]:
@@ -100,6 +111,19 @@ def probe_is_due(run: Run) -> bool:
     if not run.state.stage.joint:
         return number % probe.every == 0
     return number % probe.joint_every == 0 or (probe.last_epoch and number == run.total_epochs)
+
+
+def reason_for_checks(run: Run) -> str | None:
+    """Why the next diagnosis is checked; of stage 2 only the last one is, which the page shows."""
+    state = run.state
+    if state.epoch == BEFORE:
+        return RHYTHM
+    if state.stage.joint:
+        return STAGE_END if state.epoch + 1 == run.total_epochs else None
+    if state.unimodal_epochs == run.parts.stage1.epochs:
+        return STAGE_END
+    near = state.threshold_distance is not None and state.threshold_distance <= NEAR
+    return NEAR_THRESHOLD if near else RHYTHM
 
 
 def start_run(parts: RunComponents, folder: Path, show: EventSink) -> Run:
@@ -197,6 +221,7 @@ def _diagnose(
     """Return the diagnosis of a loader's samples, the probe's next state, and seconds to embed."""
     parts, started = run.parts, time.perf_counter()
     inputs = embed(parts.model, loader, parts.probe.on_device)
+    inputs = inputs._replace(checks=reason_for_checks(run))
     embedded = time.perf_counter() - started
     answer = None
     if parts.processes.first:  # one process solves, so that all go on with the same numbers
@@ -216,6 +241,7 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
     state.controller, decision = parts.processes.agree(
         within_stage1(parts.controller, state.controller, observation, parts.model.modalities)
     )
+    state.threshold_distance = decision.threshold_distance
     if decision.keep:
         state.peak = run.keep_weights("peak")
     if decision.stage == state.stage:
