@@ -26,10 +26,10 @@ from fusion_sched.config.schema import TrainConfig, config_dir, register
 from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.report.live import (
     Display,
+    diagnosis_lines,
     optimism_line,
     past_events,
     result_table,
-    warning_lines,
 )
 from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runlog.protocol import PLACES
@@ -200,7 +200,7 @@ def conclude(folder: Path, console: Console) -> None:
     console.print(result_table(trace))
     result = cast(dict[str, Any], trace.result)
     for text in (
-        *warning_lines(trace),
+        *diagnosis_lines(trace),
         optimism_line(trace),
         f"{result['seconds']['total']:.1f} s, {result['probe_share']:.0%} of it for diagnoses",
         f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",

@@ -113,7 +113,7 @@ class PID:
             if self.evidence and not paused:
                 missing.append(-ratio.interval[0])
             distances.append(max(missing) / max(ratio.standard_error, NO_ERROR))
-        return min(distances)
+        return float(min(distances))
 
     def _distance_of_drop(self, state: ControllerState, synergy: Estimate | None) -> float:
         balanced = len(state["active"]) == len(state["modalities"])
@@ -123,7 +123,7 @@ class PID:
         missing = [0.0, (synergy.value - self.drop * state["peak"]) / error]
         if self.evidence:
             missing.append(NORMAL_95 - (state["peak"] - synergy.value) / error)
-        return max(missing)
+        return float(max(missing))
 
     def _sure(self, diagnosis: Diagnosis, ahead: str, behind: str) -> bool:
         return not self.evidence or diagnosis.log_ratio_of(ahead, behind).interval[0] > 0

@@ -191,10 +191,63 @@ def information_panel(view: RunView) -> Panel | None:
     series = series_of(view, information_quantities(view))
     if not series:
         return None
-    return Panel(
-        "information about the label I(X; Y) [bit]", [*series, label_entropy(view)], nulls=True,
-        from_zero=True,
-    )  # fmt: skip
+    second = any(p.generalising is not None for p in view.probes)
+    title = f"{'stored ' if second else ''}information about the label I(X; Y) [bit]"
+    return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)
+
+
+def generalising_panel(view: RunView) -> Panel | None:
+    """As `information_panel`, of samples that the encoders never trained on."""
+    second = [p for p in view.probes if p.generalising is not None]
+    series = []
+    for quantity in information_quantities(view):
+        values = [quantity.of(p.generalising) for p in second if p.generalising is not None]
+        series.append(Series(quantity.legend, quantity.style, [p.number for p in second], values))
+    if not second:
+        return None
+    title = "generalising information I(X; Y), of validation samples [bit]"
+    return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)
+
+
+class Reading(NamedTuple):
+    """I(source; Y) of the samples of one kind; `lower`: its held-out bound, `model`: of labels."""
+
+    name: str
+    estimate: Estimate
+    lower: float | None
+    model: str | None
+
+
+class SourceReadings(NamedTuple):
+    """The readings of one modality or of all; `difference`: stored less generalising."""
+
+    label: str
+    style: LineStyle
+    readings: list[Reading]
+    difference: Estimate | None
+
+
+ALL_SOURCES = "all"
+"""Key of all modalities together among lower bounds and label models."""
+
+
+def source_readings(view: RunView, probe: ProbeRecord) -> list[SourceReadings]:
+    """By source; empty where the probe has neither lower bounds nor a second reading."""
+    named = [(view.reading_name, probe.diagnosis), ("generalising", probe.generalising)]
+    diagnoses = [(name, diagnosis) for name, diagnosis in named if diagnosis is not None]
+    if not any(diagnosis.lower for _, diagnosis in diagnoses) and len(diagnoses) < 2:
+        return []
+    sources = []
+    for quantity in information_quantities(view):
+        key = ALL_SOURCES if quantity.kind == JOINT_INFORMATION.kind else quantity.legend
+        readings = [
+            Reading(name, estimate, diagnosis.lower.get(key), diagnosis.models.get(key))
+            for name, diagnosis in diagnoses
+            if (estimate := quantity.of(diagnosis)) is not None
+        ]
+        difference = probe.difference.get(key)
+        sources.append(SourceReadings(quantity.legend, quantity.style, readings, difference))
+    return sources
 
 
 def strength_panel(view: RunView) -> Panel | None:

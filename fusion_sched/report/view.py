@@ -92,7 +92,7 @@ class RunView:
                 self.epochs.append(record)
             case ProbeRecord():
                 self.probes.append(record)
-                for warning in record.diagnosis.warnings:
+                for warning in record.warnings:
                     self.warnings = [w for w in self.warnings if w != warning] + [warning]
             case DecisionRecord():
                 self.decisions.append(record)
@@ -175,6 +175,17 @@ class RunView:
         """The split that probes look at."""
         source = inside(self.config, "probe", "source")
         return source if isinstance(source, str) else None
+
+    @property
+    def reading_name(self) -> str:
+        """What the main diagnosis is of: samples that the encoders trained on, or others."""
+        return "generalising" if self.probe_source in ("held_out", "validation") else "stored"
+
+    @property
+    def cautions(self) -> list[str]:
+        """Warnings of the main moment's self-checks, to be read first; a k-means probe has none."""
+        probe = self.main_moment.probe if self.probes else None
+        return probe.warnings if probe is not None and probe.diagnosis.lower else []
 
     @property
     def trained(self) -> int:

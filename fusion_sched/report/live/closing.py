@@ -2,10 +2,11 @@
 
 from rich.table import Table
 
+from fusion_sched.report.panels import source_readings
 from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import NOTHING
-from fusion_sched.runlog import Trace, hand_over_probe
+from fusion_sched.report.words import NOTHING, joint_model_words, readings_words
+from fusion_sched.runlog import Trace
 
 
 def result_table(trace: Trace) -> Table:
@@ -43,10 +44,20 @@ def result_table(trace: Trace) -> Table:
     return table
 
 
-def warning_lines(trace: Trace) -> list[str]:
-    """The warnings of the diagnosis that joint training began from."""
-    probe = hand_over_probe(trace)
-    return [] if probe is None else [f"note: {text}" for text in probe.get("warnings", [])]
+def diagnosis_lines(trace: Trace) -> list[str]:
+    """Of the diagnosis that joint training began from: its warnings and its readings in bits."""
+    view = RunView.of(trace)
+    probe = view.hand_over_probe
+    if probe is None:
+        return []
+    mark = "caution" if view.cautions else "note"
+    sentences = readings_words(source_readings(view, probe))
+    model = joint_model_words(probe)
+    return [
+        *(f"{mark}: {text}" for text in probe.warnings),
+        *(f"I(X; Y) in bits at the hand-over, {text}" for text in sentences),
+        *([] if model is None else [model]),
+    ]
 
 
 def optimism_line(trace: Trace) -> str:

@@ -94,7 +94,7 @@ class Display:
         ):
             texts.append(record_line(record))
         if isinstance(record, ProbeRecord):
-            new = [w for w in record.diagnosis.warnings if w not in self._warned]
+            new = [w for w in record.warnings if w not in self._warned]
             self._warned.update(new)
             texts += [f"note: {warning}" for warning in new]
         if texts:
