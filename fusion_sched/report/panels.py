@@ -129,11 +129,17 @@ def estimates_at(
     return [(quantity, value) for quantity, value in pairs if value is not None]
 
 
-def series_of(view: RunView, quantities: Sequence[Quantity], own: bool = False) -> list[Series]:
-    """Quantities over the probes, those that were measured; `own`: named each by itself."""
+def series_of(
+    view: RunView, quantities: Sequence[Quantity], own: bool = False, second: bool = False
+) -> list[Series]:
+    """Quantities over the probes, those that were measured.
+
+    `own`: named each by itself; `second`: of the generalising diagnoses.
+    """
+    read = [(p.number, p.generalising if second else p.diagnosis) for p in view.probes]
     made = []
     for quantity in quantities:
-        values = [(p.number, quantity.of(p.diagnosis)) for p in view.probes]
+        values = [(epoch, quantity.of(d)) for epoch, d in read if d is not None]
         known = [(epoch, value) for epoch, value in values if value is not None]
         if known:
             label = quantity.label if own else quantity.legend
@@ -198,12 +204,8 @@ def information_panel(view: RunView) -> Panel | None:
 
 def generalising_panel(view: RunView) -> Panel | None:
     """As `information_panel`, of samples that the encoders never trained on."""
-    second = [p for p in view.probes if p.generalising is not None]
-    series = []
-    for quantity in information_quantities(view):
-        values = [quantity.of(p.generalising) for p in second if p.generalising is not None]
-        series.append(Series(quantity.legend, quantity.style, [p.number for p in second], values))
-    if not second:
+    series = series_of(view, information_quantities(view), second=True)
+    if not series:
         return None
     title = "generalising information I(X; Y), of validation samples [bit]"
     return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)

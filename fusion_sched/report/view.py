@@ -172,9 +172,9 @@ class RunView:
 
     @property
     def probe_source(self) -> str | None:
-        """The split that probes look at."""
+        """The samples of the main diagnosis; with two readings those of train."""
         source = inside(self.config, "probe", "source")
-        return source if isinstance(source, str) else None
+        return {"both": "train"}.get(source, source) if isinstance(source, str) else None
 
     @property
     def reading_name(self) -> str:

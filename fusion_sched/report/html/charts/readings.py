@@ -8,7 +8,6 @@ from fusion_sched.report.html.charts.style import (
     level_line,
     points,
     rows_axis,
-    theme_colour,
 )
 from fusion_sched.report.html.document import Chart, Table, plain
 from fusion_sched.report.panels import SourceReadings, source_readings
@@ -41,12 +40,22 @@ def readings(view: RunView) -> Chart | None:
     entropy = main.probe.diagnosis.label_entropy
     data.append(level_line(entropy, len(labels), "H(Y), all there is to know", "dot",
                            "H(Y): %{x:.3f} bit<extra></extra>"))  # fmt: skip
-    axis = {"title": {"text": "information I(X; Y) [bit]"}, "range": [0, 1.04 * entropy]}
+    least = min(_least(source) for rows in sources.values() for source in rows)
+    margin = 0.04 * (entropy - least)
+    axis = {"title": {"text": "information I(X; Y) [bit]"}, "zeroline": False,
+            "range": [least - margin, entropy + margin]}  # fmt: skip
     made = figure(data, ROW_PIXELS * len(labels) + 60, axis, rows_axis(labels))
     made["layout"]["meta"] = {"choice": main.name}
     both = any(len(source.readings) > 1 for source in sources[main.name])
     name = "Stored and generalising information" if both else "Information and its lower bounds"
     return Chart(name, made, _summary(main, sources[main.name]), _numbers(sources))
+
+
+def _least(source: SourceReadings) -> float:
+    """The lowest number that is drawn of a source."""
+    ends = [e.value if e.low is None else e.low for e in (r.estimate for r in source.readings)]
+    bounds = [max(0.0, r.lower) for r in source.readings if r.lower is not None]
+    return min(ends + bounds)
 
 
 def _moment_traces(moment: str, sources: list[SourceReadings]) -> list[Trace]:
@@ -60,9 +69,8 @@ def _moment_traces(moment: str, sources: list[SourceReadings]) -> list[Trace]:
     traces = []
     for place in range(count):
         shown = [(y, r, s) for y, p, r, s in rows if p == place]
-        colours = [theme_colour(s.style) for *_, s in shown]
         symbol = "circle-open" if place else "circle"
-        marker = {"color": colours, "symbol": symbol, "size": 10, "line": {"width": 2}}
+        marker = {"color": INK, "symbol": symbol, "size": 9, "line": {"width": 2, "color": INK}}
         traces.append(points(
             [r.estimate.value for _, r, _ in shown], [y for y, *_ in shown], shown[0][1].name,
             marker, HOVER, error_x=error_bars([r.estimate for _, r, _ in shown], INK, 1.5),
