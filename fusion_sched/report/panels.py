@@ -19,6 +19,7 @@ from fusion_sched.report.palette import (
 )
 from fusion_sched.report.records import Cells, EpochRecord, ProbeRecord
 from fusion_sched.report.view import RunView
+from fusion_sched.runlog import GENERALISING, main_reading
 from fusion_sched.types import FUSED, Diagnosis, Estimate
 
 NOISE_AXES = {
@@ -235,7 +236,7 @@ ALL_SOURCES = "all"
 
 def source_readings(view: RunView, probe: ProbeRecord) -> list[SourceReadings]:
     """By source; empty where the probe has neither lower bounds nor a second reading."""
-    named = [(view.reading_name, probe.diagnosis), ("generalising", probe.generalising)]
+    named = [(main_reading(view.start), probe.diagnosis), (GENERALISING, probe.generalising)]
     diagnoses = [(name, diagnosis) for name, diagnosis in named if diagnosis is not None]
     if not any(diagnosis.lower for _, diagnosis in diagnoses) and len(diagnoses) < 2:
         return []

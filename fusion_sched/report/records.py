@@ -65,6 +65,11 @@ class ProbeRecord(EventRecord):
         second = () if self.generalising is None else self.generalising.warnings
         return [*self.diagnosis.warnings, *(f"generalising reading: {text}" for text in second)]
 
+    @property
+    def cautions(self) -> list[str]:
+        """The warnings of a probe that checks itself, as those do that give lower bounds."""
+        return self.warnings if self.diagnosis.lower else []
+
 
 @dataclass(frozen=True)
 class DecisionRecord(EventRecord):

@@ -177,15 +177,9 @@ class RunView:
         return {"both": "train"}.get(source, source) if isinstance(source, str) else None
 
     @property
-    def reading_name(self) -> str:
-        """What the main diagnosis is of: samples that the encoders trained on, or others."""
-        return "generalising" if self.probe_source in ("held_out", "validation") else "stored"
-
-    @property
     def cautions(self) -> list[str]:
-        """Warnings of the main moment's self-checks, to be read first; a k-means probe has none."""
-        probe = self.main_moment.probe if self.probes else None
-        return probe.warnings if probe is not None and probe.diagnosis.lower else []
+        """Warnings of the self-checks of the main moment, which a reader must know first."""
+        return self.main_moment.probe.cautions if self.probes else []
 
     @property
     def trained(self) -> int:

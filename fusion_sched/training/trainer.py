@@ -14,7 +14,7 @@ from fusion_sched.controllers import within_stage1
 from fusion_sched.data.loading import Loader
 from fusion_sched.evaluation import evaluate_robustness, mean_embeddings
 from fusion_sched.evaluation.metrics import Evaluation
-from fusion_sched.probe.assemble import error_quadrants, independent_difference
+from fusion_sched.probe.assemble import difference_of_readings, error_quadrants
 from fusion_sched.runlog import FORMAT, diagnosis_fields, stage_fields
 from fusion_sched.runtime.environment import peak_memory_bytes, seed_everything, seed_for
 from fusion_sched.runtime.files import lock
@@ -205,7 +205,7 @@ def run_probe(run: Run) -> None:
         second = diagnosis_fields(state.generalising)
         fields["generalising"] = {key: second[key] for key in second if key != "seconds"}
         fields["stored_minus_generalising_bits"] = {
-            m: independent_difference(stored, state.generalising.mi[m]).to_json()
+            m: difference_of_readings(stored, state.generalising.mi[m]).to_json()
             for m, stored in diagnosis.mi.items()
         }
         fields["seconds"]["generalising"] = time.perf_counter() - second_started

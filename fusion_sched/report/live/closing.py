@@ -50,12 +50,12 @@ def diagnosis_lines(trace: Trace) -> list[str]:
     probe = view.hand_over_probe
     if probe is None:
         return []
-    mark = "caution" if view.cautions else "note"
+    mark = "caution" if probe.cautions else "note"
     sentences = readings_words(source_readings(view, probe))
     model = joint_model_words(probe)
     return [
         *(f"{mark}: {text}" for text in probe.warnings),
-        *(f"I(X; Y) in bits at the hand-over, {text}" for text in sentences),
+        *(f"bits at the hand-over, {text}" for text in sentences),
         *([] if model is None else [model]),
     ]
 

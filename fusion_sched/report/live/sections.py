@@ -92,11 +92,15 @@ def head(view: RunView, now: datetime, canvas: Canvas) -> list[Line]:
 
 
 def _caution(view: RunView, canvas: Canvas) -> list[Line]:
-    """The first warning of the self-checks in the last diagnosis."""
-    if not view.probes or not view.probes[-1].diagnosis.lower or not view.probes[-1].warnings:
-        return []
-    first = canvas.printable(view.probes[-1].warnings[0])
-    return canvas.wrapped("head", Text.assemble(("caution: ", f"bold {HEX['2']}"), first))
+    """The first warning of the last diagnosis, where the probe checks itself."""
+    text = Text()
+    for caution in _cautions(view)[:1]:
+        text = Text.assemble(("caution: ", f"bold {HEX['2']}"), canvas.printable(caution))
+    return canvas.wrapped("head", text) if text else []
+
+
+def _cautions(view: RunView) -> list[str]:
+    return view.probes[-1].cautions if view.probes else []
 
 
 def _progress(view: RunView, now: datetime, canvas: Canvas) -> list[Line]:
@@ -218,7 +222,8 @@ def decision(view: RunView, canvas: Canvas) -> list[Line]:
 
 def notes(view: RunView, canvas: Canvas) -> list[Line]:
     lines: list[Line] = []
-    for number, warning in enumerate([*reversed(view.warnings)][:NOTES]):
+    warnings = [text for text in reversed(view.warnings) if text not in _cautions(view)[:1]]
+    for number, warning in enumerate(warnings[:NOTES]):
         text = Text.assemble(("note: ", f"bold {HEX['2']}"), canvas.printable(warning))
         lines += canvas.wrapped("older notes" if number else "note", text)
     return lines
