@@ -19,8 +19,8 @@ class RunState:
     """What changes while a run goes on, besides weights and optimizer: it is in the checkpoint.
 
     `epoch` and `step` are the next ones. `peak` and `best` name files of weights in the checkpoint
-    folder. `threshold_distance` is that of the controller's last decision. `test_predictions` holds
-    the fused predictions of every joint epoch, not yet scored.
+    folder. `threshold_distance` is that of the last decision on a fresh diagnosis.
+    `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
     """
 
     stage: Stage

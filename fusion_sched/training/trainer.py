@@ -241,7 +241,8 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
     state.controller, decision = parts.processes.agree(
         within_stage1(parts.controller, state.controller, observation, parts.model.modalities)
     )
-    state.threshold_distance = decision.threshold_distance
+    if fresh:
+        state.threshold_distance = decision.threshold_distance
     if decision.keep:
         state.peak = run.keep_weights("peak")
     if decision.stage == state.stage:

@@ -204,6 +204,16 @@ def test_checks_come_by_rhythm_near_a_threshold_and_at_the_end_of_a_stage(tmp_pa
     assert checks_of(read_events(tmp_path)) == [*first, STAGE_END, None, None, STAGE_END]
 
 
+def test_a_distance_holds_until_the_next_diagnosis(tmp_path: Path) -> None:
+    """Epochs without a diagnosis decide on nothing new."""
+    parts = make_parts(*ONE, "stage1.epochs=6", "stage2.epochs=1", "probe.every=2")
+    near = Near((9.0, 0.1, 0.1, 9.0, 9.0, 9.0))
+    train(dataclasses.replace(parts, controller=near), tmp_path, lambda event: None)
+    assert checks_of(read_events(tmp_path)) == [
+        "rhythm", None, NEAR_THRESHOLD, STAGE_END, STAGE_END
+    ]  # fmt: skip
+
+
 def test_one_knob_has_all_checks(tmp_path: Path) -> None:
     events = run_once(tmp_path, *BOTH, "probe.checks_every=1", "probe.joint_every=1")
     assert checks_of(events) == ["rhythm"] * 6
