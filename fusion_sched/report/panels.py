@@ -19,7 +19,6 @@ from fusion_sched.report.palette import (
 )
 from fusion_sched.report.records import Cells, EpochRecord, ProbeRecord
 from fusion_sched.report.view import RunView
-from fusion_sched.runlog import GENERALISING, main_reading
 from fusion_sched.types import FUSED, Diagnosis, Estimate
 
 NOISE_AXES = {
@@ -210,47 +209,6 @@ def generalising_panel(view: RunView) -> Panel | None:
         return None
     title = "generalising information I(X; Y), of validation samples [bit]"
     return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)
-
-
-class Reading(NamedTuple):
-    """I(source; Y) of the samples of one kind; `lower`: its held-out bound, `model`: of labels."""
-
-    name: str
-    estimate: Estimate
-    lower: float | None
-    model: str | None
-
-
-class SourceReadings(NamedTuple):
-    """The readings of one modality or of all; `difference`: stored less generalising."""
-
-    label: str
-    style: LineStyle
-    readings: list[Reading]
-    difference: Estimate | None
-
-
-ALL_SOURCES = "all"
-"""Key of all modalities together among lower bounds and label models."""
-
-
-def source_readings(view: RunView, probe: ProbeRecord) -> list[SourceReadings]:
-    """By source; empty where the probe has neither lower bounds nor a second reading."""
-    named = [(main_reading(view.start), probe.diagnosis), (GENERALISING, probe.generalising)]
-    diagnoses = [(name, diagnosis) for name, diagnosis in named if diagnosis is not None]
-    if not any(diagnosis.lower for _, diagnosis in diagnoses) and len(diagnoses) < 2:
-        return []
-    sources = []
-    for quantity in information_quantities(view):
-        key = ALL_SOURCES if quantity.kind == JOINT_INFORMATION.kind else quantity.legend
-        readings = [
-            Reading(name, estimate, diagnosis.lower.get(key), diagnosis.models.get(key))
-            for name, diagnosis in diagnoses
-            if (estimate := quantity.of(diagnosis)) is not None
-        ]
-        difference = probe.difference.get(key)
-        sources.append(SourceReadings(quantity.legend, quantity.style, readings, difference))
-    return sources
 
 
 def strength_panel(view: RunView) -> Panel | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from scipy.stats import binomtest
 
-from fusion_sched.report.panels import ALL_SOURCES, Reading, SourceReadings, shared_name
+from fusion_sched.report.panels import shared_name
 from fusion_sched.report.records import ProbeRecord
 from fusion_sched.report.view import Moment, RunView, epoch_words
 from fusion_sched.types import FUSED, Diagnosis, Estimate, Stage
@@ -160,33 +160,6 @@ def decomposition_words(diagnosis: Diagnosis) -> str:
     # Of more than two, each is held against the rest: these parts have no sum.
     together = f"; all together tell {total} bit" if count > 2 else f", of {total} bit in all"
     return f"{enumeration(parts)} bit{together}"
-
-
-def readings_words(sources: Sequence[SourceReadings], digits: int = 2) -> list[str]:
-    """A sentence for each source: every reading with its lower bound, and their difference."""
-    sentences = []
-    for source in sources:
-        parts = [_reading_words(reading, digits) for reading in source.readings]
-        if source.difference is not None:
-            parts.append(f"difference {estimate_words(source.difference, digits)}")
-        sentences.append(f"{source.label}: {', '.join(parts)}")
-    return sentences
-
-
-def _reading_words(reading: Reading, digits: int) -> str:
-    # A bound below 0 says no more than 0 does.
-    bound = "" if reading.lower is None else f" (at least {fixed(max(0.0, reading.lower), digits)})"
-    return f"{reading.name} {fixed(reading.estimate.value, digits)}{bound}"
-
-
-def joint_model_words(probe: ProbeRecord) -> str | None:
-    """Which joint label model synergy rests on; `None` where the probe names none."""
-    model = probe.diagnosis.models.get(ALL_SOURCES)
-    if model is None:
-        return None
-    second = None if probe.generalising is None else probe.generalising.models.get(ALL_SOURCES)
-    beside = "" if second is None else f" (generalising: {second})"
-    return f"joint label model behind synergy: {model}{beside}"
 
 
 def quadrant_words(name: str) -> str:

@@ -14,11 +14,10 @@ from fusion_sched.report.live import diagnosis_lines
 from fusion_sched.report.panels import (
     generalising_panel,
     information_panel,
-    source_readings,
 )
 from fusion_sched.report.paper import draw_figures
+from fusion_sched.report.readings import joint_model_words, readings_words, source_readings
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import joint_model_words, readings_words
 from fusion_sched.report.writing import write_report
 from fusion_sched.runlog import read_trace
 from tests.conftest import of, run_once

@@ -2,10 +2,10 @@
 
 from rich.table import Table
 
-from fusion_sched.report.panels import source_readings
+from fusion_sched.report.readings import joint_model_words, readings_words, source_readings
 from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import NOTHING, joint_model_words, readings_words
+from fusion_sched.report.words import NOTHING
 from fusion_sched.runlog import Trace
 
 

@@ -16,11 +16,10 @@ from fusion_sched.report.panels import (
     Quantity,
     decomposition_quantities,
     estimates_at,
-    source_readings,
 )
+from fusion_sched.report.readings import joint_model_words, readings_words, source_readings
 from fusion_sched.report.records import ProbeRecord
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import joint_model_words, readings_words
 from fusion_sched.types import Estimate
 
 # Of the palette, the four that can be read on a dark and on a light background.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from fusion_sched.report.palette import HEX
-from fusion_sched.report.panels import Reading, SourceReadings, source_readings
 from fusion_sched.report.paper.stages import LONGEST_ROW
 from fusion_sched.report.paper.style import INK, drawable, legend_above, paper_figure
+from fusion_sched.report.readings import Reading, SourceReadings, source_readings
 from fusion_sched.report.view import RunView
 
 if TYPE_CHECKING:

@@ -10,14 +10,17 @@ from fusion_sched.report.html.charts.style import (
     rows_axis,
 )
 from fusion_sched.report.html.document import Chart, Table, plain
-from fusion_sched.report.panels import SourceReadings, source_readings
+from fusion_sched.report.readings import (
+    SourceReadings,
+    joint_model_words,
+    readings_words,
+    source_readings,
+)
 from fusion_sched.report.view import Moment, RunView
 from fusion_sched.report.words import (
     NOTHING,
     estimate_words,
     fixed,
-    joint_model_words,
-    readings_words,
     sentence_case,
 )
 
