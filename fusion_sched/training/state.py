@@ -13,6 +13,9 @@ from fusion_sched.runtime import checkpoint
 from fusion_sched.training.components import Loaders, RunComponents
 from fusion_sched.types import ControllerState, Diagnosis, Stage
 
+BEFORE = -1
+"""The epoch of what is observed and decided before the first one."""
+
 
 @dataclass
 class RunState:
