@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusion_sched.data.array_files import NO_NAME, read_arrays, stack_cells
+from fusion_sched.data.array_files import NO_NAME, Columns, read_arrays, stack_cells
 from fusion_sched.probe.checks import LEAST_DISTINCT, rows_text
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "."}
@@ -19,7 +19,7 @@ MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "."}
 class Inputs(NamedTuple):
     """Modalities by name, labels and group ids (N,), and remarks on what was left out."""
 
-    modalities: dict[str, Any]
+    modalities: Columns
     labels: np.ndarray
     groups: np.ndarray | None
     notes: tuple[str, ...]
@@ -127,7 +127,7 @@ def _labels(values: Any, name: str) -> np.ndarray:
     return np.asarray(np.unique(labels, return_inverse=True)[1])
 
 
-def _not_modalities(modalities: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
+def _not_modalities(modalities: Columns) -> tuple[list[str], tuple[str, ...]]:
     """Names of columns that number or name the rows, and remarks on them."""
     left_out, notes = [], []
     for name, values in modalities.items():
@@ -150,12 +150,10 @@ def _not_modalities(modalities: dict[str, Any]) -> tuple[list[str], tuple[str, .
     return left_out, tuple(notes)
 
 
-def _added(
-    path: Path, arrays: dict[str, Any], added: Sequence[str]
-) -> tuple[list[str], dict[str, Any]]:
+def _added(path: Path, arrays: Columns, added: Sequence[str]) -> tuple[list[str], Columns]:
     """Columns that are part of a modality, and the modalities of --modality."""
     grouped: list[str] = []
-    extra: dict[str, Any] = {}
+    extra: Columns = {}
     for entry in added:
         name, _, source = entry.partition("=")
         if not name or not source or name in extra or name in arrays:
