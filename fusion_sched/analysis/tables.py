@@ -13,6 +13,7 @@ from fusion_sched.analysis.rows import (
     measure_row,
     name_rows,
     plainness,
+    seed_and_fold,
     short_value,
 )
 from fusion_sched.analysis.runs import failed_jobs, find_runs, read_runs
@@ -250,7 +251,7 @@ def _fold_notes(row: ResultRow, unended: Sequence[Trace]) -> list[str]:
                 f"row {row.name}, seed {seed}: fold {absent} of {row.folds} is missing; its "
                 "numbers are of the samples of the other folds"
             )
-        ended = [fold_of(run) for run in row.runs if run.start["seed"] == seed]
+        ended = [fold for of_seed, fold in map(seed_and_fold, row.runs) if of_seed == seed]
         repeated = ", ".join(str(fold) for fold in sorted(set(ended)) if ended.count(fold) > 1)
         if repeated:
             notes.append(
