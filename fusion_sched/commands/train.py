@@ -166,6 +166,8 @@ def _make_paths_absolute(cfg: DictConfig) -> None:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
         if isinstance(place, str):
             cfg.dataset[key] = str(Path(place).resolve())
+        elif place is not None:  # a list of files
+            cfg.dataset[key] = [str(Path(file).resolve()) for file in place]
 
 
 def execute(parts: RunComponents, folder: Path, console: Console) -> None:

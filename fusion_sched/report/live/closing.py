@@ -6,7 +6,7 @@ from fusion_sched.report.readings import joint_model_words, readings_words, sour
 from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING
-from fusion_sched.runlog import Trace
+from fusion_sched.runlog import Trace, inside
 
 
 def result_table(trace: Trace) -> Table:
@@ -45,15 +45,17 @@ def result_table(trace: Trace) -> Table:
 
 
 def diagnosis_lines(trace: Trace) -> list[str]:
-    """Of the diagnosis that joint training began from: its warnings and its readings in bits."""
+    """Notes on the data; of the hand-over's diagnosis, its warnings and its readings in bits."""
     view = RunView.of(trace)
+    notes = [f"note: {text}" for text in inside(trace.start, "facts", "notes") or []]
     probe = view.hand_over_probe
     if probe is None:
-        return []
+        return notes
     mark = "caution" if probe.cautions else "note"
     sentences = readings_words(source_readings(view, probe))
     model = joint_model_words(probe)
     return [
+        *notes,
         *(f"{mark}: {text}" for text in probe.warnings),
         *(f"bits at the hand-over, {text}" for text in sentences),
         *([] if model is None else [model]),
