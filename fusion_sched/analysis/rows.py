@@ -16,6 +16,7 @@ ROLES = {
     "joint": "joint training from scratch",
     "ensemble": "ensemble of unimodal models",
     "fixed": "two stages without diagnostics",
+    "single": "best single modality",
     "frozen": "fusion on frozen unimodal encoders",
     "schedule": "schedule",
     "other": "other",

@@ -66,6 +66,7 @@ def build(cfg: DictConfig) -> RunComponents:
         tracker=make(cfg, "tracker"),
         robustness=cfg.robustness,
         workers=cfg.workers,
+        select=cfg.select,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
     )
 
@@ -133,7 +134,7 @@ def build_model(cfg: DictConfig, splits: Splits) -> MultimodalNetwork:
     sizes = embedding_sizes(encoders, splits.shapes)
     heads = {m: nn.Linear(size, classes) for m, size in sizes.items()}
     fusion = make(cfg, "fusion", sizes=sizes, classes=classes)
-    return MultimodalNetwork(encoders, heads, fusion, cfg.precision)
+    return MultimodalNetwork(encoders, heads, fusion, cfg.precision, cfg.calibrate)
 
 
 def place(
