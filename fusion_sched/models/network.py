@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.models.ensembles import fit_temperature
+from fusion_sched.models.fitting import fit_temperature
 from fusion_sched.types import FUSED, Outputs
 
 PRECISIONS = ("float32", "bf16")

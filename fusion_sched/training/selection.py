@@ -3,7 +3,8 @@
 from typing import Any
 
 from fusion_sched.evaluation.metrics import Evaluation
-from fusion_sched.models.ensembles import FittedFusion, out_of_fold, score_of
+from fusion_sched.models.ensembles import FittedFusion, out_of_fold
+from fusion_sched.models.fitting import score_of
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.epoch import evaluate, predict
@@ -64,7 +65,8 @@ def _fit_fusion(model: MultimodalNetwork, predicted: Predictions) -> Evaluation:
 
 def select_weights(run: Run) -> dict[str, Any]:
     """Load the selected weights, fit what is fitted at the end; return what a trace says of it."""
-    parts, fields = run.parts, {}
+    parts = run.parts
+    fields: dict[str, Any] = {}
     if parts.select == "heads":
         fields["heads"] = _join_best_heads(run)
     else:

@@ -21,7 +21,8 @@ class RunState:
 
     `epoch` and `step` are the next ones. `peak` and `best` name files of weights in the checkpoint
     folder; `best_heads` has for each modality the `epoch`, `score` and `weights` of its best one,
-    with `select=heads`. `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
+    with `select=heads`. `test_predictions` holds the fused predictions of every joint epoch, not
+    yet scored.
     """
 
     stage: Stage
