@@ -16,18 +16,18 @@ QUICK = (
     "probe.joint_every=10", "probe.resamples=2", "probe.shuffles=1", "stage1.epochs=2",
     "stage2.epochs=3", "tracker=none",
 )  # fmt: skip
-STACKED = (*QUICK, "+method=ensemble_stacked", "calibrate=true", "robustness=false")
+WEIGHTED = (*QUICK, "+method=ensemble_weighted", "calibrate=true", "robustness=false")
 
 
 @pytest.fixture(scope="module")
-def stacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stacked")
-    run_once(folder, *STACKED)
+def weighted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weighted")
+    run_once(folder, *WEIGHTED)
     return folder
 
 
-def test_each_head_is_of_its_own_best_epoch(stacked: Path) -> None:
-    events = read_events(stacked)
+def test_each_head_is_of_its_own_best_epoch(weighted: Path) -> None:
+    events = read_events(weighted)
     result = of(events, "result")[0]
     epochs = of(events, "epoch")
     for m, epoch in result["selection"]["heads"].items():
@@ -36,11 +36,11 @@ def test_each_head_is_of_its_own_best_epoch(stacked: Path) -> None:
     assert result["selected_epoch"] == max(result["selection"]["heads"].values())
 
 
-def test_the_deployed_weights_are_those_that_were_tested(stacked: Path) -> None:
-    result = of(read_events(stacked), "result")[0]
-    parts = make_parts(*STACKED)
+def test_the_deployed_weights_are_those_that_were_tested(weighted: Path) -> None:
+    result = of(read_events(weighted), "result")[0]
+    parts = make_parts(*WEIGHTED)
     name = result["selection"]["weights"]
-    weights = checkpoint.load(stacked / "checkpoint" / name, torch.device("cpu"))
+    weights = checkpoint.load(weighted / "checkpoint" / name, torch.device("cpu"))
     parts.model.load_state_dict(weights["model"])
     parts.model.eval()
     batch = parts.splits.test.__getitems__(list(range(len(parts.splits.test))))
@@ -50,7 +50,7 @@ def test_the_deployed_weights_are_those_that_were_tested(stacked: Path) -> None:
         assert accuracy == result["test"][m]["accuracy"]
 
 
-def test_killed_and_resumed_ends_the_same(tmp_path: Path, stacked: Path) -> None:
+def test_killed_and_resumed_ends_the_same(tmp_path: Path, weighted: Path) -> None:
     """Stopped after every third event."""
     folder, stops = tmp_path / "run", 0
     folder.mkdir()
@@ -64,10 +64,10 @@ def test_killed_and_resumed_ends_the_same(tmp_path: Path, stacked: Path) -> None
                 raise Killed
 
         with suppress(Killed):
-            train(make_parts(*STACKED), folder, show)
+            train(make_parts(*WEIGHTED), folder, show)
         stops += 1
     assert stops > 2
-    assert_same_run(folder, stacked)
+    assert_same_run(folder, weighted)
 
 
 def test_calibration_changes_confidence_alone(tmp_path: Path) -> None:
