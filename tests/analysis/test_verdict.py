@@ -56,13 +56,15 @@ def test_one_seed_is_no_verdict(make_run: Maker) -> None:
 
 def branches(make_run: Maker) -> None:
     """Write one row of each branch; joint training ties with the ensemble on seed 1."""
-    make_run.row({0: 0.90, 1: 0.50}, "+method=best_unimodal")
+    make_run.row({0: 0.90, 1: 0.50}, "+method=best_unimodal", method="best_unimodal")
     tested = {0: 0.60, 1: 0.80}
     for seed, value in tested.items():
         other = {"validation": {"fused": 0.70, "gray": 0.5, "colored": 0.5}}
-        make_run(seed, value, "+method=ensemble_calibrated", result=other)
-    make_run.row({0: 0.65, 1: 0.70}, "+method=multi_loss")
-    make_run.row({0: 0.62, 1: 0.61}, "+method=fine_tuned")
+        make_run(
+            seed, value, "+method=ensemble_calibrated", method="ensemble_calibrated", result=other
+        )
+    make_run.row({0: 0.65, 1: 0.70}, "+method=multi_loss", method="multi_loss")
+    make_run.row({0: 0.62, 1: 0.61}, "+method=fine_tuned", method="fine_tuned")
 
 
 def test_the_ceiling_takes_the_branch_that_is_best_on_validation(make_run: Maker) -> None:
@@ -81,8 +83,8 @@ def test_the_ceiling_takes_the_branch_that_is_best_on_validation(make_run: Maker
 
 
 def test_without_a_branch_there_is_no_ceiling(make_run: Maker) -> None:
-    make_run.row({0: 0.6, 1: 0.5}, "+method=ensemble")
-    make_run.row({0: 0.6, 1: 0.5}, "+method=fine_tuned")
+    make_run.row({0: 0.6, 1: 0.5}, "+method=ensemble", method="ensemble")
+    make_run.row({0: 0.6, 1: 0.5}, "+method=fine_tuned", method="fine_tuned")
     assert {row.role for row in compare([make_run.folder]).tables[0].rows} == {"ensemble", "fixed"}
 
 

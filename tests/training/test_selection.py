@@ -81,7 +81,7 @@ def test_calibration_changes_confidence_alone(tmp_path: Path) -> None:
     assert "selection" not in plain
 
 
-def test_a_fusion_with_heads_is_fitted_in_joint_epochs_alone(tmp_path: Path) -> None:
+def test_a_fusion_with_heads_is_a_calibrated_mean(tmp_path: Path) -> None:
     events = run_once(tmp_path, *QUICK, "+method=fine_tuned_heads", "robustness=false")
     fitted = of(events, "result")[0]["selection"]["fusion"]
     assert fitted["temperatures"].keys() == {"x1", "x2", "fused"}
