@@ -51,7 +51,7 @@ def test_the_deployed_weights_are_those_that_were_tested(weighted: Path) -> None
 
 
 def test_killed_and_resumed_ends_the_same(tmp_path: Path, weighted: Path) -> None:
-    """Stopped after every third event."""
+    """Stopped after every fourth event."""
     folder, stops = tmp_path / "run", 0
     folder.mkdir()
     while not of(read_events(folder) if stops else [], "result"):
@@ -60,7 +60,7 @@ def test_killed_and_resumed_ends_the_same(tmp_path: Path, weighted: Path) -> Non
         def show(event: dict[str, object]) -> None:
             nonlocal events
             events += 1
-            if events == 3 and event["event"] != "result":
+            if events == 4 and event["event"] != "result":
                 raise Killed
 
         with suppress(Killed):
