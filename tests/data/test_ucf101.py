@@ -187,11 +187,11 @@ def test_extracted_frames_and_flow_are_read_from_folders(tmp_path: Path) -> None
     )  # fmt: skip
     listing = data.listing()
     clip = next(clip for clip in listing.clips if clip.id == video)
-    flow = data.modalities(listing)["flow"]
+    flow = data.readers(listing)["flow"]
     found = flow.finish(torch.from_numpy(flow.read(clip)[None]))[0]
     assert torch.allclose(found[:, 0], torch.tensor(0.25), atol=0.01)
     assert torch.allclose(found[:, 1], torch.tensor(-0.5), atol=0.01)
-    assert data.modalities(listing)["visual"].read(clip).shape == (2, 32, 32, 3)
+    assert data.readers(listing)["visual"].read(clip).shape == (2, 32, 32, 3)
 
 
 def test_flow_in_two_folders_of_gray_pictures(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_flow_in_two_folders_of_gray_pictures(tmp_path: Path) -> None:
     )  # fmt: skip
     listing = data.listing()
     clip = next(clip for clip in listing.clips if clip.id == "v_YoYo_g01_c01")
-    flow = data.modalities(listing)["flow"]
+    flow = data.readers(listing)["flow"]
     found = flow.finish(torch.from_numpy(flow.read(clip)[None]))[0]
     assert torch.allclose(found[:, 0], torch.tensor(1.0), atol=0.02)
     assert torch.allclose(found[:, 1], torch.tensor(-1.0), atol=0.02)

@@ -17,7 +17,7 @@ from fusion_sched.data.memory import SPLIT_NAMES
 def check_clips(dataset: ClipDataset) -> Report:
     """Read every file of every clip as training would, and report what is wrong or odd."""
     listing = dataset.listing()
-    modalities = dataset.modalities(listing)
+    modalities = dataset.readers(listing)
     known = recognise(dataset.source, listing.clips)
     media = media_issues(dataset.source.name, listing.clips, modalities)
     issues = [*listing.issues, *media, *shared_groups(listing)]

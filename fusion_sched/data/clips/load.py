@@ -57,7 +57,7 @@ def prepare_clips(
     dataset: ClipDataset, listing: Listing, workers: int | None = None
 ) -> tuple[Store, dict[str, Modality]]:
     """Return the dataset's store and modalities; a bar on the terminal shows the decoding."""
-    modalities = dataset.modalities(listing)
+    modalities = dataset.readers(listing)
     folder = Path(dataset.store) if dataset.store else Path(dataset.root) / STORES
     with progress_bar(f"preparing {dataset.source.name}") as progress:
         store = prepare_store(

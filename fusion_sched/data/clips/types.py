@@ -24,7 +24,9 @@ class Clip:
     split : `"train"`, `"validation"` or `"test"`
     files : modality → a file, or a folder of frames
     text : modality → what a list gives in words
+    numbers : modality → what a list gives in numbers
     group : whom two splits should not share, such as an actor or a video
+    fold : the part of a given division into folds, empty where none is given
     start, seconds : the part of its files that is the clip; `seconds=None`: to the end
     """
 
@@ -33,7 +35,9 @@ class Clip:
     split: str
     files: Mapping[str, Path]
     text: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     group: str = ""
+    fold: str = ""
     start: float = 0.0
     seconds: float | None = None
 
@@ -193,5 +197,5 @@ class ClipDataset(Protocol):
     def listing(self) -> Listing:
         """Read lists and folders, no media; raise `FileNotFoundError` where they are not there."""
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         """Return how each modality is read, in the network's order."""
