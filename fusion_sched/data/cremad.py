@@ -131,7 +131,7 @@ class CremaD(ListedDataset):
     frame_encoding: str = "raw"
 
     source: ClassVar[Source] = SOURCE
-    group: ClassVar[str] = "actor"
+    grouped_by: ClassVar[str] = "actor"
 
     def __post_init__(self) -> None:
         check_choice("split", self.split, LISTS)

@@ -32,11 +32,17 @@ class InMemory:
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over names, shapes and every byte of the split."""
-        digest = hashlib.sha256()
-        for name, values in [*sorted(self.inputs.items()), ("y", self.labels)]:
-            digest.update(f"{name}{tuple(values.shape)}".encode())
-            digest.update(values.contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        tensors = {**dict(sorted(self.inputs.items())), "y": self.labels}
+        return digest_arrays({name: values.numpy() for name, values in tensors.items()})
+
+
+def digest_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return 16 digits of a SHA-256 over names, shapes and every byte, in the given order."""
+    digest = hashlib.sha256()
+    for name, values in arrays.items():
+        digest.update(f"{name}{tuple(values.shape)}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def stratified_split(

@@ -94,7 +94,7 @@ class UCF101(ListedDataset):
     frame_encoding: str = "raw"
 
     source: ClassVar[Source] = SOURCE
-    group: ClassVar[str] = "group"
+    grouped_by: ClassVar[str] = "group"
 
     def __post_init__(self) -> None:
         check_choice("split", str(self.split), SOURCE.counts)

@@ -52,7 +52,7 @@ class VideoDataset(ListedDataset):
     size: int = 224
     frame_encoding: str = "raw"
 
-    group: ClassVar[str] = "video"
+    grouped_by: ClassVar[str] = "video"
     example: ClassVar[Mapping[str, object]]
     """The fields of a path, with values of one clip."""
 

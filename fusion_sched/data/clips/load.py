@@ -104,7 +104,10 @@ def load_clips(dataset: ClipDataset) -> Splits:
     usable = [clip for clip in listing.clips if clip.id not in damaged]
     _check_splits(usable, listing.classes)
     parts = {name: _stored_split(store, modalities, usable, name) for name in SPLIT_NAMES}
-    facts: dict[str, Any] = {"store": store.folder.name}
+    facts: dict[str, Any] = {"store": store.folder.name, **listing.facts}
+    if damaged and "cross_validation" in facts:  # another pool of samples
+        fold = facts["cross_validation"]
+        facts["cross_validation"] = {**fold, "pool": short_hash([fold["pool"], *sorted(damaged)])}
     if issues:
         facts["skipped"] = [
             {"clip": issue.clip, "kind": issue.kind, "message": issue.message} for issue in issues

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -28,6 +28,7 @@ class Clip:
     group : whom two splits should not share, such as an actor or a video
     fold : the part of a given division into folds, empty where none is given
     start, seconds : the part of its files that is the clip; `seconds=None`: to the end
+    fold : the fold in which it tests, where a list names it
     """
 
     id: str
@@ -40,6 +41,7 @@ class Clip:
     fold: str = ""
     start: float = 0.0
     seconds: float | None = None
+    fold: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,14 @@ class Listing:
     classes : names of the classes in the order of their ids
     group : what `Clip.group` stands for
     issues : what could not become a clip, and what is odd
+    facts : what the trace holds of the fold that tests, where there is one
     """
 
     clips: Sequence[Clip]
     classes: Sequence[str]
     group: str = ""
     issues: Sequence[Issue] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
