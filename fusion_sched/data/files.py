@@ -63,7 +63,8 @@ class Files(ListedDataset):
     root : folder of `CLASS/NAME.EXT`; with `list` that of its paths, empty for the list's own
     list : table with a header, `.csv`, `.tsv` or `.parquet`; `split` and `fold` are read where they
         are among its columns
-    label, group : columns of the class and of whom two splits should not share
+    label : column of the class
+    group : column of whom two splits should not share; `None`: `group`, where there is one
     modalities : name → `kind`, `column`, `columns` (a pattern, of numbers), `suffix` (how the names
         of its files end, in folders of classes), and knobs of its kind
     use : these modalities alone, in this order
@@ -79,7 +80,6 @@ class Files(ListedDataset):
     root: str = ""
     list: str | None = None
     label: str = "label"
-    group: str = GROUP  # type: ignore[misc]  # of the other datasets it is no setting
     modalities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     use: Sequence[str] | None = None
     video_sound: bool = False
@@ -116,6 +116,16 @@ class Files(ListedDataset):
                 "that leave something to train on"
             )
 
+    @property
+    def folded(self) -> bool:
+        """Whether folds take the place of splits; groups alone are held out as a whole."""
+        return self.folds is not None or self.fold is not None
+
+    @property
+    def grouped_by(self) -> str:  # type: ignore[override]  # a setting here
+        """The column of groups."""
+        return self.group or GROUP
+
     @cached_property
     def table(self) -> Table:
         """The list, or the folders, as rows."""
@@ -133,7 +143,7 @@ class Files(ListedDataset):
     def specs(self) -> Sequence[ModalitySpec]:
         """The modalities, in the order of their columns, or as `use` names them."""
         table, root = self.table, Path(self.root)
-        no_modality = {self.label, self.group, SPLIT, FOLD, GROUP}
+        no_modality = {self.label, self.grouped_by, SPLIT, FOLD, GROUP}
         columns = {c: table.cells(c) for c in table.columns if c not in no_modality}
         specs = {s.name: s for s in named_specs(self.modalities, columns, self._knobs, root)}
         taken = {column for spec in specs.values() for column in spec.columns}
@@ -172,8 +182,7 @@ class Files(ListedDataset):
     def entries(self) -> tuple[Sequence[str], Sequence[Entry]]:
         """Make a clip of each row."""
         table = self.table
-        named = [self.label, *([self.group] if self.group != GROUP else [])]
-        for column in named:
+        for column in filter(None, (self.label, self.group)):
             if column not in table.columns:
                 raise ValueError(
                     f"{self.list or self.root} has no column {column!r} but "
@@ -196,7 +205,7 @@ class Files(ListedDataset):
         cells = dict(zip(self.table.columns, row.cells, strict=True))
         values: dict[str, Path | str | tuple[float, ...]] = {}
         try:
-            for column in (self.label, *([self.group] if self.group in cells else [])):
+            for column in (self.label, *({self.grouped_by} & cells.keys())):
                 if not cells[column]:
                     raise ReadError(f"no {column}", f"no {column}")
             split = cells.get(SPLIT, "") if some_split else ""
@@ -217,7 +226,7 @@ class Files(ListedDataset):
             labels[cells[self.label]], SPLITS.get(split.lower(), ""), files,
             text={m: value for m, value in values.items() if isinstance(value, str)},
             numbers={m: value for m, value in values.items() if isinstance(value, tuple)},
-            group=cells.get(self.group, ""), fold=cells.get(FOLD, ""),
+            group=cells.get(self.grouped_by, ""), fold=cells.get(FOLD, ""),
         )  # fmt: skip
 
     def _left_out(self) -> Sequence[Issue]:
@@ -225,7 +234,7 @@ class Files(ListedDataset):
         used = {column for spec in self.specs for column in spec.columns}
         idle = [
             column for column in self.table.columns
-            if column not in {*used, self.label, self.group, SPLIT, FOLD}
+            if column not in {*used, self.label, self.grouped_by, SPLIT, FOLD}
         ]  # fmt: skip
         if not idle:
             return []
@@ -241,12 +250,15 @@ class Files(ListedDataset):
     ) -> tuple[Sequence[Clip], Sequence[Issue]]:
         """Draw the splits that the list does not give."""
         issues: Sequence[Issue] = []
-        grouped = any(clip.group for clip in clips)
-        if not grouped and not any(clip.split for clip in clips):
+        if not any(clip.group or clip.split or self.folded for clip in clips):
             clips, issues = leave_out_small(clips, classes, self.validation, self.test)
-        return draw_splits(clips, self.validation, self.test, self.split_seed), issues
+        if not self.folded:
+            clips = draw_splits(clips, self.validation, self.test, self.split_seed)
+        return clips, issues
 
     def listing(self) -> Listing:
+        if self.group is None and GROUP in self.table.columns:
+            return replace(self, group=GROUP).listing()
         listing = super().listing()
         issues = [*listing.issues, *absent_classes(listing.clips, listing.classes)]
         shared = shared_groups(listing)
@@ -271,7 +283,7 @@ class Files(ListedDataset):
             `allow_shared_groups`.
         """
         check_choice("on_error", self.on_error, ("raise", "skip"))
-        shared = [i for i in self.listing().issues if i.fatal and i.kind == f"shared {self.group}"]
+        shared = [i for i in self.listing().issues if i.fatal and i.kind == f"shared {self.grouped_by}"]
         if shared:
             raise ValueError("\n".join(issue.message for issue in shared))
         numeric = [s.name for s in self.specs if s.kind in ("array", "numbers")]

@@ -26,7 +26,6 @@ class Clip:
     text : modality → what a list gives in words
     numbers : modality → what a list gives in numbers
     group : whom two splits should not share, such as an actor or a video
-    fold : the part of a given division into folds, empty where none is given
     start, seconds : the part of its files that is the clip; `seconds=None`: to the end
     fold : the fold in which it tests, where a list names it
     """
@@ -38,7 +37,6 @@ class Clip:
     text: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     group: str = ""
-    fold: str = ""
     start: float = 0.0
     seconds: float | None = None
     fold: str = ""
@@ -102,12 +100,14 @@ class Report:
     issues : what is wrong or odd
     expected : split → known number of clips, empty where none is known
     recognised : name of the known split whose clip ids these are, or empty
+    modalities : name → what it is read by, and the shape of a network's input
     """
 
     counts: Mapping[str, Mapping[str, int]]
     issues: Sequence[Issue]
     expected: Mapping[str, int] = field(default_factory=dict)
     recognised: str = ""
+    modalities: Mapping[str, str] = field(default_factory=dict)
 
 
 class Views(NamedTuple):
