@@ -16,7 +16,7 @@ from fusion_sched.commands.help import list_choices
 from fusion_sched.config.build import build_dataset, check_finite
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.data.clips.fetch import fetch_source
-from fusion_sched.data.clips.load import check_on_error, prepare_clips
+from fusion_sched.data.clips.load import check_command, check_on_error, prepare_clips
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
 from fusion_sched.data.samples.spec import SampleSpec
 
@@ -149,8 +149,8 @@ def prepare(
     issues = [*(issue for issue in listing.issues if issue.fatal), *store.issues]
     if issues:
         lines.append(
-            f"{len(issues)} issue(s), so training will refuse; see them by `fusion-sched data "
-            f"check {name} --root {shlex.quote(dataset.root)}`"
+            f"{len(issues)} issue(s), so training will refuse; see them by "
+            f"`{check_command(dataset)}`"
         )
     return lines
 

@@ -204,6 +204,9 @@ class Files(ListedDataset):
     def _entry(self, row: ListRow, labels: Mapping[str, int], some_split: bool) -> Entry:
         cells = dict(zip(self.table.columns, row.cells, strict=True))
         values: dict[str, Path | str | tuple[float, ...]] = {}
+        if self.list is None and not any(cells[c] for s in self.specs for c in s.columns):
+            message = f"{row.place} is left out: it has none of {[s.name for s in self.specs]}"
+            return Issue("left out", row.place, "", message, fatal=False)
         try:
             for column in (self.label, *({self.grouped_by} & cells.keys())):
                 if not cells[column]:
@@ -250,7 +253,7 @@ class Files(ListedDataset):
     ) -> tuple[Sequence[Clip], Sequence[Issue]]:
         """Draw the splits that the list does not give."""
         issues: Sequence[Issue] = []
-        if not any(clip.group or clip.split or self.folded for clip in clips):
+        if not self.folded and not any(clip.split for clip in clips):
             clips, issues = leave_out_small(clips, classes, self.validation, self.test)
         if not self.folded:
             clips = draw_splits(clips, self.validation, self.test, self.split_seed)

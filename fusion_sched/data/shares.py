@@ -60,15 +60,18 @@ def leave_out_small(
     clips: Sequence[Clip], classes: Sequence[str], validation: float, test: float
 ) -> tuple[list[Clip], list[Issue]]:
     """Return the clips of the classes that are large enough to be split, and what is not."""
-    counts = Counter(clip.label for clip in clips)
-    least = least_per_class(validation, test)
+    grouped = any(clip.group for clip in clips)
+    # One group or one sample at least to each split.
+    units = {(clip.label, clip.group if grouped else clip.id) for clip in clips}
+    counts = Counter(label for label, _ in units)
+    least = 3 if grouped else least_per_class(validation, test)
     small = {label for label in range(len(classes)) if counts[label] < least}
+    what = "group(s)" if grouped else f"sample(s), with validation={validation:g}, test={test:g}"
     issues = [
         Issue(
             "small class", "", "",
-            f"class {classes[label]!r} has {counts[label]} sample(s), expected at least {least} "
-            f"for validation={validation:g} and test={test:g}; add some, take the class out, or "
-            "raise the shares",
+            f"class {classes[label]!r} has {counts[label]}, expected at least {least} {what}; add "
+            "some, take the class out, or name a column `split`",
         )
         for label in sorted(small)
     ]  # fmt: skip

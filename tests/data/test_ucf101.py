@@ -222,7 +222,7 @@ def test_a_missing_and_a_cut_video_are_issues(tmp_path: Path) -> None:
     kinds = {(issue.clip, issue.kind) for issue in data.check().issues if issue.fatal}
     assert (videos[0].stem, "missing") in kinds
     assert videos[1].stem in {clip for clip, _ in kinds}
-    with pytest.raises(ValueError, match="UCF-101 is damaged"):
+    with pytest.raises(ValueError, match="UCF-101: damaged"):
         data.load()
     splits = replace(data, on_error="skip").load()
     assert sum(len(samples) for samples in splits.by_name().values()) == 18
