@@ -216,9 +216,7 @@ class Files(ListedDataset):
                 expected = "train, validation or test in every row, or in none"
                 raise ReadError("unknown split", f"the split {split!r}, expected {expected}")
             for spec in self.specs:
-                values[spec.name] = value_of(
-                    spec, cells, Path(self.root), self.allow_outside_root
-                )
+                values[spec.name] = value_of(spec, cells, Path(self.root), self.allow_outside_root)
         except ReadError as error:
             message = f"{row.place} has {error}; correct it or take it out"
             return Issue(error.kind, row.place, "", message)
@@ -286,7 +284,9 @@ class Files(ListedDataset):
             `allow_shared_groups`.
         """
         check_choice("on_error", self.on_error, ("raise", "skip"))
-        shared = [i for i in self.listing().issues if i.fatal and i.kind == f"shared {self.grouped_by}"]
+        shared = [
+            i for i in self.listing().issues if i.fatal and i.kind == f"shared {self.grouped_by}"
+        ]
         if shared:
             raise ValueError("\n".join(issue.message for issue in shared))
         numeric = [s.name for s in self.specs if s.kind in ("array", "numbers")]

@@ -12,9 +12,7 @@ from fusion_sched.data.folds import fold_splits
 from fusion_sched.data.memory import SPLIT_NAMES, least_per_class, stratified_split
 
 
-def draw_splits(
-    clips: Sequence[Clip], validation: float, test: float, seed: int
-) -> Sequence[Clip]:
+def draw_splits(clips: Sequence[Clip], validation: float, test: float, seed: int) -> Sequence[Clip]:
     """Return the clips, each with a split, where none or only training and test are given.
 
     Stratified by class. Where groups are named, no group gets into two parts.

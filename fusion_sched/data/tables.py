@@ -198,9 +198,7 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
         return [entry for entry in entries if not entry.name.startswith(".")]
 
 
-def _columns_of(
-    entry: os.DirEntry[str], suffixes: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
+def _columns_of(entry: os.DirEntry[str], suffixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the columns that a file belongs to, each with the name of its sample."""
     name = entry.name
     ending = [s for s in suffixes.values() if name.lower().endswith(s.lower())]
