@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fusion_sched.analysis.grid import Grid, caption, grid_of, published_grid
 from fusion_sched.analysis.published import JudgedResult
-from fusion_sched.analysis.rows import ROLES, ResultRow, result_of
+from fusion_sched.analysis.rows import ROLES, ResultRow, fold_of, result_of
 from fusion_sched.analysis.statistics import Values, mean_over_seeds, sample_deviation
 from fusion_sched.analysis.tables import Comparison, ResultTable
 from fusion_sched.runlog import Trace
@@ -210,6 +210,8 @@ def _row_record(row: ResultRow, table: ResultTable, position: int) -> dict[str, 
         "role": ROLES[row.role],
         "seeds": list(row.seeds),
         "missing_seeds": list(row.missing),
+        "folds": row.folds,
+        "missing_folds": [f"{seed}/{fold}" for seed, fold in row.missing_folds],
         "fused_percent": _mean_record(row.fused),
         "validation_percent": _mean_record(row.validation),
         "macro_f1": _mean_record(row.macro_f1),
@@ -245,6 +247,7 @@ def _run_record(run: Trace) -> dict[str, Any]:
     result, test = result_of(run), result_of(run)["test"]
     return {
         "seed": run.start["seed"],
+        "fold": fold_of(run),
         "folder": str(run.path.parent),
         "protocol_hash": run.start["protocol_hash"],
         "fused_percent": 100 * test[FUSED]["accuracy"],

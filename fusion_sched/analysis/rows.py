@@ -1,13 +1,21 @@
-"""A row of a table: runs that differ by their seed alone; its role, its numbers, its name."""
+"""A row of a table: runs that differ by seed and fold alone; its role, its numbers, its name."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum
 from statistics import fmean
 from typing import Any
 
-from fusion_sched.analysis.statistics import Difference, Values
-from fusion_sched.runlog import Trace
+from fusion_sched.analysis.statistics import (
+    Difference,
+    FoldValues,
+    Values,
+    difference,
+    fold_difference,
+    pool_folds,
+)
+from fusion_sched.runlog import Trace, inside
 from fusion_sched.runlog.protocol import PLACES, flatten
 from fusion_sched.types import FUSED
 
@@ -25,12 +33,15 @@ ROLES = {
 
 @dataclass(frozen=True)
 class ResultRow:
-    """Ended runs that differ by their seed alone, and what is measured of them.
+    """Ended runs that differ by their seed and fold alone, and what is measured of them.
 
     `expected`: the seeds of the whole table. Numbers are by seed, the mean of runs that share a
-    seed; accuracies in percent, `optimism_gap` in points. `cpu_hours` and `gpu_hours`: wall-clock
-    hours of all runs on either kind of device. `peak_memory_bytes`: the largest of the runs,
-    `None` where no trace has it. `difference` and `p_holm` are `None` in the reference row.
+    seed; accuracies in percent, `optimism_gap` in points. In a cross-validation a seed's numbers
+    are pooled over its folds: accuracy is the share of right answers to all test samples. `folds`:
+    how many it has, 0 without one; `by_fold`: accuracy of each ended fold, on `tested` samples.
+    `cpu_hours` and `gpu_hours`: wall-clock hours of all runs on either kind of device.
+    `peak_memory_bytes`: the largest of the runs, `None` where no trace has it. `difference` and
+    `p_holm` are `None` in the reference row.
     """
 
     name: str
@@ -46,12 +57,15 @@ class ResultRow:
     cpu_hours: float
     gpu_hours: float
     peak_memory_bytes: int | None
+    folds: int = 0
+    by_fold: FoldValues = field(default_factory=dict)
+    tested: Mapping[tuple[int, int], int] = field(default_factory=dict)
     difference: Difference | None = None
     p_holm: float | None = None
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration, which but for the seed is that of every run."""
+        """The configuration, which but for seed and fold is that of every run."""
         config: dict[str, Any] = self.runs[0].start["config"]
         return config
 
@@ -69,6 +83,22 @@ class ResultRow:
         """The seeds that other rows of the table have and this one has not."""
         return tuple(seed for seed in self.expected if seed not in self.seeds)
 
+    @property
+    def missing_folds(self) -> tuple[tuple[int, int], ...]:
+        """Seed and fold of what has not ended, of the seeds that this row has."""
+        pairs = ((seed, fold) for seed in self.seeds for fold in range(self.folds))
+        return tuple(pair for pair in pairs if pair not in self.by_fold)
+
+    def above(self, other: "ResultRow") -> Difference:
+        """Return how far this row is above another: seed by seed and, where both have the same
+        number of folds, fold by fold.
+        """
+        paired = None
+        if self.folds and self.folds == other.folds:
+            samples = {**self.tested, **other.tested}
+            paired = fold_difference(self.by_fold, other.by_fold, samples, self.folds)
+        return paired or difference(self.fused, other.fused)
+
 
 def result_of(run: Trace) -> dict[str, Any]:
     """Return the result of a run that has ended."""
@@ -76,12 +106,21 @@ def result_of(run: Trace) -> dict[str, Any]:
     return run.result
 
 
+def fold_of(run: Trace) -> int | None:
+    """Return the fold that a run tested on, `None` without a cross-validation."""
+    fold: int | None = inside(run.start, "facts", "cross_validation", "fold")
+    return fold
+
+
 def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
     """Return everything about a row that needs no other row."""
     results = [result_of(run) for run in runs]
     peaks = [r["peak_memory_bytes"] for r in results if "peak_memory_bytes" in r]
+    folds = inside(runs[0].start, "facts", "cross_validation", "folds") or 0
 
-    def by_seed(quantity: Callable[[dict[str, Any]], float]) -> Values:
+    def by_seed(quantity: Callable[[dict[str, Any]], float], split: str = "test") -> Values:
+        if folds:
+            return pool_folds(_by_fold(runs, quantity), _sizes(runs, split))
         values: dict[int, list[float]] = {}
         for run, result in zip(runs, results, strict=True):
             values.setdefault(run.start["seed"], []).append(quantity(result))
@@ -95,24 +134,64 @@ def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> Re
         ]
         return fsum(seconds) / SECONDS_PER_HOUR
 
-    def accuracy(head: str) -> Values:
-        return by_seed(lambda result: 100 * result["test"][head]["accuracy"])
+    def accuracy(head: str) -> Callable[[dict[str, Any]], float]:
+        return lambda result: float(100 * result["test"][head]["accuracy"])
 
     return ResultRow(
         name=name,
         runs=tuple(runs),
         expected=tuple(expected),
-        fused=accuracy(FUSED),
-        validation=by_seed(lambda result: 100 * result["validation"][FUSED]),
-        macro_f1=by_seed(lambda result: result["test"][FUSED]["macro_f1"]),
-        unimodal={m: accuracy(m) for m in results[0]["test"] if m != FUSED},
+        fused=by_seed(accuracy(FUSED)),
+        validation=by_seed(lambda result: 100 * result["validation"][FUSED], "validation"),
+        macro_f1=_pooled_f1(runs)
+        if folds
+        else by_seed(lambda result: result["test"][FUSED]["macro_f1"]),
+        unimodal={m: by_seed(accuracy(m)) for m in results[0]["test"] if m != FUSED},
         optimism_gap=by_seed(lambda result: 100 * result["optimism_gap"]),
         unimodal_epochs=by_seed(lambda result: result["unimodal_epochs"]),
         probe_share=by_seed(lambda result: result["probe_share"]),
         cpu_hours=hours(on_cpu=True),
         gpu_hours=hours(on_cpu=False),
         peak_memory_bytes=max(peaks, default=None),
+        folds=folds,
+        by_fold=_by_fold(runs, accuracy(FUSED)) if folds else {},
+        tested=_sizes(runs, "test") if folds else {},
     )
+
+
+def seed_and_fold(run: Trace) -> tuple[int, int]:
+    """Return the seed and the fold of a run of a cross-validation."""
+    fold = fold_of(run)
+    assert fold is not None, "asked of rows with folds alone"
+    return run.start["seed"], fold
+
+
+def _by_fold(runs: Sequence[Trace], quantity: Callable[[dict[str, Any]], float]) -> FoldValues:
+    """Return seed and fold → the mean of their runs."""
+    values: dict[tuple[int, int], list[float]] = {}
+    for run in runs:
+        values.setdefault(seed_and_fold(run), []).append(quantity(result_of(run)))
+    return {pair: fmean(values[pair]) for pair in sorted(values)}
+
+
+def _sizes(runs: Sequence[Trace], split: str) -> dict[tuple[int, int], int]:
+    """Return seed and fold → samples of a split."""
+    return {seed_and_fold(run): run.start["split_sizes"][split] for run in runs}
+
+
+def _pooled_f1(runs: Sequence[Trace]) -> Values:
+    """Return seed → macro-F1 of all test samples, over the classes that occur or are predicted."""
+    cells: dict[int, Counter[tuple[int, int]]] = {}
+    for run in runs:
+        of_seed = cells.setdefault(run.start["seed"], Counter())
+        for true, answer, count in result_of(run)["confusion"][FUSED]:
+            of_seed[true, answer] += count
+    scores = {}
+    for seed, counts in sorted(cells.items()):
+        classes = {c for pair in counts for c in pair}
+        sums = {c: sum(n * ((t == c) + (a == c)) for (t, a), n in counts.items()) for c in classes}
+        scores[seed] = fmean(2 * counts[c, c] / sums[c] for c in classes)
+    return scores
 
 
 def role_of(config: Mapping[str, Any]) -> str:
@@ -163,12 +242,15 @@ NOT_THE_METHOD = {
 
 
 def name_rows(traces: list[Trace]) -> list[str]:
-    """Return a name for each run; runs that differ by their seed alone have the same one.
+    """Return a name for each run; runs that differ by seed and fold alone have the same one.
 
     A run tagged by `method` is called so, and further by what not all runs of its tag share; any
     other by what not all runs share.
     """
     configs = [flatten(trace.start["config"]) for trace in traces]
+    for config, trace in zip(configs, traces, strict=True):
+        if fold_of(trace) is not None:
+            config.pop("dataset.fold", None)
     tags = [config.get("method", "") for config in configs]
     identities: list[tuple[str, ...]] = []
     names: list[str] = []

@@ -164,8 +164,10 @@ def _make_paths_absolute(cfg: DictConfig) -> None:
     """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
-        if place and isinstance(place, str):
-            cfg.dataset[key] = str(Path(place).resolve())
+        if isinstance(place, str):
+            cfg.dataset[key] = place and str(Path(place).resolve())
+        elif place is not None:  # a list of files
+            cfg.dataset[key] = [str(Path(file).resolve()) for file in place]
 
 
 def execute(parts: RunComponents, folder: Path, console: Console) -> None:

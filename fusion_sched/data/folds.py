@@ -246,7 +246,7 @@ def _given_splits(
         if (counts > 1).any():
             raise ValueError(
                 f"{int((counts > 1).sum())} group(s) are in several of the folds that the dataset "
-                f"names, such as {ids[counts > 1][0]!r}; correct the folds, or leave out "
+                f"names, such as {str(ids[counts > 1][0])!r}; correct the folds, or leave out "
                 "dataset.group"
             )
     text = given.astype(str)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fusion_sched.data.array_files import read_arrays
 from fusion_sched.data.clips.types import Issue
 from fusion_sched.data.kinds import kind_of_path
 from fusion_sched.data.listed import ListRow, broken_row
@@ -113,10 +114,7 @@ def _line_break(row: ListRow, end: int) -> Issue:
 
 
 def _read_parquet(path: Path) -> tuple[list[str], list[ListRow], list[Issue]]:
-    try:
-        table = pd.read_parquet(path)
-    except ImportError as error:
-        raise ValueError(f"{path}: reading .parquet needs pyarrow; pip install pyarrow") from error
+    table = pd.DataFrame(read_arrays(path, ""))
     lists = [
         str(name) for name in table if len(table) and pd.api.types.is_list_like(table[name].iloc[0])
     ]
