@@ -55,4 +55,4 @@ def test_own_files_train_without_the_damaged_one(
     monkeypatch.setattr("sys.argv", ["own_files.py"])
     result = load("own_files").main(tmp_path)
     assert "1 fatal issue(s): training refuses" in capfd.readouterr().out
-    assert result["test"]["accuracy"]["fused"] > 0.25
+    assert result["test"]["fused"]["accuracy"] > 0.25
