@@ -167,7 +167,7 @@ def _make_paths_absolute(cfg: DictConfig) -> None:
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
         if isinstance(place, str):
-            cfg.dataset[key] = str(Path(place).resolve())
+            cfg.dataset[key] = place and str(Path(place).resolve())
         elif place is not None:  # a list of files
             cfg.dataset[key] = [str(Path(file).resolve()) for file in place]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fusion_sched.runtime.files import json_digest
 
-PLACES = ("root", "store", "lists")
+PLACES = ("root", "store", "lists", "list")
 """Keys of a dataset that name folders or files."""
 LATER_DATASET_KEYS: Mapping[str, Any] = {
     "folds": None, "fold": None, "group": None, "target": "y", "columns": None, "layout": "auto",
