@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -76,6 +77,11 @@ def kernel_scores(distances: Tensor, width: float) -> Tensor:
         distances = distances[:, : LANDMARKS // 2]
     kernel = torch.exp(-distances / (2 * width * width))
     return principal_components(kernel - kernel.mean(0))[:, :COMPONENTS]
+
+
+def joint_kernel(modalities: Sequence[ModalityFeatures], width: float) -> Tensor:
+    """Scores of the kernel map of several modalities, each with the same weight."""
+    return kernel_scores(torch.stack([m.distances for m in modalities]).mean(0), width)
 
 
 def with_radius(x: Tensor) -> Tensor:
