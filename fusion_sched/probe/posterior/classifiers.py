@@ -99,12 +99,11 @@ class Interaction:
             for m in (beside @ beside.mT, above.mT @ above)
         )
         core = left.mT.unsqueeze(1) @ moments @ right.unsqueeze(1)
+        products = ((self.x1 @ left).unsqueeze(-1) * (self.x2 @ right).unsqueeze(-2)).flatten(-2)
         direction = torch.arange(most, device=core.device)
         within = (direction < options[..., None]).to(core.dtype)
-        cores = core * (within[..., :, None] * within[..., None, :]).unsqueeze(2)
-        products = ((self.x1 @ left).unsqueeze(-1) * (self.x2 @ right).unsqueeze(-2)).flatten(-2)
-        scores = products @ cores.flatten(-2).mT
-        return self.folds.scatter(scores) / self.prior.sqrt()
+        cores = core * (within.unsqueeze(-1) * within.unsqueeze(-2)).unsqueeze(2)
+        return self.folds.scatter(products @ cores.flatten(-2).mT) / self.prior.sqrt()
 
 
 class FixedScores:

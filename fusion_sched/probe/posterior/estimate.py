@@ -12,7 +12,7 @@ from torch import Tensor
 from fusion_sched.pid import Solver
 from fusion_sched.probe.posterior.atoms import JOINT, SourceModel, pair_information
 from fusion_sched.probe.posterior.checks import check_cells, check_halved, check_samples
-from fusion_sched.probe.posterior.features import ModalityFeatures, prepare_features
+from fusion_sched.probe.posterior.features import ModalityFeatures
 from fusion_sched.probe.posterior.folds import Folds, make_folds
 from fusion_sched.probe.posterior.inputs import (
     BITS,
@@ -167,7 +167,7 @@ class _Run:
         labels = checked_labels(y, order)
         folds = make_folds(labels.y, groups, order)
         modalities = {
-            name: prepare_features(standardised(name, embeddings[name]), order, generator_of(seed))
+            name: ModalityFeatures(standardised(name, embeddings[name]), order, generator_of(seed))
             for name in sorted(embeddings)
         }
         fresh = state is None or state.age + 1 >= RENEW
@@ -229,6 +229,9 @@ def _source(model: LabelModel, run: _Run) -> SourceModel:
     information = information.clamp(min=0.0).minimum(run.labels.entropy)
     pointwise = torch.where(missing.mean() > 0, refined + missing, refined)
     added = (information - lower.clamp(min=0.0)).clamp(min=0.0)
+    whole, half = model.held_out
+    unsteady = run.folds.extrapolation * (whole * (whole / half).log()).sum(-1).mean()
+    added = added.maximum(unsteady)
     return SourceModel(model.p[0], information, pointwise, added, lower)
 
 

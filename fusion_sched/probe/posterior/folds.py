@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 FOLDS = 6
+RATE = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ class Folds:
     def extrapolation(self) -> float:
         """How many times the gain of the larger training set is still missing.
 
-        The mean loss of a model fitted on n samples exceeds its limit by about c / n.
+        The mean loss of a model fitted on n samples exceeds its limit by about c / n^RATE.
         """
         whole, half = self.train.sum(-1).mean(-1).tolist()
-        return float((1 / whole) / (1 / half - 1 / whole))
+        return 1.0 / float((whole / half) ** RATE - 1.0)
 
 
 def make_folds(y: Tensor, groups: Tensor | None, order: Tensor) -> Folds:

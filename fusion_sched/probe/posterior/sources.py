@@ -36,7 +36,7 @@ from fusion_sched.probe.posterior.inputs import Labels
 
 LINEAR_RIDGES = (1e-4, 0.02, 0.3, 2.0)
 KERNEL_RIDGES = (1e-3, 0.05)
-RANKS = (1.0, 2.0, 5.0)
+RANKS = (1.0, 2.0, 5.0, 10.0)
 INTERACTING = 80  # components of the kernel maps that may interact
 MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
@@ -142,15 +142,14 @@ def unimodal_model(
 ) -> LabelModel:
     """The label model of one modality, of all candidates or of the ones `kept`."""
     candidates = _Candidates(labels, folds, kept)
-    candidates.add_map("linear", lambda: modality.components, LINEAR_RIDGES)
-    candidates.add_map("radius", lambda: with_radius(modality.components), LINEAR_RIDGES[1:3])
+    candidates.add_map("linear", lambda: with_radius(modality.components), LINEAR_RIDGES)
     for width in WIDTHS:
         candidates.add_map(f"kernel {width:g}", partial(modality.kernel, width), KERNEL_RIDGES)
     fitted = fit(candidates.chosen, labels.base, labels, folds)
     p, shares = _mixture(fitted.p, labels, folds)
     refinement = _Refinement(p, labels, folds, kept)
-    for level, cells in enumerate(LEVELS):
-        refinement.by(f"{cells} cells", lambda i=level: modality.cells[i], cells)
+    for cells in LEVELS:
+        refinement.by(f"{cells} cells", partial(modality.cells, cells), cells)
     held_out = refinement.p
     similar = partial(_posterior_cells, held_out, OWN_CELLS, generator)
     refinement.by("cells of similar posterior", similar, OWN_CELLS, clear=True)
@@ -196,14 +195,11 @@ def joint(
         options, scores = options | tilted.options, scores + tilted.scores
     refinement = _Refinement(p, labels, folds, kept)
     for one, two in combinations(modalities, 2):
-        a, b = modalities[one].cells, modalities[two].cells
-        for level, count in enumerate(LEVELS):
+        pair = modalities[one], modalities[two]
+        for count in LEVELS:
             if count * count * labels.count <= PAIR_CELLS:
-                refinement.by(
-                    f"{count} x {count} cells of {one} and {two}",
-                    lambda i=level, n=count, a=a, b=b: a[i] * n + b[i],
-                    count * count,
-                )
+                name = f"{count} x {count} cells of {one} and {two}"
+                refinement.by(name, partial(_pairs_of_cells, *pair, count), count * count)
     held_out = refinement.p
     for one, two in combinations(models, 2):
         for count in POSTERIOR_CELLS:
@@ -222,6 +218,10 @@ def _posterior_cells(p: Tensor, count: int, generator: torch.Generator) -> Tenso
     """Cells (N,) of similar posterior."""
     root = p[0].sqrt()
     return k_means(root, seeds(root, count, generator))
+
+
+def _pairs_of_cells(one: ModalityFeatures, two: ModalityFeatures, count: int) -> Tensor:
+    return one.cells(count) * count + two.cells(count)
 
 
 def _posterior_pairs(one: Tensor, two: Tensor, count: int, generator: torch.Generator) -> Tensor:
