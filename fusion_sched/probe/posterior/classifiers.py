@@ -72,17 +72,14 @@ class Discriminant:
 class Interaction:
     """What two maps (N, d1), (N, d2) of unit variance tell only together; the options are ranks.
 
-    The moments E[(1{y} - P) f1 f2'] / P(y) of each class, with the probabilities P of a model
-    without interaction, restricted to their leading directions on either side (a truncated
-    higher-order singular value decomposition).
+    The moments E[(1{y} - P(y)) f1 f2'] / P(y) of each class, restricted to their leading directions
+    on either side (a truncated higher-order singular value decomposition).
     """
 
-    def __init__(
-        self, first: Tensor, second: Tensor, base: Tensor, labels: Labels, folds: Folds
-    ) -> None:
+    def __init__(self, first: Tensor, second: Tensor, labels: Labels, folds: Folds) -> None:
         self.folds, self.prior = folds, labels.prior
         self.x1, self.x2 = folds.gather(first), folds.gather(second)
-        excess = folds.gather((labels.one_hot - base[0]) / labels.prior.sqrt())
+        excess = folds.gather((labels.one_hot - labels.prior) / labels.prior.sqrt())
         moments = torch.stack([(self.x1 * e.unsqueeze(-1)).mT @ self.x2 for e in excess.unbind(-1)])
         sizes = folds.training_sums(folds.mask.sum(1, keepdim=True).to(excess.dtype))
         sizes = sizes.clamp(min=1.0)[..., None, None]

@@ -36,7 +36,7 @@ from fusion_sched.probe.posterior.inputs import Labels
 
 LINEAR_RIDGES = (1e-4, 0.02, 0.3, 2.0)
 KERNEL_RIDGES = (1e-3, 0.05)
-RANKS = (1.0, 2.0, 5.0, 10.0)
+RANKS = (1.0, 2.0, 5.0)
 INTERACTING = 80  # components of the kernel maps that may interact
 MOMENTS = 120_000  # cells of the table of moments at most
 PAIR_CELLS = 200_000
@@ -187,7 +187,7 @@ def joint(
         components = additive.p | components
     p, shares = _mixture(components, labels, folds)
     interacting = _Candidates(labels, folds, kept)
-    _add_interactions(interacting, modalities, logs, p)
+    _add_interactions(interacting, modalities, logs)
     options, scores = ({}, []) if additive is None else (additive.options, additive.scores)
     if interacting.chosen:
         tilted = fit(interacting.chosen, p.log(), labels, folds)
@@ -232,14 +232,13 @@ def _add_interactions(
     candidates: _Candidates,
     modalities: Mapping[str, ModalityFeatures],
     logs: Mapping[str, Tensor],
-    base: Tensor,
 ) -> None:
     """Models of what two modalities tell only together."""
     labels, folds = candidates.labels, candidates.folds
     most = min(INTERACTING, int((MOMENTS / labels.count) ** 0.5))
 
     def of_maps(make: Callable[[str], Tensor], i: str, j: str) -> Interaction:
-        return Interaction(make(i), make(j), base, labels, folds)
+        return Interaction(make(i), make(j), labels, folds)
 
     def kernel(m: str) -> Tensor:
         return whitened(modalities[m].kernel(WIDTHS[0]), most)
