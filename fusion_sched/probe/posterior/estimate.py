@@ -139,7 +139,7 @@ def estimate(
     nulls = _nulls(run, models) if intervals or len(names) == 1 else {}
     pairs, pair_warnings = _estimate_pairs(run, sources, nulls, solver)
     if warnings:
-        pairs = {key: widened(pair, run.entropy) for key, pair in pairs.items()}
+        pairs = {key: widened(pair, run.most) for key, pair in pairs.items()}
     return _gathered(run, models, sources, pairs, (*warnings, *pair_warnings), nulls)
 
 
@@ -175,8 +175,9 @@ class _Run:
         return _Run(modalities, labels, folds, groups, seed, kept, age)
 
     @property
-    def entropy(self) -> float:
-        return float(self.labels.entropy) * BITS
+    def most(self) -> float:
+        """What no information exceeds, in bits."""
+        return float(self.labels.entropy_limit) * BITS
 
     def generator(self) -> torch.Generator:
         return generator_of(self.seed)
@@ -260,7 +261,7 @@ def _estimate_pairs(
         if row[2] == ALL and most is not None:
             pair = pair.with_joint(most)
         shuffled = Nulls.of([nulls[s] for s in row], len(run.labels.y)) if nulls else None
-        result = estimate_pair(pair, run.groups, run.entropy, shuffled)
+        result = estimate_pair(pair, run.groups, run.most, shuffled)
         warnings += check_cells(row, pair, three[row])
         if nulls:
             coarse = pair_information(three[row], run.labels, run.generator(), solver, halved=True)
@@ -285,9 +286,9 @@ def _gathered(
     if len(names) == 1:
         only = sources[names[0]]
         shuffled = Nulls.of([nulls[names[0]]] * 3, len(run.labels.y))
-        alone = estimate_source(only, run.groups, run.entropy, shuffled)
+        alone = estimate_source(only, run.groups, run.most, shuffled)
         if check_samples(len(run.labels.y), run.labels.count):
-            alone = alone._replace(low=0.0, high=max(alone.value, run.entropy))
+            alone = alone._replace(low=0.0, high=max(alone.value, run.most))
         mi, joint_mi = {names[0]: alone}, alone
     else:
         mi = {m: against[m]["mi1"] for m in names}
@@ -300,7 +301,7 @@ def _gathered(
         {k: v for k, v in pairs.items() if k not in rests.values()},
         {s: float(sources[s].lower) * BITS for s in listed},
         {s: m.leading for s, m in models.items()},
-        run.entropy,
+        float(run.labels.entropy) * BITS,
         len(run.labels.y),
         run.labels.count,
         max((p.gap for p in pairs.values()), default=0.0),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 BITS = 1.0 / math.log(2.0)
+NORMAL_95 = 1.96
 LEAST_GROUPS = 12  # two in every fold
 RESOLUTION = 64.0  # a spread below this many rounding errors of its offset is no measurement
 
@@ -26,6 +27,15 @@ class Labels:
     def entropy(self) -> Tensor:
         """H(Y) in nats."""
         return -(self.prior * self.prior.log()).sum()
+
+    @property
+    def entropy_limit(self) -> Tensor:
+        """Upper 95 % limit of the population's H(Y) in nats, at most the log of the classes."""
+        count, surprise = len(self.y), -self.prior.log()
+        variance = (self.prior * (surprise - self.entropy).square()).sum() / count
+        bias = (self.count - 1) / (2 * count)
+        limit = self.entropy + bias + NORMAL_95 * variance.sqrt()
+        return limit.clamp(max=math.log(self.count)).maximum(self.entropy)
 
     @property
     def base(self) -> Tensor:

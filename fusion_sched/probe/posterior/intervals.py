@@ -12,11 +12,10 @@ from torch import Tensor
 
 from fusion_sched.estimation.ratio import log_ratio_interval, log_ratio_of
 from fusion_sched.probe.posterior.atoms import PairInformation, SourceModel
-from fusion_sched.probe.posterior.inputs import BITS
+from fusion_sched.probe.posterior.inputs import BITS, NORMAL_95
 from fusion_sched.probe.posterior.nulls import Nulls
 from fusion_sched.types import Estimate
 
-NORMAL_95 = 1.96
 DOUBT = 0.4  # standard error of what is added to the held-out lower bound, as a share of it
 SPARE = 1.0  # share of that by which I* may be too high where a unique information is zero
 
