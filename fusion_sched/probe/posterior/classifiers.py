@@ -19,7 +19,7 @@ from fusion_sched.probe.posterior.inputs import Labels
 SUBSET = 320  # samples that choose between options
 SUBSET_STEPS = 5
 NEWTON_STEPS = 2
-MIXING_STEPS = 30
+MIXING_STEPS = 20
 LEAST = 1e-12  # of a probability
 LEAST_SPREAD = 1e-8  # of a class, as a share of the largest variance
 STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1e9)

@@ -232,7 +232,7 @@ def _source(model: LabelModel, run: _Run) -> SourceModel:
     added = (information - lower.clamp(min=0.0)).clamp(min=0.0)
     whole, half = model.held_out
     unsteady = run.folds.extrapolation * (whole * (whole / half).log()).sum(-1).mean()
-    added = added.maximum(unsteady)
+    added = added.maximum(unsteady) + model.unclear
     return SourceModel(model.p[0], information, pointwise, added, lower)
 
 

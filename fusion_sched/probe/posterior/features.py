@@ -13,7 +13,7 @@ WIDTHS = (0.4, 1.0)  # kernel widths, in median distances
 COMPONENTS = 96  # of a kernel map
 LINEAR = 256  # principal components at most
 LEVELS = (4, 8, 16, 32)  # k-means cells, coarse to fine
-CLUSTERED = 24  # principal components that k-means looks at
+CLUSTERED = 32  # principal components that k-means looks at
 STEPS = 5  # of Lloyd's algorithm
 NEGLIGIBLE = 1e-10
 

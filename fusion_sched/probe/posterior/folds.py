@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 FOLDS = 6
-RATE = 0.75  # of learning curves: between 1/2, without a model of the classes, and 1, with one
+RATE = 0.7  # of learning curves: between 1/2, without a model of the classes, and 1, with one
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Folds:
         flat = self.train.flatten(0, 1) @ sums.flatten(1)
         return flat.reshape(*self.train.shape[:2], *sums.shape[1:])
 
-    @property
+    @cached_property
     def member(self) -> Tensor:
         """Membership (N, folds), float64."""
         return torch.nn.functional.one_hot(self.of_sample, len(self.index)).double()

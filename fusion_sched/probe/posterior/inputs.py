@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ class Labels:
         """log P(y) as the log-probabilities (2, N, classes) of a model without information."""
         return self.prior.log().expand(2, len(self.y), -1)
 
-    @property
+    @cached_property
     def one_hot(self) -> Tensor:
         """Membership (N, classes), float64."""
         return torch.nn.functional.one_hot(self.y, self.count).double()

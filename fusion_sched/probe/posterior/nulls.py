@@ -29,7 +29,7 @@ def shuffled_labels(
     size = torch.bincount(unit)
     start = size.cumsum(0) - size
     fold = folds.of_sample[first[start]]
-    keys = torch.rand(SHUFFLES, len(size), generator=generator, dtype=torch.float64)
+    keys = torch.rand(SHUFFLES, len(size), generator=generator)
     by_fold = torch.argsort(fold, stable=True)
     partner = torch.empty(keys.shape, dtype=torch.int64, device=fold.device)
     partner[:, by_fold] = (keys.to(fold.device) + fold).argsort(1)

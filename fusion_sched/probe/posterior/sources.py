@@ -56,7 +56,8 @@ class LabelModel:
     `held_out` is the same before refinement by cells of the posteriors themselves.
     `shares` are the candidates' mean weights in the mixture, `options` what each of them chose for
     every fold, `refined` the cells whose counts were of use, and `scores` (any number, N, classes)
-    are those of every candidate and option, not calibrated.
+    are those of every candidate and option, not calibrated. `unclear` is the largest gain per
+    sample, in nats, that cells of the posteriors may have given without information.
     """
 
     p: Tensor
@@ -65,6 +66,7 @@ class LabelModel:
     options: dict[str, list[float]]
     refined: tuple[str, ...]
     scores: Tensor
+    unclear: float
 
     def gains(self, labels: Labels) -> tuple[Tensor, Tensor]:
         """log P(y | x) / P(y) of each sample in nats: all (N,), and held out (2, N)."""
@@ -112,6 +114,7 @@ class _Refinement:
     def __init__(self, p: Tensor, labels: Labels, folds: Folds, kept: Kept | None) -> None:
         self.p, self.labels, self.folds, self.kept = p, labels, folds, kept
         self.used: list[str] = []
+        self.unclear = 0.0
 
     def by(self, name: str, cell: Callable[[], Tensor], cells: int, clear: bool = False) -> None:
         """Refine by these cells where that helps.
@@ -126,8 +129,9 @@ class _Refinement:
             return
         if clear:
             y = self.labels.y
-            gain = (own(refined[0], y) / own(self.p[0], y)).log().sum()
-            if float(gain) <= CLEAR * cells**0.5:
+            gain = float((own(refined[0], y) / own(self.p[0], y)).log().sum())
+            if gain <= CLEAR * cells**0.5:
+                self.unclear = max(self.unclear, gain / len(y))
                 return
         self.p = refined
         self.used.append(name)
@@ -160,6 +164,7 @@ def unimodal_model(
         fitted.options,
         tuple(refinement.used),
         torch.cat(fitted.scores),
+        refinement.unclear,
     )
 
 
@@ -210,7 +215,13 @@ def joint(
                 clear=True,
             )
     return LabelModel(
-        refinement.p, held_out, shares, options, tuple(refinement.used), torch.cat(scores)
+        refinement.p,
+        held_out,
+        shares,
+        options,
+        tuple(refinement.used),
+        torch.cat(scores),
+        refinement.unclear,
     )
 
 
