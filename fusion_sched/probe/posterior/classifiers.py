@@ -159,9 +159,7 @@ def fit(
     return Fit(dict(zip(classifiers, p.unbind(1), strict=True)), chosen, free)
 
 
-def _best_options(
-    scores: Tensor, base: Tensor, y: Tensor, member: Tensor
-) -> tuple[Tensor, Tensor]:
+def _best_options(scores: Tensor, base: Tensor, y: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
     """Inverse temperatures (options,), and the best option (folds,) by the other folds."""
     beta = _newton(scores.contiguous(), base, y, beta=None, steps=SUBSET_STEPS)
     if len(scores) == 1:

@@ -8,13 +8,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-LANDMARKS = 200
+LANDMARKS = 160
 WIDTHS = (0.4, 1.0)  # kernel widths, in median distances
 COMPONENTS = 96  # of a kernel map
 LINEAR = 256  # principal components at most
 LEVELS = (4, 8, 16, 32)  # k-means cells, coarse to fine
 CLUSTERED = 32  # principal components that k-means looks at
-STEPS = 5  # of Lloyd's algorithm
+STEPS = 4  # of Lloyd's algorithm
 NEGLIGIBLE = 1e-10
 
 

@@ -75,7 +75,7 @@ class LabelModel:
 
     @property
     def kept(self) -> dict[str, list[float]]:
-        """The options of the candidates that matter and the cells in use, for the next diagnosis."""
+        """The options of the candidates that matter, and the cells in use, for the next one."""
         ranked = sorted(self.options, key=lambda name: -self.shares[name])
         return {n: self.options[n] for n in ranked[:KEPT]} | {n: [] for n in self.refined}
 
@@ -181,9 +181,7 @@ def joint(
     logs = {name: m.p.log() for name, m in models.items()}
     together = _Candidates(labels, folds, kept)
     together.add_map("linear", lambda: torch.cat([m.components for m in parts], 1), LINEAR_RIDGES)
-    together.add_map(
-        f"kernel {WIDTHS[0]:g}", lambda: joint_kernel(parts, WIDTHS[0]), KERNEL_RIDGES
-    )
+    together.add_map(f"kernel {WIDTHS[0]:g}", lambda: joint_kernel(parts, WIDTHS[0]), KERNEL_RIDGES)
     evidence = torch.stack(list(logs.values())).sum(0) - len(models) * labels.base
     together.add("naive Bayes", lambda: FixedScores(evidence), (0.0,))
     components = {f"{name} alone": m.p for name, m in models.items()}
