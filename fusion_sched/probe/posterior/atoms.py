@@ -24,8 +24,8 @@ MI1, MI2, JOINT, UNION = range(4)
 class SourceModel:
     """A label model's P(y | x) (N, classes) and its information in nats.
 
-    `pointwise` (N,) are each sample's parts;
-    `lower` is the held-out lower bound and `added` what the information has beyond it.
+    `pointwise` (N,) are each sample's parts; `lower` is the held-out lower bound, and `added` what
+    the information has beyond it, or what the model changes with its training set if that is more.
     """
 
     p: Tensor
@@ -39,8 +39,8 @@ class SourceModel:
 class PairInformation:
     """I(X1;Y), I(X2;Y), I(X1,X2;Y) and I* in nats.
 
-    `pointwise` (N, 4) scatters as the errors of `values` (4,) do; `added` (4,) is the part of
-    the values beyond held-out lower bounds; `gap` (bits) is the solver's certified error.
+    `pointwise` (N, 4) scatters as the errors of `values` (4,) do; `added` (4,) is what
+    `SourceModel.added` is; `gap` (bits) is the solver's certified error.
     """
 
     values: Tensor

@@ -146,7 +146,9 @@ def fit(
         picked = options.gather(0, best[None])
         chosen[name] = picked[0].tolist()
         by_sample = best[folds.of_sample]
-        whole.append(s[0] if len(s) == 1 else s[by_sample, torch.arange(s.shape[1])])
+        whole.append(
+            s[0] if len(s) == 1 else s[by_sample, torch.arange(s.shape[1], device=s.device)]
+        )
         half.append(classifier.scores(1, picked)[0])
         start.append(beta[best].mean())
     both = torch.stack([torch.stack(whole), torch.stack(half)])
