@@ -93,6 +93,8 @@ def p_cell(p: float | None, least: float) -> str:
         return ""
     if p > least * (1 + 1e-9) or p >= 1:
         return f"{p:.2f}"
+    if p < 0.01:
+        return "< 0.01"
     unit = 10.0 ** floor(log10(p))
     return f"< {ceil(p / unit - 1e-9) * unit:g}"
 
