@@ -12,6 +12,8 @@ from fusion_sched.runlog.schema import (
     TRACE_FILE,
     diagnosis_fields,
     diagnosis_from,
+    held_out_fields,
+    held_out_from,
     stage_fields,
 )
 from fusion_sched.runlog.writer import NullTraceWriter, TraceWriter
@@ -26,6 +28,8 @@ __all__ = [
     "diagnosis_from",
     "hand_over_epoch",
     "hand_over_probe",
+    "held_out_fields",
+    "held_out_from",
     "inside",
     "read_trace",
     "stage_fields",

@@ -8,7 +8,7 @@ other numbers under the same key in `interval`, `error`, `null` and `p_value`.
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_sched.types import Diagnosis, Estimate, Stage
+from fusion_sched.types import Diagnosis, Estimate, HeldOut, Stage
 
 TRACE_FILE = "trace.jsonl"
 FORMAT = 2
@@ -65,6 +65,26 @@ def diagnosis_from(event: Mapping[str, Any]) -> Diagnosis:
         **fields,
         pairs={pair: _estimates(atoms) for pair, atoms in event.get("pairs", {}).items()},
         warnings=tuple(event.get("warnings", ())),
+    )
+
+
+def held_out_fields(held_out: HeldOut) -> dict[str, Any]:
+    """The fields of a held_out event."""
+    return {
+        "information_bits": {name: e.to_json() for name, e in held_out.information.items()},
+        "gain_bits": {pair: e.to_json() for pair, e in held_out.gain.items()},
+        "accuracy": dict(held_out.accuracy),
+        "samples": held_out.samples,
+    }
+
+
+def held_out_from(event: Mapping[str, Any]) -> HeldOut:
+    """What a held_out event holds."""
+    return HeldOut(
+        information=_estimates(event["information_bits"]),
+        accuracy=event["accuracy"],
+        gain=_estimates(event["gain_bits"]),
+        samples=event["samples"],
     )
 
 

@@ -45,7 +45,8 @@ def save_run(run: Run) -> None:
         "elapsed": run.trace.elapsed,
     }
     checkpoint.save(run.checkpoint_dir / checkpoint.LAST, content)
-    needed = {checkpoint.LAST, str(state.peak), str(state.best)}
+    named = {state.peak, state.best, state.hand_over, *state.kept.values()}
+    needed = {checkpoint.LAST, *(name for name in named if name is not None)}
     checkpoint.remove_others(run.checkpoint_dir, needed)
 
 
