@@ -6,6 +6,7 @@ from math import hypot
 
 from fusion_sched.controllers import NORMAL_95, jointly, unimodal
 from fusion_sched.types import (
+    HELD_OUT,
     ControllerState,
     Decision,
     Diagnosis,
@@ -58,15 +59,16 @@ class Evidence:
                 "expected at least 1 diagnosis each"
             )
         shares = {"ahead": self.ahead, "near_zero": self.near_zero}
-        if self.rise_bits < 0 or self.lead_ratio < 0 or not all(0 <= s < 1 for s in shares.values()):
+        sound = all(0 <= share < 1 for share in shares.values())
+        if self.rise_bits < 0 or self.lead_ratio < 0 or not sound:
             raise ValueError(
-                f"rise_bits={self.rise_bits}, lead_ratio={self.lead_ratio}, {shares}: expected 0 or "
-                "more bits, a ratio of 0 or more, and shares of H(Y) in [0, 1)"
+                f"rise_bits={self.rise_bits}, lead_ratio={self.lead_ratio}, {shares}: expected 0 "
+                "or more bits, a ratio of 0 or more, and shares of H(Y) in [0, 1)"
             )
 
     def check_source(self, source: str) -> None:
         """Raise where a probe of this source tells nothing of samples that are not trained on."""
-        if source not in ("both", "validation", "held_out"):
+        if source not in ("both", *HELD_OUT):
             raise ValueError(
                 f"controller=evidence decides by information that generalises, but probe.source="
                 f"{source} reads training samples alone; set probe=posterior probe.source=both"

@@ -49,6 +49,12 @@ def measure_branches(run: Run, fused: tuple[str, ...]) -> HeldOut:
     return _traced(run, END, measure_held_out(logits, joint.y, branches, pairs))
 
 
+def measure_fused(run: Run) -> HeldOut:
+    """Score the fused logits of the present network on validation samples."""
+    predicted = predict(run.parts.model, run.loaders.validation)
+    return _traced(run, END, measure_held_out(predicted.logits, predicted.y, {FUSED: (FUSED,)}))
+
+
 def _traced(
     run: Run, moment: str, held_out: HeldOut, generalising: Diagnosis | None = None
 ) -> HeldOut:

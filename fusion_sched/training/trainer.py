@@ -39,10 +39,8 @@ from fusion_sched.training.hand_over import (
 )
 from fusion_sched.training.resume import open_trace, resume_run, save_run
 from fusion_sched.training.state import Run, RunState, make_optimizer
-from fusion_sched.types import FUSED, Decision, Diagnosis, Observation, Stage
+from fusion_sched.types import FUSED, HELD_OUT, Decision, Diagnosis, Observation, Stage
 
-HELD_OUT = ("validation", "held_out")
-"""Sources of a probe whose samples no encoder trains on."""
 BEFORE = -1
 """The epoch of what is observed and decided before the first one."""
 LOCK_FILE = ".lock"
@@ -240,20 +238,27 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
     state.stage = decision.stage
     record_decision(run, replace(decision, restore=restored), before)
     if state.stage.joint:
-        deploy(run, decision, decision.fused)
-        run.optimizer, run.scheduler = make_optimizer(parts, state)
-        if not state.stage.active:
-            track_best(run, evaluate(parts.model, run.loaders.validation))
+        enter_stage2(run, decision)
+
+
+def enter_stage2(run: Run, decision: Decision) -> None:
+    """Fuse as decided; where nothing trains any more, this network is the best one."""
+    deploy(run, decision, decision.fused)
+    run.optimizer, run.scheduler = make_optimizer(run.parts, run.state)
+    if not run.state.stage.active:
+        track_best(run, evaluate(run.parts.model, run.loaders.validation))
 
 
 def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
     """Trace a change of stage, and why."""
     origin = {} if before is None else {"from": stage_fields(before)}
+    fused = {"fused": list(decision.fused), "ensemble": decision.ensemble}
     run.trace.write(
         "decision",
         epoch=run.state.epoch, step=run.state.step, **stage_fields(decision.stage),
         **origin, to=stage_fields(decision.stage), restored=decision.restore,
         reason=decision.reason, controller=run.state.controller,
+        **(fused if decision.fused else {}),
     )  # fmt: skip
 
 
