@@ -34,22 +34,23 @@ class Evidence:
     Hand-over, in this order:
 
     * Leave out. A modality goes where the upper ends of U + S, what it tells beyond the others, are
-      below ``near_zero`` of H(Y), or where S holds 0 and the ensemble of heads does not gain by it.
-    * Ensemble. With one modality left, or where the interval of S holds 0, the calibrated and
-      weighted ensemble of the heads is deployed and nothing trains jointly.
-    * Joint. Where S is above 0, joint training starts from the kept states. With
-      ``lead_ratio`` above 0, a modality whose uniqueness is more than that many times the smallest,
-      with an interval of the log ratio above 0, stays paused in it.
+      below ``near_zero`` of H(Y), or where that of S is and the ensemble does not gain by it.
+    * Ensemble. With one modality left, or where the upper end of S is below ``near_zero`` of H(Y),
+      the calibrated and weighted ensemble of the heads is deployed and nothing trains jointly.
+    * Joint. Else joint training starts from the kept states: S is shown to be above 0, or
+      validation samples are too few to show that it is not. With ``lead_ratio`` above 0 and S above
+      0, a modality whose uniqueness is more than that many times the smallest, with an interval of
+      the log ratio above 0, stays paused in it.
 
-    After joint training the model, alone or with its own heads, is compared with the ensemble of
-    the kept heads over the same validation samples, and the one of higher likelihood is deployed.
+    After joint training the model, alone and with its own heads, is compared with the ensemble of
+    the kept heads over the same validation samples, and the one of highest likelihood is deployed.
     """
 
     patience: int = 4
     memorising_patience: int = 2
     rise_bits: float = 0.01
     ahead: float = 0.1
-    near_zero: float = 0.02
+    near_zero: float = 0.05
     lead_ratio: float = 0.0
 
     def __post_init__(self) -> None:
@@ -162,22 +163,20 @@ class Evidence:
         kept = ", ".join(f"{m} after epoch {e + 1}" for m, e in state["best_epoch"].items())
         parts.insert(0, f"stage 1 ends; restored: {kept}")
         state = {**state, "fused": fused, "next": JOINT}
-        synergy = _synergy_of(diagnosis, fused)
-        ensemble = held_out.information["+".join(fused)]
-        if len(fused) > 1 and synergy is not None and synergy.interval[0] > 0:
+        synergy, limit = _synergy_of(diagnosis, fused), self.near_zero * diagnosis.label_entropy
+        if len(fused) > 1 and _may_exceed(synergy, limit):
             leading = self._leading(diagnosis, fused)
             parts += [f"{m} leads by uniqueness and stays paused" for m in leading]
-            parts.append(
-                f"joint training of {', '.join(fused)}: synergy {_words(synergy)} is above 0"
-            )
+            parts.append(f"joint training of {', '.join(fused)}: {_synergy_words(synergy, limit)}")
             stage = Stage(tuple(m for m in fused if m not in leading), joint=True)
             return state, Decision(stage, "; ".join(parts), fused=tuple(fused))
         what = f"the calibrated head of {fused[0]} is deployed"
         if len(fused) > 1:
             what = (
-                f"the weighted ensemble of {', '.join(fused)} is deployed: synergy "
-                f"{'unknown' if synergy is None else _words(synergy)} is not shown to be above 0"
+                f"the weighted ensemble of {', '.join(fused)} is deployed: "
+                f"{_synergy_words(synergy, limit)}"
             )
+        ensemble = held_out.information["+".join(fused)]
         parts.append(f"{what}; it tells {_words(ensemble)} of validation samples")
         decision = Decision(
             Stage((), joint=True), "; ".join(parts), fused=tuple(fused), ensemble=True
@@ -207,18 +206,15 @@ class Evidence:
             most = diagnosis.unique[m].interval[1] + synergy.interval[1]
             if most < limit:
                 return f"beyond the others it tells at most {most:.3f} bit, below {limit:.3f}"
-        shown = synergy is not None and synergy.interval[0] > 0
-        if gain.value <= 0 and not shown:
-            return (
-                f"the ensemble gains {_words(gain)} by it, and synergy "
-                f"{'unknown' if synergy is None else _words(synergy)} is not shown to be above 0"
-            )
+        if gain.value <= 0 and not _may_exceed(synergy, limit):
+            return f"the ensemble gains {_words(gain)} by it, and {_synergy_words(synergy, limit)}"
         return ""
 
     def _leading(self, diagnosis: Diagnosis, fused: Sequence[str]) -> list[str]:
-        weakest = min(fused, key=lambda m: diagnosis.unique[m].value)
-        if self.lead_ratio == 0:
+        synergy = _synergy_of(diagnosis, fused)
+        if self.lead_ratio == 0 or synergy is None or synergy.interval[0] <= 0:
             return []
+        weakest = min(fused, key=lambda m: diagnosis.unique[m].value)
         return [
             m for m in fused
             if m != weakest
@@ -247,6 +243,20 @@ def _without(fused: Sequence[str], m: str) -> str:
 def _words(estimate: Estimate) -> str:
     low, high = estimate.interval
     return f"{estimate.value:.3f} [{low:.3f}, {high:.3f}] bit"
+
+
+def _may_exceed(synergy: Estimate | None, limit: float) -> bool:
+    return synergy is None or synergy.interval[1] >= limit
+
+
+def _synergy_words(synergy: Estimate | None, limit: float) -> str:
+    if synergy is None:
+        return "their synergy was not estimated"
+    if synergy.interval[1] < limit:
+        return f"synergy {_words(synergy)} is below {limit:.3f}"
+    if synergy.interval[0] > 0:
+        return f"synergy {_words(synergy)} is above 0"
+    return f"synergy {_words(synergy)} is not shown to be below {limit:.3f}"
 
 
 def _synergy_of(diagnosis: Diagnosis, fused: Sequence[str]) -> Estimate | None:
