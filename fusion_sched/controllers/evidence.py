@@ -60,11 +60,11 @@ class Evidence:
                 "expected at least 1 diagnosis each"
             )
         shares = {"ahead": self.ahead, "near_zero": self.near_zero}
-        sound = all(0 <= share < 1 for share in shares.values())
+        sound = all(0 <= share <= 1 for share in shares.values())
         if self.rise_bits < 0 or self.lead_ratio < 0 or not sound:
             raise ValueError(
                 f"rise_bits={self.rise_bits}, lead_ratio={self.lead_ratio}, {shares}: expected 0 "
-                "or more bits, a ratio of 0 or more, and shares of H(Y) in [0, 1)"
+                "or more bits, a ratio of 0 or more, and shares of H(Y) in [0, 1]"
             )
 
     def check_source(self, source: str) -> None:
@@ -246,13 +246,13 @@ def _words(estimate: Estimate) -> str:
 
 
 def _may_exceed(synergy: Estimate | None, limit: float) -> bool:
-    return synergy is None or synergy.interval[1] >= limit
+    return synergy is None or synergy.interval[1] > limit
 
 
 def _synergy_words(synergy: Estimate | None, limit: float) -> str:
     if synergy is None:
         return "their synergy was not estimated"
-    if synergy.interval[1] < limit:
+    if synergy.interval[1] <= limit:
         return f"synergy {_words(synergy)} is below {limit:.3f}"
     if synergy.interval[0] > 0:
         return f"synergy {_words(synergy)} is above 0"

@@ -59,7 +59,10 @@ def _traced(
     run: Run, moment: str, held_out: HeldOut, generalising: Diagnosis | None = None
 ) -> HeldOut:
     state = run.state
-    second = {} if generalising is None else {"generalising": diagnosis_fields(generalising)}
+    second = {}
+    if generalising is not None:
+        fields = diagnosis_fields(generalising)
+        second["generalising"] = {key: fields[key] for key in fields if key != "seconds"}
     run.trace.write(
         "held_out", epoch=state.epoch, step=state.step, **stage_fields(state.stage),
         moment=moment, **held_out_fields(held_out), **second,

@@ -165,7 +165,7 @@ def test_the_branch_of_highest_likelihood_is_deployed(
     ("knobs", "message"),
     [
         ({"patience": 0}, "at least 1 diagnosis"),
-        ({"near_zero": 1.0}, "shares of H"),
+        ({"near_zero": 1.5}, "shares of H"),
         ({"rise_bits": -1.0}, "0 or more bits"),
     ],
 )

@@ -17,16 +17,16 @@ from fusion_sched.training.epoch import evaluate
 from tests.conftest import make_parts, of, read_events, run_once
 from tests.training.test_resume import assert_same_run, interrupted_after
 
-QUICK = ("+method=evidence", "dataset=synthetic", "dataset.samples=300", "stage1.epochs=4",
-         "stage2.epochs=2", "robustness=false", "tracker=none", "controller.patience=1",
-         "controller.rise_bits=0.05")  # fmt: skip
+QUICK = ("+method=evidence", "dataset=synthetic", "dataset.samples=300", "dataset.synergy=0",
+         "dataset.redundancy=1.0", "stage1.epochs=4", "stage2.epochs=2", "robustness=false",
+         "tracker=none", "controller.patience=1", "controller.rise_bits=0.05")  # fmt: skip
 JOINT = (*QUICK, "controller.near_zero=0")
-ENSEMBLE = (*QUICK, "controller.near_zero=0.9")
+ENSEMBLE = (*QUICK, "controller.near_zero=1")
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose gate chose joint training."""
+    """Return a run that chose joint training."""
     folder = tmp_path_factory.mktemp("joint")
     run_once(folder, *JOINT)
     return folder
@@ -34,7 +34,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose gate chose the ensemble, in the end of six epochs at most."""
+    """Return a run that chose the ensemble."""
     folder = tmp_path_factory.mktemp("ensemble")
     run_once(folder, *ENSEMBLE)
     return folder
@@ -122,7 +122,7 @@ def test_replay_decides_the_same(name: str, request: pytest.FixtureRequest) -> N
 
 
 def test_replay_of_other_thresholds(original: Path) -> None:
-    steps = replay_trace(read_trace(original), Evidence(patience=1, near_zero=0.9, rise_bits=0.05))
+    steps = replay_trace(read_trace(original), Evidence(patience=1, near_zero=1.0, rise_bits=0.05))
     assert steps[-1].decision.ensemble
     assert not steps[-1].decision.stage.active
 
