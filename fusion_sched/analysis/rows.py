@@ -1,14 +1,14 @@
 """A row of a table: runs that differ by their seed alone; its role, its numbers, its name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 from statistics import fmean
 from typing import Any
 
 from fusion_sched.analysis.statistics import Difference, Values
 from fusion_sched.runlog import Trace
-from fusion_sched.runlog.protocol import PLACES, flatten
+from fusion_sched.runlog.protocol import LATER_KEYS, PLACES, flatten
 from fusion_sched.types import FUSED
 
 SECONDS_PER_HOUR = 3600.0
@@ -16,11 +16,18 @@ ROLES = {
     "joint": "joint training from scratch",
     "ensemble": "ensemble of unimodal models",
     "fixed": "two stages without diagnostics",
+    "single": "best single modality",
     "frozen": "fusion on frozen unimodal encoders",
     "schedule": "schedule",
+    "ceiling": "best of the branches on validation",
     "other": "other",
 }
 """Values of the key `role` of a configuration, and how tables and sentences name them."""
+CEILING = "ceiling"
+CEILING_NAME = "all branches, pick on validation"
+BRANCHES = ("single", "ensemble", "fixed")
+"""Roles without which there is no ceiling."""
+OTHER_BRANCHES = ("joint", "frozen")
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class ResultRow:
     """
 
     name: str
+    role: str
     runs: tuple[Trace, ...]
     expected: tuple[int, ...]
     fused: Values
@@ -51,13 +59,9 @@ class ResultRow:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration, which but for the seed is that of every run."""
-        config: dict[str, Any] = self.runs[0].start["config"]
+        """The configuration, which but for the seed is that of every run; empty for the ceiling."""
+        config: dict[str, Any] = {} if self.role == CEILING else self.runs[0].start["config"]
         return config
-
-    @property
-    def role(self) -> str:
-        return role_of(self.config)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -76,7 +80,7 @@ def result_of(run: Trace) -> dict[str, Any]:
     return run.result
 
 
-def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
+def measure_row(name: str, role: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
     """Return everything about a row that needs no other row."""
     results = [result_of(run) for run in runs]
     peaks = [r["peak_memory_bytes"] for r in results if "peak_memory_bytes" in r]
@@ -100,6 +104,7 @@ def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> Re
 
     return ResultRow(
         name=name,
+        role=role,
         runs=tuple(runs),
         expected=tuple(expected),
         fused=accuracy(FUSED),
@@ -118,9 +123,17 @@ def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> Re
 def role_of(config: Mapping[str, Any]) -> str:
     """Return the role that a configuration names, or that its components stand for."""
     role: str = config.get("role") or _role_of_components(config)
-    if role not in ROLES:
-        raise ValueError(f"role is {role!r}, expected one of {list(ROLES)}, or nothing")
+    known = [name for name in ROLES if name != CEILING]
+    if role not in known:
+        raise ValueError(f"role is {role!r}, expected one of {known}, or nothing")
     return role
+
+
+ROLES_OF_FUSIONS = {
+    "Average": "ensemble", "CalibratedEnsemble": "ensemble", "WeightedEnsemble": "ensemble",
+    "StackedEnsemble": "ensemble", "BestSingle": "single",
+}  # fmt: skip
+"""Roles of fusion modules of modalities that train alone."""
 
 
 def _role_of_components(config: Mapping[str, Any]) -> str:
@@ -132,7 +145,7 @@ def _role_of_components(config: Mapping[str, Any]) -> str:
         return "other"
     controller, balancer = (_own_class(config, group) for group in ("controller", "balancer"))
     if balancer == "Weighted" and config["balancer"]["fused_weight"] == 0:
-        return "ensemble" if _own_class(config, "fusion") == "Average" else "other"
+        return ROLES_OF_FUSIONS.get(_own_class(config, "fusion"), "other")
     if controller not in ("Joint", "Fixed", "Random"):
         return "schedule"
     roles = {
@@ -140,6 +153,38 @@ def _role_of_components(config: Mapping[str, Any]) -> str:
         ("Fixed", "Frozen"): "frozen",
     }  # fmt: skip
     return roles.get((controller, balancer), "other")
+
+
+def ceiling_row(rows: Sequence[ResultRow]) -> ResultRow | None:
+    """Return the row of who trains all branches and takes, per seed, the best on validation.
+
+    A rule that chooses a branch without training them all is held against it. Runs that are
+    equally good on validation count by their mean; its hours are those of all branches. `None`
+    where a role of `BRANCHES` is missing, or has no seed in common with the others.
+    """
+    branches = [row for row in rows if row.role in (*BRANCHES, *OTHER_BRANCHES)]
+    if not set(BRANCHES) <= {row.role for row in branches}:
+        return None
+    seeds = set.intersection(*(set(row.seeds) for row in branches))
+    runs = [run for row in branches for run in row.runs if run.start["seed"] in seeds]
+    best = {
+        seed: max(validation_of(run) for run in runs if run.start["seed"] == seed) for seed in seeds
+    }
+    chosen = [run for run in runs if validation_of(run) == best[run.start["seed"]]]
+    if not chosen:
+        return None
+    row = measure_row(CEILING_NAME, CEILING, chosen, branches[0].expected)
+    return replace(
+        row,
+        cpu_hours=fsum(branch.cpu_hours for branch in branches),
+        gpu_hours=fsum(branch.gpu_hours for branch in branches),
+    )
+
+
+def validation_of(run: Trace) -> float:
+    """Return the fused validation accuracy of a run that has ended."""
+    accuracy: float = result_of(run)["validation"][FUSED]
+    return accuracy
 
 
 def plainness(config: Mapping[str, Any]) -> tuple[float, bool]:
@@ -168,7 +213,7 @@ def name_rows(traces: list[Trace]) -> list[str]:
     A run tagged by `method` is called so, and further by what not all runs of its tag share; any
     other by what not all runs share.
     """
-    configs = [flatten(trace.start["config"]) for trace in traces]
+    configs = [flatten({**LATER_KEYS, **trace.start["config"]}) for trace in traces]
     tags = [config.get("method", "") for config in configs]
     identities: list[tuple[str, ...]] = []
     names: list[str] = []

@@ -83,6 +83,8 @@ def launch(arguments: list[str]) -> None:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
     except MissingConfigException as error:
         raise sweep.missing_extra(error) from error
+    except sweep.RefusedSweep as refusal:
+        raise ValueError(str(refusal)) from refusal
     except (HydraException, OmegaConfBaseException):
         raise
     except Exception as error:

@@ -9,17 +9,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fusion_sched.models.fitting import fit_temperature, minimise, score_of
 from fusion_sched.models.fusion import Tensors
 from fusion_sched.types import FUSED
 
 FOLDS = 5
-LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 1000.0
 LARGEST_WEIGHT = 20.0
 
 
@@ -124,21 +122,10 @@ class Ensemble(nn.Module, ABC):
         self.temperatures.copy_(torch.tensor(values))
 
 
-class CalibratedEnsemble(Ensemble):
-    """The mean of the heads' log-probabilities, each head with a temperature of its own."""
+class LogLinearPool(Ensemble):
+    """A sum of the heads' log-probabilities, weighted by `weights` `(heads,)`.
 
-    def combine(self, logits: Tensors) -> Tensor:
-        return _weighted_sum(self.mean_weights(), self.log_probabilities(logits))
-
-    def fit(self, logits: Tensors, y: Tensor) -> None:
-        self.fit_temperatures(logits, y)
-
-
-class WeightedEnsemble(Ensemble):
-    """The weighted sum of the calibrated heads' log-probabilities: a log-linear pool.
-
-    The weights, 0 or more, minimise the cross-entropy; they need not sum to 1, so that the pool
-    is calibrated too. Until they are fitted they are those of the mean.
+    Until they are fitted they are those of the mean.
     """
 
     weights: Tensor
@@ -152,18 +139,31 @@ class WeightedEnsemble(Ensemble):
     def combine(self, logits: Tensors) -> Tensor:
         return _weighted_sum(self.weights, self.log_probabilities(logits))
 
+
+class CalibratedEnsemble(LogLinearPool):
+    """The mean of the heads' log-probabilities, each head with a temperature of its own."""
+
     def fit(self, logits: Tensors, y: Tensor) -> None:
         self.fit_temperatures(logits, y)
-        logs, labels = self._fit_inputs(logits, y)
+        self.weights.copy_(self.mean_weights())
+
+
+class WeightedEnsemble(LogLinearPool):
+    """The calibrated heads, weighted on validation.
+
+    The weights, 0 or more, minimise the cross-entropy; they need not sum to 1, so that the pool
+    is calibrated too.
+    """
+
+    def fit(self, logits: Tensors, y: Tensor) -> None:
+        self.fit_temperatures(logits, y)
+        logs, labels = self.log_probabilities(logits).double().cpu(), y.cpu()
         bounds = [(0.0, LARGEST_WEIGHT if keep else 0.0) for keep in self.included.tolist()]
 
         def loss(weights: Tensor) -> Tensor:
             return cross_entropy(_weighted_sum(weights, logs), labels)
 
-        self.weights.copy_(_minimise(loss, self.mean_weights().double().cpu(), bounds))
-
-    def _fit_inputs(self, logits: Tensors, y: Tensor) -> tuple[Tensor, Tensor]:
-        return self.log_probabilities(logits).double().cpu(), y.cpu()
+        self.weights.copy_(minimise(loss, self.mean_weights().double().cpu(), bounds))
 
 
 class StackedEnsemble(Ensemble):
@@ -206,7 +206,7 @@ class StackedEnsemble(Ensemble):
             fitted = cross_entropy(_regression(coefficients, values[-self.classes :], logs), labels)
             return fitted + self.penalty / (2 * len(labels)) * (values - centre).square().sum()
 
-        values = _minimise(loss, centre)
+        values = minimise(loss, centre)
         self.coefficients.copy_(values[: -self.classes].view_as(mean))
         self.bias.copy_(values[-self.classes :])
 
@@ -215,22 +215,8 @@ class StackedEnsemble(Ensemble):
         return _per_head(self.mean_weights()) * identity
 
 
-class BestSingle(Ensemble):
-    """The one head with the best accuracy; of equal ones, that with the lowest cross-entropy.
-
-    Until it is fitted it is the mean of the log-probabilities.
-    """
-
-    weights: Tensor
-
-    def __init__(
-        self, sizes: Mapping[str, int], classes: int, modalities: Sequence[str] = ()
-    ) -> None:
-        super().__init__(sizes, classes, modalities)
-        self.register_buffer("weights", self.mean_weights())
-
-    def combine(self, logits: Tensors) -> Tensor:
-        return _weighted_sum(self.weights, self.log_probabilities(logits))
+class BestSingle(LogLinearPool):
+    """The one head with the best accuracy; of equal ones, that with the lowest cross-entropy."""
 
     def fit(self, logits: Tensors, y: Tensor) -> None:
         best = max(
@@ -276,38 +262,6 @@ class FusionWithHeads(nn.Module):
         return self.ensemble.fitted_values()
 
 
-def fit_temperature(logits: Tensor, y: Tensor) -> float:
-    """Return the temperature T that minimises the cross-entropy of softmax(logits / T).
-
-    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. Parameters are logits
-    `(N, classes)` and class ids `(N,)`; T lies between 0.05, for logits that are never wrong, and
-    1000, for logits that say nothing.
-
-    Raises
-    ------
-    FloatingPointError
-        Logits that are not finite.
-    """
-    values, labels = logits.double().cpu(), y.cpu()
-    if not values.isfinite().all():
-        raise FloatingPointError(
-            "logits to calibrate are not finite; lower the learning rate or look for extreme "
-            "values in the validation data"
-        )
-    bounds = [(-np.log(HIGHEST_TEMPERATURE), -np.log(LOWEST_TEMPERATURE))]
-
-    def loss(log_inverse: Tensor) -> Tensor:
-        return cross_entropy(values * log_inverse.exp(), labels)
-
-    return float((-_minimise(loss, torch.zeros(1, dtype=torch.float64), bounds)).exp())
-
-
-def score_of(logits: Tensor, y: Tensor) -> tuple[float, float]:
-    """Return accuracy and mean log-likelihood: the larger pair is the better head."""
-    accuracy = (logits.argmax(dim=1) == y).double().mean()
-    return float(accuracy), -float(cross_entropy(logits.double(), y))
-
-
 def out_of_fold(fusion: FittedFusion, logits: Tensors, y: Tensor) -> Tensor:
     """Return fused logits `(N, classes)`, each sample's from a fit to the other four fifths.
 
@@ -336,23 +290,3 @@ def _weighted_sum(weights: Tensor, logs: Tensor) -> Tensor:
 
 def _regression(coefficients: Tensor, bias: Tensor, logs: Tensor) -> Tensor:
     return torch.einsum("mij,mbj->bi", coefficients, logs) + bias
-
-
-def _minimise(
-    loss: Callable[[Tensor], Tensor],
-    start: Tensor,
-    bounds: Sequence[tuple[float, float]] | None = None,
-) -> Tensor:
-    """Return the minimum `(K,)` of a smooth function in float64, by L-BFGS-B."""
-
-    def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
-        values = torch.from_numpy(point.copy()).requires_grad_()
-        with torch.enable_grad():
-            value = loss(values)
-        (gradient,) = torch.autograd.grad(value, values)
-        return value.item(), gradient.numpy()
-
-    minimum = minimize(
-        value_and_gradient, start.numpy(), jac=True, method="L-BFGS-B", bounds=bounds
-    )
-    return torch.from_numpy(minimum.x)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion_sched.models.ensembles import WeightedEnsemble
+from fusion_sched.models.fitting import fit_temperature
 from fusion_sched.types import FUSED, Outputs
 
 PRECISIONS = ("float32", "bf16")
@@ -17,13 +18,15 @@ class MultimodalNetwork(nn.Module):
     `encoders`: modality → module mapping `(B, *shape)` to `(B, size)`; `heads` alike to
     `(B, classes)`; `fusion` maps the dicts of embeddings and of logits to `(B, classes)`.
     `precision` is `"float32"`, or `"bf16"` for automatic mixed precision; outputs are
-    float32 either way.
+    float32 either way. With `calibrated`, the logits of `fuse` are divided by `temperatures`, one
+    for each modality's head and the last for the fused one; they are 1 until `calibrate` sets them.
 
     A fitted `ensemble` gives the fused logits in place of `fusion`, and `fused` of 0 for a modality
     hides its embedding from `fusion`. Both are absent until `deploy` sets them, and then in the
     `state_dict`, from which they come back.
     """
 
+    temperatures: Tensor | None
     fused: Tensor | None
 
     def __init__(
@@ -32,6 +35,7 @@ class MultimodalNetwork(nn.Module):
         heads: Mapping[str, nn.Module],
         fusion: nn.Module,
         precision: str = "float32",
+        calibrated: bool = False,
     ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
@@ -40,6 +44,8 @@ class MultimodalNetwork(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         self.heads = nn.ModuleDict(heads)
         self.fusion = fusion
+        temperatures = torch.ones(len(self.heads) + 1) if calibrated else None
+        self.register_buffer("temperatures", temperatures)
         self.ensemble: WeightedEnsemble | None = None
         self.register_buffer("fused", None)
         # Typed in no release of torch so far.
@@ -89,6 +95,10 @@ class MultimodalNetwork(nn.Module):
             fused = self.fusion(self._fused_embeddings(embeddings), own).float()
         if self.ensemble is not None:
             fused = self.ensemble(embeddings, {**own, FUSED: fused})
+        if self.temperatures is not None:
+            *of_heads, of_fused = self.temperatures.unbind()
+            own = {m: z / of_head for (m, z), of_head in zip(own.items(), of_heads, strict=True)}
+            fused = fused / of_fused
         return Outputs(fused, own, {m: e.float() for m, e in embeddings.items()})
 
     def _fused_embeddings(self, embeddings: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -96,6 +106,13 @@ class MultimodalNetwork(nn.Module):
             return embeddings
         shares = dict(zip(self.modalities, self.fused, strict=True))
         return {m: shares[m] * e for m, e in embeddings.items()}
+
+    def calibrate(self, logits: Mapping[str, Tensor], y: Tensor) -> dict[str, float]:
+        """Set and return the temperature of each head, fitted to held-out logits of `fuse`."""
+        assert self.temperatures is not None, "the network was built to be calibrated"
+        fitted = {m: fit_temperature(logits[m], y) for m in (*self.modalities, FUSED)}
+        self.temperatures.mul_(self.temperatures.new_tensor(list(fitted.values())))
+        return dict(zip(fitted, self.temperatures.tolist(), strict=True))
 
     def _precision_of(self, inputs: Mapping[str, Tensor]) -> torch.autocast:
         device = next(iter(inputs.values())).device.type

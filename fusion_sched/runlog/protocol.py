@@ -8,15 +8,19 @@ from fusion_sched.runtime.files import json_digest
 PLACES = ("root", "store", "lists")
 """Keys of a dataset that name folders or files."""
 
+LATER_KEYS = {"role": "", "select": "fused", "calibrate": False}
+"""Keys that configurations of older versions lack, with the values that they ran with."""
+
 
 def protocol_of(config: Mapping[str, Any], fingerprint: Mapping[str, str]) -> dict[str, Any]:
     """Return the protocol and its hash.
 
     It holds the data (settings and fingerprint of each split, whose test part is the denominator
-    of every accuracy), how the epoch is selected, the encoders with their initialisation, and the
-    budget. Not the method: controller, balancer, fusion, probe, solver, optimizers and seed may
-    differ; nor the machine: device, precision, threads, loader processes and compiler. How many
-    frames and seconds of sound a network sees is among the settings of the data.
+    of every accuracy), on what the epoch is selected, the encoders with their initialisation, and
+    the budget. Not the method: controller, balancer, fusion, probe, solver, optimizers, seed, and
+    `select`, by which every modality may have an epoch of its own, may differ; nor the machine:
+    device, precision, threads, loader processes and compiler. How many frames and seconds of sound
+    a network sees is among the settings of the data.
     """
     protocol = {
         # Where the data lies is not part of the protocol: the fingerprint says what it is.

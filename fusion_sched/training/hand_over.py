@@ -117,6 +117,7 @@ def choose_branch(run: Run) -> Decision | None:
     state, model = run.state, run.parts.model
     if state.hand_over is None or state.deployed or not state.stage.active:
         return None
+    run.restore_weights(str(state.best))
     fused = model.modalities if model.fused is None else tuple(
         m for m, share in zip(model.modalities, model.fused.tolist(), strict=True) if share
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -20,7 +21,9 @@ class RunState:
 
     `epoch` and `step` are the next ones. `peak`, `best` and `hand_over` name files of weights in
     the checkpoint folder, `kept` one per modality; `deployed`: `best` is what the controller chose.
-    `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
+    `best_heads` has for each modality the `epoch`, `score` and `weights` of its best one, with
+    `select=heads`. `test_predictions` holds the fused predictions of every joint epoch, not yet
+    scored.
     """
 
     stage: Stage
@@ -40,6 +43,7 @@ class RunState:
     best: str | None = None
     best_epoch: int = -1
     best_validation: dict[str, float] = field(default_factory=dict)
+    best_heads: dict[str, dict[str, Any]] = field(default_factory=dict)
     test_predictions: list[Tensor] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
 

@@ -38,6 +38,7 @@ from fusion_sched.training.hand_over import (
     restore_remembered,
 )
 from fusion_sched.training.resume import open_trace, resume_run, save_run
+from fusion_sched.training.selection import judge_epoch, select_weights
 from fusion_sched.training.state import Run, RunState, make_optimizer
 from fusion_sched.types import FUSED, HELD_OUT, Decision, Diagnosis, Observation, Stage
 
@@ -87,7 +88,7 @@ def run_epochs(run: Run) -> dict[str, Any]:
     """Take the run from where it is to its end; return the result event."""
     while not (run.state.stage.joint and run.state.epoch >= run.total_epochs):
         log, seconds = train_one(run)
-        validation = evaluate(run.parts.model, run.loaders.validation)
+        validation = judge_epoch(run)
         record_epoch(run, log, validation, seconds)
         step_scheduler(run.scheduler, sum(log.loss.values()))
         fresh = probe_is_due(run)
@@ -275,11 +276,11 @@ def track_best(run: Run, validation: Evaluation) -> None:
 def finish(run: Run) -> dict[str, Any]:
     """Score the selected epoch on test, and, for older papers, the best epoch on test."""
     state, parts = run.state, run.parts
-    run.restore_weights(str(state.best))
     decision = choose_branch(run)
     if decision is not None:
         record_decision(run, decision, state.stage)
         save_run(run)
+    selection = select_weights(run)
     test = evaluate(parts.model, run.loaders.test)
     robustness = {}
     if parts.robustness:
@@ -306,6 +307,7 @@ def finish(run: Run) -> dict[str, Any]:
             {m: test.predictions[m] for m in parts.model.modalities}, test.y
         ),
         **robustness,
+        **selection,
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
         "peak_memory_bytes": peak_memory_bytes(parts.device),
         "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),

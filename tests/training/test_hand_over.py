@@ -135,7 +135,7 @@ def test_the_branch_that_was_taken_ends_as_the_run_did(original: Path) -> None:
         "x1 alone", "x2 alone", "ensemble of x1, x2", "joint training of x1, x2"
     ]  # fmt: skip
     name = "joint training of x1, x2"
-    branch = train_branch(make_parts(*JOINT), original, event, name, branches[name])
+    train_branch(make_parts(*JOINT), original, event, name, branches[name])
     epochs = [of(read_events(f), "epoch") for f in (original, branch_folder(original, name))]
     joint = [[e["loss"] for e in run if e["stage"] == "joint"] for run in epochs]
     assert joint[0] == joint[1]
