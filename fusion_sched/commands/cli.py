@@ -92,7 +92,10 @@ def train_command(context: typer.Context) -> None:
 
 @app.command("replay", context_settings=OVERRIDES, add_help_option=False)
 def replay_command(context: typer.Context) -> None:
-    """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training."""
+    """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training.
+
+    With --branches, train what the run did not choose at its hand-over.
+    """
     from fusion_sched.commands import help as usage
     from fusion_sched.commands import replay as replaying
 
