@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fusion_sched.analysis.replay import recorded_stages, replay_trace
+from fusion_sched.analysis.runs import find_runs
 from fusion_sched.controllers.evidence import Evidence
 from fusion_sched.runlog import read_trace
 from fusion_sched.runtime import checkpoint
@@ -19,13 +20,14 @@ from tests.training.test_resume import assert_same_run, interrupted_after
 
 QUICK = ("+method=evidence", "dataset=synthetic", "dataset.samples=300", "dataset.synergy=0",
          "dataset.redundancy=1.0", "stage1.epochs=4", "stage2.epochs=2", "robustness=false",
-         "tracker=none", "controller.patience=1", "controller.rise_bits=0.05")  # fmt: skip
+         "tracker=none", "probe.checks_every=99", "controller.patience=1",
+         "controller.rise_bits=0.05")  # fmt: skip
 JOINT = (*QUICK, "controller.near_zero=0")
 ENSEMBLE = (*QUICK, "controller.near_zero=1")
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def joint_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run that chose joint training."""
     folder = tmp_path_factory.mktemp("joint")
     run_once(folder, *JOINT)
@@ -33,15 +35,15 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ensemble_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run that chose the ensemble."""
     folder = tmp_path_factory.mktemp("ensemble")
     run_once(folder, *ENSEMBLE)
     return folder
 
 
-def test_joint_training_and_the_kept_heads_are_compared(original: Path) -> None:
-    events = read_events(original)
+def test_joint_training_and_the_kept_heads_are_compared(joint_run: Path) -> None:
+    events = read_events(joint_run)
     moments = [e["moment"] for e in of(events, "held_out")]
     assert moments[-2:] == ["hand-over", "end"]
     assert set(moments[:-2]) == {"epoch"}
@@ -53,8 +55,8 @@ def test_joint_training_and_the_kept_heads_are_compared(original: Path) -> None:
     assert of(events, "epoch")[-1]["stage"] == "joint"
 
 
-def test_an_ensemble_ends_the_run_at_the_hand_over(six: Path) -> None:
-    events = read_events(six)
+def test_an_ensemble_ends_the_run_at_the_hand_over(ensemble_run: Path) -> None:
+    events = read_events(ensemble_run)
     decision = of(events, "decision")[-1]
     assert decision["to"] == {"stage": "joint", "active": []}
     assert decision["ensemble"]
@@ -64,7 +66,7 @@ def test_an_ensemble_ends_the_run_at_the_hand_over(six: Path) -> None:
     assert result["best_on_test"]["accuracy"] == result["test"]["fused"]["accuracy"]
 
 
-@pytest.mark.parametrize(("name", "options"), [("original", JOINT), ("six", ENSEMBLE)])
+@pytest.mark.parametrize(("name", "options"), [("joint_run", JOINT), ("ensemble_run", ENSEMBLE)])
 def test_the_best_weights_are_the_deployed_network(
     name: str, options: tuple[str, ...], request: pytest.FixtureRequest
 ) -> None:
@@ -80,19 +82,21 @@ def test_the_best_weights_are_the_deployed_network(
     assert evaluate(parts.model, loaders.validation).accuracy() == result["validation"]
 
 
-def test_each_modality_is_restored_to_its_own_epoch(six: Path) -> None:
-    last = checkpoint.load(six / "checkpoint" / "last.pt", torch.device("cpu"))
+def test_each_modality_is_restored_to_its_own_epoch(ensemble_run: Path) -> None:
+    last = checkpoint.load(ensemble_run / "checkpoint" / "last.pt", torch.device("cpu"))
     state = last["state"]
-    over = checkpoint.load(six / "checkpoint" / state["hand_over"], torch.device("cpu"))["model"]
+    over = checkpoint.load(ensemble_run / "checkpoint" / state["hand_over"], torch.device("cpu"))[
+        "model"
+    ]
     for m, name in state["kept"].items():
         assert name == f"kept-{state['controller']['best_epoch'][m] + 1:04d}.pt"
-        kept = checkpoint.load(six / "checkpoint" / name, torch.device("cpu"))["model"]
+        kept = checkpoint.load(ensemble_run / "checkpoint" / name, torch.device("cpu"))["model"]
         own = [k for k in kept if k.startswith((f"encoders.{m}.", f"heads.{m}."))]
         assert own
         assert all(torch.equal(kept[k], over[k]) for k in own)
 
 
-@pytest.mark.parametrize(("name", "options"), [("original", JOINT), ("six", ENSEMBLE)])
+@pytest.mark.parametrize(("name", "options"), [("joint_run", JOINT), ("ensemble_run", ENSEMBLE)])
 def test_interrupted_and_resumed_it_is_the_same_run(
     name: str, options: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -108,7 +112,7 @@ def test_interrupted_and_resumed_it_is_the_same_run(
     assert_same_run(folder, whole)
 
 
-@pytest.mark.parametrize("name", ["original", "six"])
+@pytest.mark.parametrize("name", ["joint_run", "ensemble_run"])
 def test_replay_decides_the_same(name: str, request: pytest.FixtureRequest) -> None:
     trace = read_trace(request.getfixturevalue(name))
     controller = Evidence(**{k: v for k, v in trace.start["config"]["controller"].items()
@@ -121,26 +125,29 @@ def test_replay_decides_the_same(name: str, request: pytest.FixtureRequest) -> N
     assert mine == theirs
 
 
-def test_replay_of_other_thresholds(original: Path) -> None:
-    steps = replay_trace(read_trace(original), Evidence(patience=1, near_zero=1.0, rise_bits=0.05))
+def test_replay_of_other_thresholds(joint_run: Path) -> None:
+    steps = replay_trace(read_trace(joint_run), Evidence(patience=1, near_zero=1.0, rise_bits=0.05))
     assert steps[-1].decision.ensemble
     assert not steps[-1].decision.stage.active
 
 
-def test_the_branch_that_was_taken_ends_as_the_run_did(original: Path) -> None:
-    trace = read_trace(original)
+def test_the_branch_that_was_taken_ends_as_the_run_did(joint_run: Path) -> None:
+    trace = read_trace(joint_run)
     event = hand_over_of(trace)
     branches = branches_of(("x1", "x2"), tuple(event["fused"]))
     assert list(branches) == [
         "x1 alone", "x2 alone", "ensemble of x1, x2", "joint training of x1, x2"
     ]  # fmt: skip
     name = "joint training of x1, x2"
-    train_branch(make_parts(*JOINT), original, event, name, branches[name])
-    epochs = [of(read_events(f), "epoch") for f in (original, branch_folder(original, name))]
+    train_branch(make_parts(*JOINT), joint_run, event, name, branches[name])
+    epochs = [of(read_events(f), "epoch") for f in (joint_run, branch_folder(joint_run, name))]
     joint = [[e["loss"] for e in run if e["stage"] == "joint"] for run in epochs]
     assert joint[0] == joint[1]
     with pytest.raises(ValueError, match="delete it to train this branch again"):
-        train_branch(make_parts(*JOINT), original, event, name, branches[name])
+        train_branch(make_parts(*JOINT), joint_run, event, name, branches[name])
+    assert find_runs([joint_run]) == [joint_run.resolve()], (
+        "a branch is no run of its own in a table"
+    )
 
 
 def branch_folder(run: Path, name: str) -> Path:
