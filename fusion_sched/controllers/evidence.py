@@ -34,9 +34,11 @@ class Evidence:
     Hand-over, in this order:
 
     * Leave out. A modality goes where the upper ends of U + S, what it tells beyond the others, are
-      below ``near_zero`` of H(Y), or where that of S is and the ensemble does not gain by it.
-    * Ensemble. With one modality left, or where the upper end of S is below ``near_zero`` of H(Y),
-      the calibrated and weighted ensemble of the heads is deployed and nothing trains jointly.
+      below ``near_zero`` of H(Y), or where no interaction is missed and the ensemble of heads does
+      not gain by it. None is missed where the upper end of S, or that of the joint information
+      above what the ensemble tells, is below ``near_zero`` of H(Y).
+    * Ensemble. With one modality left, or where no interaction is missed, the calibrated and
+      weighted ensemble of the heads is deployed and nothing trains jointly.
     * Joint. Else joint training starts from the kept states: S is shown to be above 0, or
       validation samples are too few to show that it is not. With ``lead_ratio`` above 0 and S above
       0, a modality whose uniqueness is more than that many times the smallest, with an interval of
@@ -163,20 +165,17 @@ class Evidence:
         kept = ", ".join(f"{m} after epoch {e + 1}" for m, e in state["best_epoch"].items())
         parts.insert(0, f"stage 1 ends; restored: {kept}")
         state = {**state, "fused": fused, "next": JOINT}
-        synergy, limit = _synergy_of(diagnosis, fused), self.near_zero * diagnosis.label_entropy
-        if len(fused) > 1 and _may_exceed(synergy, limit):
+        ensemble = held_out.information["+".join(fused)]
+        missed, why = self._misses_interaction(fused, diagnosis, ensemble)
+        if len(fused) > 1 and missed:
             leading = self._leading(diagnosis, fused)
             parts += [f"{m} leads by uniqueness and stays paused" for m in leading]
-            parts.append(f"joint training of {', '.join(fused)}: {_synergy_words(synergy, limit)}")
+            parts.append(f"joint training of {', '.join(fused)}: {why}")
             stage = Stage(tuple(m for m in fused if m not in leading), joint=True)
             return state, Decision(stage, "; ".join(parts), fused=tuple(fused))
         what = f"the calibrated head of {fused[0]} is deployed"
         if len(fused) > 1:
-            what = (
-                f"the weighted ensemble of {', '.join(fused)} is deployed: "
-                f"{_synergy_words(synergy, limit)}"
-            )
-        ensemble = held_out.information["+".join(fused)]
+            what = f"the weighted ensemble of {', '.join(fused)} is deployed: {why}"
         parts.append(f"{what}; it tells {_words(ensemble)} of validation samples")
         decision = Decision(
             Stage((), joint=True), "; ".join(parts), fused=tuple(fused), ensemble=True
@@ -191,27 +190,50 @@ class Evidence:
         while len(fused) > 1:
             gains = {m: held_out.gain[_without(fused, m)] for m in fused}
             weakest = min(gains, key=lambda m: gains[m].value)
-            reason = self._reason_to_leave_out(weakest, fused, diagnosis, gains[weakest])
+            ensemble = held_out.information["+".join(fused)]
+            missed, why = self._misses_interaction(fused, diagnosis, ensemble)
+            reason = self._adds_nothing(weakest, fused, diagnosis)
+            if not reason and not missed and gains[weakest].value <= 0:
+                reason = f"the ensemble gains {_words(gains[weakest])} by it, and {why}"
             if not reason:
                 break
             parts.append(f"{weakest} is left out: {reason}")
             fused.remove(weakest)
         return fused, parts
 
-    def _reason_to_leave_out(
-        self, m: str, fused: Sequence[str], diagnosis: Diagnosis, gain: Estimate
-    ) -> str:
-        synergy, limit = _synergy_of(diagnosis, fused), self.near_zero * diagnosis.label_entropy
-        if synergy is not None:
-            most = diagnosis.unique[m].interval[1] + synergy.interval[1]
-            if most < limit:
-                return f"beyond the others it tells at most {most:.3f} bit, below {limit:.3f}"
-        if gain.value <= 0 and not _may_exceed(synergy, limit):
-            return f"the ensemble gains {_words(gain)} by it, and {_synergy_words(synergy, limit)}"
-        return ""
+    def _adds_nothing(self, m: str, fused: Sequence[str], diagnosis: Diagnosis) -> str:
+        """Say that the upper ends of U and S are near zero, or nothing."""
+        synergy, limit = _of(diagnosis, fused, "synergy"), self.near_zero * diagnosis.label_entropy
+        if synergy is None:
+            return ""
+        most = diagnosis.unique[m].interval[1] + synergy.interval[1]
+        if most > limit:
+            return ""
+        return f"beyond the others it tells at most {most:.3f} bit, below {limit:.3f}"
+
+    def _misses_interaction(
+        self, fused: Sequence[str], diagnosis: Diagnosis, ensemble: Estimate
+    ) -> tuple[bool, str]:
+        """Whether joint training may tell more than the ensemble, and the numbers that say so."""
+        synergy, joint = _of(diagnosis, fused, "synergy"), _of(diagnosis, fused, "joint_mi")
+        limit = self.near_zero * diagnosis.label_entropy
+        if synergy is None or joint is None:
+            return True, "their synergy was not estimated"
+        if synergy.interval[1] <= limit:
+            return False, f"synergy {_words(synergy)} is below {limit:.3f}"
+        missed = joint.interval[1] - ensemble.value
+        if missed <= limit:
+            return False, (
+                f"together they tell {_words(joint)}, at most {missed:.3f} more than the ensemble, "
+                f"which is below {limit:.3f}"
+            )
+        shown = "is above 0" if synergy.interval[0] > 0 else f"may be above {limit:.3f}"
+        return True, (
+            f"synergy {_words(synergy)} {shown}, and the ensemble may miss {missed:.3f} bit"
+        )
 
     def _leading(self, diagnosis: Diagnosis, fused: Sequence[str]) -> list[str]:
-        synergy = _synergy_of(diagnosis, fused)
+        synergy = _of(diagnosis, fused, "synergy")
         if self.lead_ratio == 0 or synergy is None or synergy.interval[0] <= 0:
             return []
         weakest = min(fused, key=lambda m: diagnosis.unique[m].value)
@@ -245,23 +267,10 @@ def _words(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} [{low:.3f}, {high:.3f}] bit"
 
 
-def _may_exceed(synergy: Estimate | None, limit: float) -> bool:
-    return synergy is None or synergy.interval[1] > limit
-
-
-def _synergy_words(synergy: Estimate | None, limit: float) -> str:
-    if synergy is None:
-        return "their synergy was not estimated"
-    if synergy.interval[1] <= limit:
-        return f"synergy {_words(synergy)} is below {limit:.3f}"
-    if synergy.interval[0] > 0:
-        return f"synergy {_words(synergy)} is above 0"
-    return f"synergy {_words(synergy)} is not shown to be below {limit:.3f}"
-
-
-def _synergy_of(diagnosis: Diagnosis, fused: Sequence[str]) -> Estimate | None:
-    """The synergy of these modalities, `None` where it was not estimated."""
+def _of(diagnosis: Diagnosis, fused: Sequence[str], quantity: str) -> Estimate | None:
+    """Synergy or joint information of these modalities, `None` where it was not estimated."""
     if len(fused) == len(diagnosis.unique):
-        return diagnosis.synergy
+        value: Estimate | None = getattr(diagnosis, quantity)
+        return value
     pair: Mapping[str, Estimate] = diagnosis.pairs.get("/".join(fused), {})
-    return pair.get("synergy")
+    return pair.get(quantity)

@@ -23,8 +23,10 @@ def measured(gain_of_b: float, gain_of_a: float = 1.0) -> HeldOut:
     )
 
 
-def with_synergy(low: float, value: float, high: float, unique: Sequence[float]) -> Diagnosis:
-    return replace(seen(unique), synergy=Estimate(value, low, high, 0.1))
+def with_synergy(
+    low: float, value: float, high: float, unique: Sequence[float], joint: float = 2.0
+) -> Diagnosis:
+    return replace(seen(unique, joint=joint), synergy=Estimate(value, low, high, 0.1))
 
 
 def play(
@@ -100,6 +102,9 @@ HAND_OVERS: Mapping[str, tuple[Diagnosis, HeldOut, tuple[str, ...], bool]] = {
         with_synergy(0, 0.0, 0.05, (0.5, 0.3)), measured(-0.01), ("a",), True
     ),
     "no synergy": (with_synergy(0, 0.02, 0.09, (0.5, 0.3)), measured(0.1), ("a", "b"), True),
+    "synergy that the ensemble holds": (
+        with_synergy(0.1, 0.3, 0.5, (0.5, 0.3), joint=1.15), measured(0.1), ("a", "b"), True
+    ),
     "synergy": (with_synergy(0.1, 0.3, 0.5, (0.5, 0.3)), measured(0.1), ("a", "b"), False),
     "synergy that no ensemble sees": (
         with_synergy(0.1, 0.9, 1.2, (0.0, 0.0)), measured(-0.1), ("a", "b"), False
@@ -130,10 +135,12 @@ def test_two_of_three_may_remain() -> None:
     names = "abc"
     diagnosis = replace(
         seen((0.5, 0.4, 0.0), names=names), synergy=Estimate(0.0, 0.0, 0.04, 0.02),
-        pairs={"a/b": {"synergy": Estimate(0.3, 0.2, 0.4, 0.05)}},
+        pairs={"a/b": {"synergy": Estimate(0.3, 0.2, 0.4, 0.05), "joint_mi": known(2.0)}},
     )  # fmt: skip
     gains = {"a+b+c/a+b": -0.01, "a+b+c/a+c": 0.4, "a+b+c/b+c": 0.4, "a+b/a": 0.2, "a+b/b": 0.2}
-    held_out = replace(heads(a=1, b=1, c=0), gain={pair: known(g) for pair, g in gains.items()})
+    held_out = replace(
+        heads(**{"a+b": 1.2, "a+b+c": 1.2}), gain={pair: known(g) for pair, g in gains.items()}
+    )
     rule = Evidence()
     state, _ = rule.init(list(names))
     state = {**state, "next": "hand-over"}
