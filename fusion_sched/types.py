@@ -8,6 +8,8 @@ from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
 FUSED = "fused"
+KEPT = "kept"
+"""The ensemble of the heads as they were at the hand-over, beside what joint training made."""
 HELD_OUT = ("validation", "held_out")
 """Sources of a probe whose samples no encoder trains on; `both` reads validation beside train."""
 

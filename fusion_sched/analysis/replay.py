@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion_sched.controllers import within_stage1
-from fusion_sched.runlog import Trace, diagnosis_from, held_out_from, inside
+from fusion_sched.runlog import (
+    AFTER_EPOCH,
+    AT_END,
+    AT_HAND_OVER,
+    Trace,
+    diagnosis_from,
+    held_out_from,
+    inside,
+)
 from fusion_sched.types import HELD_OUT, Controller, Decision, Diagnosis, Observation
 
 
@@ -44,7 +52,7 @@ def replay_trace(trace: Trace, controller: Controller) -> list[StageChange]:
             state, decision = within_stage1(controller, state, measured, modalities)
         if decision.stage != before:
             changes.append(StageChange(observation.epoch, decision))
-    end = _held_out(trace, "end")
+    end = _held_out(trace, AT_END)
     if end and decision.stage.active and decision.fused:
         last = Observation(end[0]["epoch"], None, False, {}, True, None, held_out_from(end[0]))
         changes.append(StageChange(last.epoch, controller.step(state, last)[1]))
@@ -55,7 +63,7 @@ def _observations(trace: Trace, longest: int) -> Iterator[Observation]:
     """What the controller saw before the first and after each epoch of stage 1 at its longest."""
     probes = {event["epoch"]: event for event in trace.of("probe")}
     validation = {e["epoch"]: e["accuracy"]["validation"] for e in trace.of("epoch")[:longest]}
-    heads = {event["epoch"]: event for event in _held_out(trace, "epoch")}
+    heads = {event["epoch"]: event for event in _held_out(trace, AFTER_EPOCH)}
     apart = inside(trace.start, "config", "probe", "source") in HELD_OUT
     diagnosis: Diagnosis | None = None
     generalising: Diagnosis | None = None
@@ -72,7 +80,7 @@ def _observations(trace: Trace, longest: int) -> Iterator[Observation]:
 
 
 def _at_hand_over(trace: Trace, observation: Observation) -> Observation:
-    measured = _held_out(trace, "hand-over")
+    measured = _held_out(trace, AT_HAND_OVER)
     if not measured:
         raise ValueError(
             f"{trace.path} holds no held_out event of a hand-over, which this controller decides "

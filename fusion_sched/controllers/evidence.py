@@ -6,7 +6,9 @@ from math import hypot
 
 from fusion_sched.controllers import NORMAL_95, jointly, unimodal
 from fusion_sched.types import (
+    FUSED,
     HELD_OUT,
+    KEPT,
     ControllerState,
     Decision,
     Diagnosis,
@@ -254,7 +256,7 @@ class Evidence:
         gains = ", ".join(f"{pair} {_words(e)}" for pair, e in held_out.gain.items())
         reason = f"{best} is deployed: information of validation samples {numbers}; gains {gains}"
         return state, Decision(
-            jointly(fused), reason, restore=best == "kept", fused=fused, ensemble=best != "fused"
+            jointly(fused), reason, restore=best == KEPT, fused=fused, ensemble=best != FUSED
         )
 
 

@@ -8,6 +8,9 @@ from fusion_sched.runlog.reader import (
     read_trace,
 )
 from fusion_sched.runlog.schema import (
+    AFTER_EPOCH,
+    AT_END,
+    AT_HAND_OVER,
     FORMAT,
     TRACE_FILE,
     diagnosis_fields,
@@ -19,6 +22,9 @@ from fusion_sched.runlog.schema import (
 from fusion_sched.runlog.writer import NullTraceWriter, TraceWriter
 
 __all__ = [
+    "AFTER_EPOCH",
+    "AT_END",
+    "AT_HAND_OVER",
     "FORMAT",
     "TRACE_FILE",
     "NullTraceWriter",

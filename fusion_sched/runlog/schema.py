@@ -27,6 +27,8 @@ PLAIN = {
     "quadrants": "quadrants", "class_unique_bits": "class_unique", "winner": "winner",
     "lower_bits": "lower", "models": "models", "seconds": "seconds",
 }  # fmt: skip
+AFTER_EPOCH, AT_HAND_OVER, AT_END = "epoch", "hand-over", "end"
+"""Moments of a held_out event."""
 SIDES_1 = {"error": "se", "null": "null", "p_value": "p"}
 """Fields beside a value in format 1, and their names in an estimate."""
 

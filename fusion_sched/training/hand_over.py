@@ -2,22 +2,24 @@
 
 from fusion_sched.controllers import within_stage1
 from fusion_sched.evaluation.held_out import leaving_one_out, measure_held_out, subsets
-from fusion_sched.runlog import diagnosis_fields, held_out_fields, stage_fields
+from fusion_sched.runlog import (
+    AFTER_EPOCH,
+    AT_END,
+    AT_HAND_OVER,
+    diagnosis_fields,
+    held_out_fields,
+    stage_fields,
+)
 from fusion_sched.training.epoch import evaluate, predict
 from fusion_sched.training.state import Run
-from fusion_sched.types import FUSED, Decision, Diagnosis, HeldOut, Observation
-
-KEPT = "kept"
-"""Prefix of a head as it was at the hand-over, beside what joint training has made of it."""
-HEAD_EPOCH, HAND_OVER, END = "epoch", "hand-over", "end"
-"""Moments at which held-out samples are scored."""
+from fusion_sched.types import FUSED, KEPT, Decision, Diagnosis, HeldOut, Observation
 
 
 def measure_heads(run: Run) -> HeldOut:
     """Score each modality's head on validation samples, and trace it."""
     predicted = predict(run.parts.model, run.loaders.validation)
     heads = {m: (m,) for m in run.parts.model.modalities}
-    return _traced(run, HEAD_EPOCH, measure_held_out(predicted.logits, predicted.y, heads))
+    return _traced(run, AFTER_EPOCH, measure_held_out(predicted.logits, predicted.y, heads))
 
 
 def measure_hand_over(run: Run, generalising: Diagnosis) -> HeldOut:
@@ -27,7 +29,7 @@ def measure_hand_over(run: Run, generalising: Diagnosis) -> HeldOut:
     predicted = predict(run.parts.model, run.loaders.validation)
     ensembles = {"+".join(heads): heads for heads in subsets(names)}
     held_out = measure_held_out(predicted.logits, predicted.y, ensembles, leaving_one_out(names))
-    return _traced(run, HAND_OVER, held_out, generalising)
+    return _traced(run, AT_HAND_OVER, held_out, generalising)
 
 
 def measure_branches(run: Run, fused: tuple[str, ...]) -> HeldOut:
@@ -46,13 +48,13 @@ def measure_branches(run: Run, fused: tuple[str, ...]) -> HeldOut:
         FUSED: (FUSED,), with_heads: (*fused, FUSED), KEPT: tuple(f"{KEPT} {m}" for m in fused)
     }  # fmt: skip
     pairs = [(FUSED, KEPT), (with_heads, KEPT), (with_heads, FUSED)]
-    return _traced(run, END, measure_held_out(logits, joint.y, branches, pairs))
+    return _traced(run, AT_END, measure_held_out(logits, joint.y, branches, pairs))
 
 
 def measure_fused(run: Run) -> HeldOut:
     """Score the fused logits of the present network on validation samples."""
     predicted = predict(run.parts.model, run.loaders.validation)
-    return _traced(run, END, measure_held_out(predicted.logits, predicted.y, {FUSED: (FUSED,)}))
+    return _traced(run, AT_END, measure_held_out(predicted.logits, predicted.y, {FUSED: (FUSED,)}))
 
 
 def _traced(
