@@ -47,7 +47,7 @@ class DigitsParity:
 
     def joint(self) -> np.ndarray:
         """Return the generating distribution of left digit, right digit, label: `(10, 10, 2)`."""
-        left, right, label = np.ix_(DIGITS, DIGITS, (0, 1))
+        left, right, label = np.ix_(DIGITS, DIGITS, np.arange(2))
         both = np.isin(left, REDUNDANT) & np.isin(right, REDUNDANT)
         redundant = both & (left % 2 == label) & (right % 2 == label)
         both = np.isin(left, SYNERGISTIC) & np.isin(right, SYNERGISTIC)

@@ -167,12 +167,13 @@ class WeightedEnsemble(LogLinearPool):
 
 
 class StackedEnsemble(Ensemble):
-    """Stacking: multinomial logistic regression on the calibrated heads' log-probabilities.
+    """Stacking: multinomial logistic regression on the heads' log-probabilities.
 
     The heads were trained on other samples than those that it is fitted to, so their predictions
-    are out of sample. The coefficients are shrunk towards the mean of the log-probabilities:
-    `penalty` is the weight of half their squared distance to it, against the sum of the samples'
-    cross-entropies.
+    are out of sample. The coefficients are shrunk towards the calibrated mean: `penalty` is the
+    weight of half their squared distance to it, against the sum of the samples' cross-entropies.
+    `temperatures` are here the standard deviations of the logits, which put all heads on one scale:
+    a head that is wrong in a regular way has a high fitted temperature, yet tells the label.
     """
 
     coefficients: Tensor
@@ -183,7 +184,7 @@ class StackedEnsemble(Ensemble):
         sizes: Mapping[str, int],
         classes: int,
         modalities: Sequence[str] = (),
-        penalty: float = 30.0,
+        penalty: float = 10.0,
     ) -> None:
         super().__init__(sizes, classes, modalities)
         if penalty <= 0:
@@ -197,8 +198,11 @@ class StackedEnsemble(Ensemble):
 
     def fit(self, logits: Tensors, y: Tensor) -> None:
         self.fit_temperatures(logits, y)
+        scales = torch.stack([_spread(logits[name]) for name in self.names])
+        slopes = (scales / self.temperatures).where(self.included, 1)
+        self.temperatures.copy_(scales.where(self.included, 1))
         logs, labels = self.log_probabilities(logits).double().cpu(), y.cpu()
-        mean = self._mean_coefficients().double().cpu()
+        mean = (_per_head(slopes) * self._mean_coefficients()).double().cpu()
         centre = torch.cat([mean.flatten(), torch.zeros(self.classes, dtype=torch.float64)])
 
         def loss(values: Tensor) -> Tensor:
@@ -278,6 +282,12 @@ def out_of_fold(fusion: FittedFusion, logits: Tensors, y: Tensor) -> Tensor:
         trial.fit({m: values[~inside] for m, values in logits.items()}, y[~inside])
         combined[inside] = trial.combine({m: values[inside] for m, values in logits.items()})
     return combined
+
+
+def _spread(logits: Tensor) -> Tensor:
+    """Return the standard deviation of logits around their sample's mean; above 0."""
+    spread = (logits - logits.mean(dim=1, keepdim=True)).square().mean().sqrt()
+    return spread.clamp_min(torch.finfo(spread.dtype).tiny)
 
 
 def _per_head(values: Tensor) -> Tensor:

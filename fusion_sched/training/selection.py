@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import torch
+
 from fusion_sched.evaluation.metrics import Evaluation
 from fusion_sched.models.ensembles import FittedFusion, out_of_fold
 from fusion_sched.models.fitting import score_of
@@ -52,6 +54,7 @@ def _keep_better_heads(run: Run, predicted: Predictions) -> None:
             best[m] = {"epoch": run.state.epoch, "score": scores[m], "weights": name}
 
 
+@torch.no_grad()
 def _fit_fusion(model: MultimodalNetwork, predicted: Predictions) -> Evaluation:
     """Fit the fusion where it is fitted; its own predictions are then those out of fold."""
     fusion, logits, y = model.fusion, dict(predicted.logits), predicted.y
@@ -87,7 +90,6 @@ def _join_best_heads(run: Run) -> dict[str, int]:
         run.restore_modality(m, best["weights"])
     predicted = predict(model, run.loaders.validation, on_device=True)
     epochs: dict[str, int] = {m: best["epoch"] for m, best in state.best_heads.items()}
-    state.best_validation, state.best_epoch = (
-        _fit_fusion(model, predicted).accuracy(), max(epochs.values()),
-    )  # fmt: skip
+    state.best_validation = _fit_fusion(model, predicted).accuracy()
+    state.best_epoch = max(epochs.values())
     return epochs
