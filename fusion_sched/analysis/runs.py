@@ -55,10 +55,14 @@ def _expand(path: Path) -> list[Path]:
 
 
 def _runs_below(folder: Path) -> list[Path]:
-    """Return the run folders at or below a folder, sorted; that of a trace for the trace."""
+    """Return the run folders at or below a folder, sorted; that of a trace for the trace.
+
+    A run inside the folder of another, such as a branch of its hand-over, belongs to that one.
+    """
     if folder.name == TRACE_FILE:
         return [folder.resolve().parent]
-    return sorted(trace.parent for trace in folder.resolve().rglob(TRACE_FILE))
+    runs = {trace.parent for trace in folder.resolve().rglob(TRACE_FILE)}
+    return sorted(run for run in runs if not runs.intersection(run.parents))
 
 
 def read_runs(folders: list[Path]) -> tuple[list[Trace], list[str]]:

@@ -104,7 +104,10 @@ def replay_command(
         Reading | None, typer.Option(help="Diagnoses to decide on; by default as in the run.")
     ] = None,
 ) -> None:
-    """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training."""
+    """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training.
+
+    With --branches, train what the run did not choose at its hand-over.
+    """
     from fusion_sched.commands import help as usage
     from fusion_sched.commands import replay as replaying
 

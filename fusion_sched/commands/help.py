@@ -76,4 +76,9 @@ training. Without controller=CHOICE it is the run's own controller, with the giv
 a run with probe.source=both holds both.
 
   fusion-sched replay outputs/train/… controller=pid controller.threshold=2
+
+[bold]fusion-sched replay[/] RUN --branches
+
+Train the branches that controller=evidence could have taken at the hand-over of RUN, from the
+weights kept there, in RUN/branches, and say whether its choice was right.
 """

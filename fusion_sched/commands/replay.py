@@ -10,9 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from fusion_sched.analysis.replay import recorded_stages, replay_trace
-from fusion_sched.config.build import build_controller
+from fusion_sched.commands.train import saved_config
+from fusion_sched.config.build import build, build_controller
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.runlog import GENERALISING, Trace, main_reading, read_trace
+from fusion_sched.training.branches import BranchResult, branches_of, hand_over_of, train_branch
+from fusion_sched.types import FUSED
+
+BRANCHES = "--branches"
 
 register()
 
@@ -20,6 +25,9 @@ register()
 def print_replay(arguments: list[str], console: Console, reading: str | None = None) -> None:
     """Print what a controller would have decided on a stored trace, on one of its readings."""
     folder, overrides = Path(arguments[0]), arguments[1:]
+    if BRANCHES in overrides:
+        print_branches(folder, [o for o in overrides if o != BRANCHES], console)
+        return
     foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
     if foreign:
         raise ValueError(
@@ -66,8 +74,11 @@ def _replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:
 
 def _verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> str:
     """Say where the replayed decisions leave those of the run."""
-    mine = [(s.epoch, s.decision.stage.name, list(s.decision.stage.active)) for s in steps]
-    theirs = [(epoch, to["stage"], to["active"]) for epoch, to in recorded]
+    mine = [
+        (s.epoch, s.decision.stage.name, list(s.decision.stage.active), s.decision.ensemble)
+        for s in steps
+    ]
+    theirs = [(epoch, to["stage"], to["active"], to["ensemble"]) for epoch, to in recorded]
     if mine == theirs:
         return "the same decisions as in the run itself"
     pairs = zip(mine, theirs, strict=False)
@@ -76,4 +87,50 @@ def _verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> st
     return (
         f"differs from the run after epoch {at + 1}: the diagnoses beyond it are those of the run "
         "as it was trained, so later rows say what the controller would have answered to them"
+    )
+
+
+def print_branches(folder: Path, overrides: list[str], console: Console) -> None:
+    """Train the branches of the run's hand-over and print what each would have given."""
+    if overrides:
+        raise ValueError(
+            f"replay {BRANCHES} trains with the run's own configuration, got {' '.join(overrides)}"
+        )
+    trace = read_trace(folder)
+    event, result = hand_over_of(trace), trace.result
+    if result is None:
+        raise ValueError(f"{folder} has not ended; go on by: fusion-sched train resume={folder}")
+    cfg = saved_config(folder)
+    modalities = tuple(trace.start["modalities"])
+    branches = [
+        train_branch(build(cfg), folder, event, name, decision)
+        for name, decision in branches_of(modalities, tuple(event["fused"])).items()
+    ]
+    table = Table(title=f"branches from the hand-over of {folder}", title_justify="left")
+    for title in ("branch", "validation", "validation information", "test", "joint epochs"):
+        table.add_column(title)
+    for branch in branches:
+        bits, ended = branch.held_out.information[FUSED], branch.result
+        table.add_row(
+            branch.name,
+            f"{ended['validation'][FUSED]:.1%}",
+            f"{bits.value:.3f} [{bits.interval[0]:.3f}, {bits.interval[1]:.3f}] bit",
+            f"{ended['test'][FUSED]['accuracy']:.1%}",
+            str(max(ended["epoch"] - event["epoch"], 0)),
+        )
+    console.print(table)
+    console.print(_branch_verdict(result, branches, trace), highlight=False)
+
+
+def _branch_verdict(result: dict[str, Any], branches: list[BranchResult], trace: Trace) -> str:
+    """Say whether a branch is better on test than the run by more than one standard error."""
+    own = result["test"][FUSED]["accuracy"]
+    best = max(branches, key=lambda branch: branch.result["test"][FUSED]["accuracy"])
+    other = best.result["test"][FUSED]["accuracy"]
+    variance = own * (1 - own) + other * (1 - other)
+    error = (variance / trace.start["split_sizes"]["test"]) ** 0.5
+    verdict = "right" if other - own <= error else "wrong"
+    return (
+        f"the choice was {verdict}: the deployed model has {own:.1%} on test, the best branch, "
+        f"{best.name}, {other:.1%}; one standard error of the difference is {error:.1%}"
     )

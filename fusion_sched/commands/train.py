@@ -233,19 +233,24 @@ def resume(arguments: list[str], console: Console) -> None:
             f"got {' '.join(others or arguments)}"
         )
     folder = Path(arguments[0].removeprefix("resume="))
+    cfg = saved_config(folder)
+    if sweep.has_ended(folder):
+        console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
+        conclude(folder, console)
+        return
+    execute(build(cfg), folder, console)
+
+
+def saved_config(folder: Path) -> DictConfig:
+    """Return the configuration that a run began with."""
     saved = folder / sweep.HYDRA_DIR / sweep.CONFIG
     if not saved.is_file():
         raise FileNotFoundError(
             f"{folder} is not the folder of a run: {saved} does not exist; expected the folder "
             "that `fusion-sched train` printed"
         )
-    if sweep.has_ended(folder):
-        console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
-        conclude(folder, console)
-        return
     try:
         loaded = OmegaConf.load(saved)
     except YAMLError as error:
         raise ValueError(f"{saved} is not readable as yaml: {error}; bring it back") from error
-    cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
-    execute(build(cfg), folder, console)
+    return cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched.analysis.rows import role_of
 from fusion_sched.config.instantiate import STAGE_LENGTHS, make
+from fusion_sched.controllers.evidence import Evidence
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.runtime.distributed import Processes, join_processes
 from fusion_sched.runtime.environment import pick_device, seed_everything, seed_for
@@ -45,6 +46,8 @@ def build(cfg: DictConfig) -> RunComponents:
     stage1, stage2 = (stage_plan(cfg, name) for name in ("stage1", "stage2"))
     controller: Controller = make(cfg, "controller")
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
+    if isinstance(controller, Evidence):
+        controller.check_source(probe.source)
     splits = build_dataset(cfg).load()
     check_names(splits.shapes)
     controller.init(list(splits.shapes))  # raises now where it cannot take these modalities

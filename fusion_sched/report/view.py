@@ -24,6 +24,8 @@ from fusion_sched.runlog import Trace, inside, read_trace
 from fusion_sched.types import FUSED, Stage
 
 HAND_OVER = "at the hand-over"
+NOT_SHOWN = ("start", "held_out")
+"""Kinds of events without a record: what is held out stands in the reasons of decisions."""
 UNKNOWN = "of kind {!r}, which this version does not know"
 LACKING = "of kind {!r}, of which a field is missing"
 
@@ -77,7 +79,7 @@ class RunView:
     def add(self, event: Event) -> Record | None:
         """Take in the next event; return its record, `None` where it has none."""
         kind = str(event["event"])
-        if kind == "start":
+        if kind in NOT_SHOWN:
             return None
         record = PARSERS[kind](event) if kind in PARSERS else None
         if record is None:

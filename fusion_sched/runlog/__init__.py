@@ -11,15 +11,23 @@ from fusion_sched.runlog.reader import (
     read_trace,
 )
 from fusion_sched.runlog.schema import (
+    AFTER_EPOCH,
+    AT_END,
+    AT_HAND_OVER,
     FORMAT,
     TRACE_FILE,
     diagnosis_fields,
     diagnosis_from,
+    held_out_fields,
+    held_out_from,
     stage_fields,
 )
 from fusion_sched.runlog.writer import NullTraceWriter, TraceWriter
 
 __all__ = [
+    "AFTER_EPOCH",
+    "AT_END",
+    "AT_HAND_OVER",
     "FORMAT",
     "GENERALISING",
     "STORED",
@@ -31,6 +39,8 @@ __all__ = [
     "diagnosis_from",
     "hand_over_epoch",
     "hand_over_probe",
+    "held_out_fields",
+    "held_out_from",
     "inside",
     "main_reading",
     "read_trace",

@@ -8,7 +8,7 @@ other numbers under the same key in `interval`, `error`, `null` and `p_value`.
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_sched.types import Diagnosis, Estimate, Stage
+from fusion_sched.types import Diagnosis, Estimate, HeldOut, Stage
 
 TRACE_FILE = "trace.jsonl"
 FORMAT = 2
@@ -27,6 +27,8 @@ PLAIN = {
     "quadrants": "quadrants", "class_unique_bits": "class_unique", "winner": "winner",
     "lower_bits": "lower", "models": "models", "checks": "checks", "seconds": "seconds",
 }  # fmt: skip
+AFTER_EPOCH, AT_HAND_OVER, AT_END = "epoch", "hand-over", "end"
+"""Moments of a held_out event."""
 SIDES_1 = {"error": "se", "null": "null", "p_value": "p"}
 """Fields beside a value in format 1, and their names in an estimate."""
 
@@ -65,6 +67,26 @@ def diagnosis_from(event: Mapping[str, Any]) -> Diagnosis:
         **fields,
         pairs={pair: estimates_from(atoms) for pair, atoms in event.get("pairs", {}).items()},
         warnings=tuple(event.get("warnings", ())),
+    )
+
+
+def held_out_fields(held_out: HeldOut) -> dict[str, Any]:
+    """The fields of a held_out event."""
+    return {
+        "information_bits": {name: e.to_json() for name, e in held_out.information.items()},
+        "gain_bits": {pair: e.to_json() for pair, e in held_out.gain.items()},
+        "accuracy": dict(held_out.accuracy),
+        "samples": held_out.samples,
+    }
+
+
+def held_out_from(event: Mapping[str, Any]) -> HeldOut:
+    """What a held_out event holds."""
+    return HeldOut(
+        information=estimates_from(event["information_bits"]),
+        accuracy=event["accuracy"],
+        gain=estimates_from(event["gain_bits"]),
+        samples=event["samples"],
     )
 
 

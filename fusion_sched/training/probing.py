@@ -39,13 +39,15 @@ def reason_for_checks(run: Run) -> str | None:
 def run_probe(run: Run) -> None:
     """Embed the probe's samples, estimate their information, and trace the diagnosis."""
     state, started = run.state, time.perf_counter()
-    diagnosis, state.probe_state, embedded = _diagnose(run, run.loaders.probe, state.probe_state)
+    diagnosis, state.probe_state, embedded = diagnose_samples(
+        run, run.loaders.probe, state.probe_state
+    )
     state.diagnosis = diagnosis
     fields = diagnosis_fields(diagnosis)
     fields["seconds"] = {"embed": embedded, **fields["seconds"]}
     if run.loaders.generalising is not None:
         second_started = time.perf_counter()
-        state.generalising, state.generalising_state, _ = _diagnose(
+        state.generalising, state.generalising_state, _ = diagnose_samples(
             run, run.loaders.generalising, state.generalising_state
         )
         second = diagnosis_fields(state.generalising)
@@ -61,7 +63,7 @@ def run_probe(run: Run) -> None:
     )
 
 
-def _diagnose(
+def diagnose_samples(
     run: Run, loader: Loader, probe_state: dict[str, Tensor]
 ) -> tuple[Diagnosis, dict[str, Tensor], float]:
     """Return the diagnosis of a loader's samples, the probe's next state, and seconds to embed."""

@@ -47,7 +47,8 @@ def save_run(run: Run) -> None:
     }
     checkpoint.save(run.checkpoint_dir / checkpoint.LAST, content)
     of_heads = {best["weights"] for best in state.best_heads.values()}
-    needed = {checkpoint.LAST, str(state.peak), str(state.best), *of_heads}
+    named = {state.peak, state.best, state.hand_over, *state.kept.values(), *of_heads}
+    needed = {checkpoint.LAST, *(name for name in named if name is not None)}
     checkpoint.remove_others(run.checkpoint_dir, needed)
 
 

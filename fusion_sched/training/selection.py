@@ -8,7 +8,6 @@ from fusion_sched.evaluation.metrics import Evaluation
 from fusion_sched.models.ensembles import FittedFusion, out_of_fold
 from fusion_sched.models.fitting import score_of
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.runtime import checkpoint
 from fusion_sched.training.epoch import evaluate, predict
 from fusion_sched.training.state import Run
 from fusion_sched.types import FUSED, Predictions
@@ -87,12 +86,8 @@ def select_weights(run: Run) -> dict[str, Any]:
 def _join_best_heads(run: Run) -> dict[str, int]:
     """Load each modality as it was in its own best epoch, fit the fusion; return the epochs."""
     state, model = run.state, run.parts.model
-    weights = model.state_dict()
     for m, best in state.best_heads.items():
-        saved = checkpoint.load(run.checkpoint_dir / best["weights"], run.parts.device)["model"]
-        own = (f"encoders.{m}.", f"heads.{m}.")
-        weights |= {name: value for name, value in saved.items() if name.startswith(own)}
-    model.load_state_dict(weights)
+        run.restore_modality(m, best["weights"])
     predicted = predict(model, run.loaders.validation, on_device=True)
     epochs: dict[str, int] = {m: best["epoch"] for m, best in state.best_heads.items()}
     state.best_validation = _fit_fusion(model, predicted).accuracy()

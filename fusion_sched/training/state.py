@@ -22,9 +22,10 @@ BEFORE = -1
 class RunState:
     """What changes while a run goes on, besides weights and optimizer: it is in the checkpoint.
 
-    `epoch` and `step` are the next ones. `peak` and `best` name files of weights in the checkpoint
-    folder; `best_heads` has for each modality the `epoch`, `score` and `weights` of its best one,
-    with `select=heads`. `threshold_distance` is that of the last decision on a fresh diagnosis.
+    `epoch` and `step` are the next ones. `peak`, `best` and `hand_over` name files of weights in
+    the checkpoint folder, `kept` one per modality; `deployed`: `best` is what the controller chose.
+    `best_heads` has for each modality the `epoch`, `score` and `weights` of its best one, with
+    `select=heads`. `threshold_distance` is that of the last decision on a fresh diagnosis.
     `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
     """
 
@@ -40,6 +41,9 @@ class RunState:
     threshold_distance: float | None = None
     balancer_state: BalancerState = field(default_factory=dict)
     peak: str | None = None
+    kept: dict[str, str] = field(default_factory=dict)
+    hand_over: str | None = None
+    deployed: bool = False
     best: str | None = None
     best_epoch: int = -1
     best_validation: dict[str, float] = field(default_factory=dict)
@@ -62,6 +66,8 @@ class Run:
     def total_epochs(self) -> int:
         """Number of epochs over both stages, were stage 2 to start now."""
         plan = self.parts
+        if self.state.stage.joint and not self.state.stage.active:
+            return self.state.epoch
         used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
         return used + plan.stage2.epochs
 
@@ -82,6 +88,13 @@ class Run:
         """Load weights that `keep_weights` has saved."""
         content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
         self.parts.model.load_state_dict(content["model"])
+
+    def restore_modality(self, modality: str, name: str) -> None:
+        """Load encoder and head of one modality from weights that `keep_weights` has saved."""
+        content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
+        own = (f"encoders.{modality}.", f"heads.{modality}.")
+        weights = {key: value for key, value in content["model"].items() if key.startswith(own)}
+        self.parts.model.load_state_dict(weights, strict=False)
 
 
 def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LRScheduler]:

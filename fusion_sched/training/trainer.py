@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fusion_sched.balancers import EvalPasses
-from fusion_sched.controllers import within_stage1
 from fusion_sched.evaluation import evaluate_robustness, mean_embeddings
 from fusion_sched.evaluation.metrics import Evaluation
 from fusion_sched.probe.assemble import error_quadrants
@@ -25,11 +25,19 @@ from fusion_sched.training.epoch import (
     train_epoch,
     unimodal_backward,
 )
-from fusion_sched.training.probing import probe_is_due, run_probe
+from fusion_sched.training.hand_over import (
+    ask_controller,
+    choose_branch,
+    deploy,
+    measure_hand_over,
+    measure_heads,
+    restore_remembered,
+)
+from fusion_sched.training.probing import diagnose_samples, probe_is_due, run_probe
 from fusion_sched.training.resume import open_trace, resume_run, save_run
 from fusion_sched.training.selection import judge_epoch, select_weights
 from fusion_sched.training.state import BEFORE, Run, RunState, make_optimizer
-from fusion_sched.types import FUSED, Decision, Observation, Stage
+from fusion_sched.types import FUSED, HELD_OUT, Decision, Observation, Stage
 
 LOCK_FILE = ".lock"
 
@@ -157,43 +165,52 @@ def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float
 def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None:
     """Step the controller; keep or restore weights as it decides, and change the stage."""
     state, parts = run.state, run.parts
-    last = state.unimodal_epochs >= parts.stage1.epochs
+    generalising = state.diagnosis if parts.probe.source in HELD_OUT else state.generalising
+    measured = fresh and generalising is not None and state.epoch != BEFORE
     observation = Observation(
-        state.epoch, state.diagnosis, fresh, validation, last, state.generalising
-    )
-    state.controller, decision = parts.processes.agree(
-        within_stage1(parts.controller, state.controller, observation, parts.model.modalities)
-    )
+        state.epoch, state.diagnosis, fresh, validation,
+        last=state.unimodal_epochs >= parts.stage1.epochs,
+        generalising=generalising, held_out=measure_heads(run) if measured else None,
+    )  # fmt: skip
+    decision, before = ask_controller(run, observation), state.stage
     if fresh:
         state.threshold_distance = decision.threshold_distance
-    if decision.keep:
-        state.peak = run.keep_weights("peak")
-    if decision.stage == state.stage:
+    if decision.stage == before and not decision.measure:
         return
-    before = state.stage
     if decision.restore:
-        if state.peak is None:
-            raise ValueError(
-                f"{type(parts.controller).__name__} wants weights restored that it never asked "
-                "to keep: its decisions must say keep=True before they say restore=True"
-            )
-        run.restore_weights(state.peak)
-        # They belong to the weights that were trained since.
-        state.probe_state, state.generalising_state = {}, {}
+        restore_remembered(run)
+    restored = decision.restore
+    if decision.measure:
+        generalising, _, _ = diagnose_samples(
+            run, run.loaders.generalising or run.loaders.probe, {}
+        )
+        held_out = measure_hand_over(run, generalising)
+        observation = observation._replace(generalising=generalising, held_out=held_out)
+        decision = ask_controller(run, observation)
     state.stage = decision.stage
-    record_decision(run, decision, before)
+    record_decision(run, replace(decision, restore=restored), before)
     if state.stage.joint:
-        run.optimizer, run.scheduler = make_optimizer(parts, state)
+        enter_stage2(run, decision)
+
+
+def enter_stage2(run: Run, decision: Decision) -> None:
+    """Fuse as decided; where nothing trains any more, this network is the best one."""
+    deploy(run, decision, decision.fused)
+    run.optimizer, run.scheduler = make_optimizer(run.parts, run.state)
+    if not run.state.stage.active:
+        track_best(run, evaluate(run.parts.model, run.loaders.validation))
 
 
 def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
     """Trace a change of stage, and why."""
     origin = {} if before is None else {"from": stage_fields(before)}
+    fused = {"fused": list(decision.fused), "ensemble": decision.ensemble}
     run.trace.write(
         "decision",
         epoch=run.state.epoch, step=run.state.step, **stage_fields(decision.stage),
         **origin, to=stage_fields(decision.stage), restored=decision.restore,
         reason=decision.reason, controller=run.state.controller,
+        **(fused if decision.fused else {}),
     )  # fmt: skip
 
 
@@ -210,6 +227,10 @@ def track_best(run: Run, validation: Evaluation) -> None:
 def finish(run: Run) -> dict[str, Any]:
     """Score the selected epoch on test, and, for older papers, the best epoch on test."""
     state, parts = run.state, run.parts
+    decision = choose_branch(run)
+    if decision is not None:
+        record_decision(run, decision, state.stage)
+        save_run(run)
     selection = select_weights(run)
     test = evaluate(parts.model, run.loaders.test)
     robustness = {}
@@ -229,9 +250,9 @@ def finish(run: Run) -> dict[str, Any]:
         "test": {m: {"accuracy": accuracy[m], "macro_f1": f1[m]} for m in accuracy},
         "best_on_test": {
             "accuracy": max(scores),
-            "epoch": state.unimodal_epochs + scores.index(max(scores)),
+            "epoch": state.epoch - len(scores) + scores.index(max(scores)),
         },
-        "optimism_gap": max(scores) - accuracy[FUSED],
+        "optimism_gap": max(0.0, max(scores) - accuracy[FUSED]),
         "confusion": test.confusion(),
         "quadrants": error_quadrants(
             {m: test.predictions[m] for m in parts.model.modalities}, test.y
