@@ -12,13 +12,15 @@ from rich.table import Table
 from fusion_sched.analysis.replay import recorded_stages, replay_trace
 from fusion_sched.config.build import build_controller
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.runlog import read_trace
+from fusion_sched.config.targets import check_targets, split_allowed
+from fusion_sched.runlog import TRACE_FILE, read_trace
 
 register()
 
 
 def print_replay(arguments: list[str], console: Console) -> None:
     """Print what a controller would have decided on a stored trace."""
+    allowed, arguments = split_allowed(arguments)
     folder, overrides = Path(arguments[0]), arguments[1:]
     foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
     if foreign:
@@ -27,7 +29,10 @@ def print_replay(arguments: list[str], console: Console) -> None:
             "`fusion-sched replay RUN controller=pid controller.threshold=2`"
         )
     trace = read_trace(folder)
-    controller = build_controller(_replayed_config(trace.start, overrides))
+    cfg = _replayed_config(trace.start, overrides)
+    typed = [o.partition("=")[2] for o in overrides if "_target_=" in o]
+    check_targets(cfg, folder / TRACE_FILE, [*allowed, *typed])
+    controller = build_controller(cfg)
     steps = replay_trace(trace, controller)
     table = Table(title=f"{controller} on {folder}", title_justify="left")
     for title in ("after epoch", "stage", "training", "reason"):

@@ -23,6 +23,7 @@ from fusion_sched.analysis import compare, note_job, render
 from fusion_sched.commands import sweep
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
+from fusion_sched.config.targets import check_targets, split_allowed
 from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.report.live import (
     Display,
@@ -222,6 +223,7 @@ class SweepTable(Callback):
 
 def resume(arguments: list[str], console: Console) -> None:
     """Go on with a run from its last checkpoint, with the configuration it began with."""
+    allowed, arguments = split_allowed(arguments)
     others = [a for a in arguments if not a.startswith("resume=")]
     if others or len(arguments) != 1:
         raise ValueError(
@@ -244,4 +246,5 @@ def resume(arguments: list[str], console: Console) -> None:
     except YAMLError as error:
         raise ValueError(f"{saved} is not readable as yaml: {error}; bring it back") from error
     cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
+    check_targets(cfg, saved, allowed)
     execute(build(cfg), folder, console)
