@@ -21,6 +21,7 @@ from yaml import YAMLError
 
 from fusion_sched.analysis import compare, note_job, render
 from fusion_sched.commands import sweep
+from fusion_sched.commands.console import make_console
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
 from fusion_sched.config.targets import check_targets, split_allowed
@@ -119,8 +120,8 @@ def report_sweep(failure_id: str, stopped: Exception | None, traceback: bool) ->
 
 def _console() -> Console:
     """Return a console as wide as the terminal, or wide enough for tables where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    console = make_console()
+    return console if console.is_terminal else make_console(width=120)
 
 
 def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
@@ -129,7 +130,7 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     A `worker` shares the terminal with others, so it prints plain lines.
     """
     job = HydraConfig.get().job
-    console = Console(width=120, force_terminal=False) if worker else _console()
+    console = make_console(width=120, force_terminal=False) if worker else _console()
     many = HydraConfig.get().mode == RunMode.MULTIRUN
     if many:
         console.rule(f"job {job.num}: {job.override_dirname}", align="left")

@@ -16,8 +16,16 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Yield a binary file that takes the place of `path` once all of it is on the disk.
 
     A process that is killed, or a body that raises, leaves `path` as it was. A killed one also
-    leaves a file `.NAME.PID.tmp` in the same folder.
+    leaves a file `.NAME.PID.tmp` in the same folder. A link stays, and the file it names changes.
+
+    Raises
+    ------
+    OSError
+        `path` is something else than a file: a device, a pipe or a folder.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not a regular file, expected a file's name to write to")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
