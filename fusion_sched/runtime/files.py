@@ -33,6 +33,13 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename not in (None, str(temporary)):  # of another file that the body reads
+            raise
+        raise OSError(
+            f"{path} cannot be written: {error.strerror}; make room, or choose another place. "
+            "What was there before is unchanged"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,10 +1,10 @@
 """Names that come from files, made safe to print: a folder may come from somebody else."""
 
+_TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _INVISIBLE = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
-_INVISIBLE |= dict.fromkeys(
-    [*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "�"
-)
-_KEPT = {ord(character): character for character in "\n\t"}
+_INVISIBLE |= dict.fromkeys([*range(0x80, 0xA0), *_TURNING], 0xFFFD)
+_KEPT = {ord(character): ord(character) for character in "
+	"}
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fusion_sched.runtime.files import atomic_write
 from tests.conftest import Answer, check_message
 
 Command = Callable[..., Answer]
@@ -58,3 +59,19 @@ def test_a_link_stays_and_its_file_changes(
     assert answer.code == 0, answer.err
     assert out.is_symlink()
     assert target.read_text() != "old"
+
+
+def test_a_full_disk_is_named_with_the_file(tmp_path: Path) -> None:
+    out = tmp_path / "file"
+    out.write_text("old")
+
+    def write() -> None:
+        with atomic_write(out) as file:
+            os.dup2(full.fileno(), file.fileno())  # a device on which every write fails
+            file.write(b"new")
+
+    with Path("/dev/full").open("wb") as full:
+        with pytest.raises(OSError, match=f"{out} cannot be written: No space left"):
+            write()
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
