@@ -3,8 +3,7 @@
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _INVISIBLE = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
 _INVISIBLE |= dict.fromkeys([*range(0x80, 0xA0), *_TURNING], 0xFFFD)
-_KEPT = {ord(character): ord(character) for character in "
-	"}
+_KEPT = {ord(character): ord(character) for character in "\n\t"}
 
 
 def printable(text: str) -> str:

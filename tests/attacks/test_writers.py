@@ -70,8 +70,8 @@ def test_a_full_disk_is_named_with_the_file(tmp_path: Path) -> None:
             os.dup2(full.fileno(), file.fileno())  # a device on which every write fails
             file.write(b"new")
 
-    with Path("/dev/full").open("wb") as full:
-        with pytest.raises(OSError, match=f"{out} cannot be written: No space left"):
-            write()
+    message = f"{out} cannot be written: No space left"
+    with Path("/dev/full").open("wb") as full, pytest.raises(OSError, match=message):
+        write()
     assert out.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
