@@ -34,8 +34,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename not in (None, str(temporary)):  # of another file that the body reads
-            raise
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise  # not of this file, but of what the body does besides
         raise OSError(
             f"{path} cannot be written: {error.strerror}; make room, or choose another place. "
             "What was there before is unchanged"

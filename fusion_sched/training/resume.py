@@ -44,6 +44,7 @@ def save_run(run: Run) -> None:
         "trace_lines": run.trace.lines,
         "elapsed": run.trace.elapsed,
     }
+    run.trace.sync()
     checkpoint.save(run.checkpoint_dir / checkpoint.LAST, content)
     needed = {checkpoint.LAST, str(state.peak), str(state.best)}
     checkpoint.remove_others(run.checkpoint_dir, needed)
