@@ -13,21 +13,18 @@ from fusion_sched.analysis.replay import recorded_stages, replay_trace
 from fusion_sched.commands.train import saved_config
 from fusion_sched.config.build import build, build_controller
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.runlog import GENERALISING, Trace, main_reading, read_trace
+from fusion_sched.config.targets import check_targets, split_allowed
+from fusion_sched.runlog import GENERALISING, TRACE_FILE, Trace, main_reading, read_trace
 from fusion_sched.training.branches import BranchResult, branches_of, hand_over_of, train_branch
 from fusion_sched.types import FUSED
-
-BRANCHES = "--branches"
 
 register()
 
 
 def print_replay(arguments: list[str], console: Console, reading: str | None = None) -> None:
     """Print what a controller would have decided on a stored trace, on one of its readings."""
+    allowed, arguments = split_allowed(arguments)
     folder, overrides = Path(arguments[0]), arguments[1:]
-    if BRANCHES in overrides:
-        print_branches(folder, [o for o in overrides if o != BRANCHES], console)
-        return
     foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
     if foreign:
         raise ValueError(
@@ -35,7 +32,10 @@ def print_replay(arguments: list[str], console: Console, reading: str | None = N
             "`fusion-sched replay RUN controller=pid controller.threshold=2`"
         )
     trace = read_trace(folder)
-    controller = build_controller(_replayed_config(trace.start, overrides))
+    cfg = _replayed_config(trace.start, overrides)
+    typed = [o.partition("=")[2] for o in overrides if "_target_=" in o]
+    check_targets(cfg, folder / TRACE_FILE, [*allowed, *typed])
+    controller = build_controller(cfg)
     steps = replay_trace(trace, controller, reading)
     title = f"{controller} on {folder}, {_reading_words(trace, reading)}"
     table = Table(title=title, title_justify="left")
@@ -90,17 +90,19 @@ def _verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> st
     )
 
 
-def print_branches(folder: Path, overrides: list[str], console: Console) -> None:
+def print_branches(arguments: list[str], console: Console) -> None:
     """Train the branches of the run's hand-over and print what each would have given."""
+    allowed, arguments = split_allowed(arguments)
+    folder, overrides = Path(arguments[0]), arguments[1:]
     if overrides:
         raise ValueError(
-            f"replay {BRANCHES} trains with the run's own configuration, got {' '.join(overrides)}"
+            f"replay --branches trains with the run's own configuration, got {' '.join(overrides)}"
         )
     trace = read_trace(folder)
     event, result = hand_over_of(trace), trace.result
     if result is None:
         raise ValueError(f"{folder} has not ended; go on by: fusion-sched train resume={folder}")
-    cfg = saved_config(folder)
+    cfg = saved_config(folder, allowed)
     modalities = tuple(trace.start["modalities"])
     branches = [
         train_branch(build(cfg), folder, event, name, decision)

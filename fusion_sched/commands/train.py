@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 import uuid
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,10 @@ from yaml import YAMLError
 
 from fusion_sched.analysis import compare, note_job, render
 from fusion_sched.commands import sweep
+from fusion_sched.commands.console import make_console
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
+from fusion_sched.config.targets import check_targets, split_allowed
 from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.report.live import (
     Display,
@@ -120,8 +123,8 @@ def report_sweep(failure_id: str, stopped: Exception | None, traceback: bool) ->
 
 def _console() -> Console:
     """Return a console as wide as the terminal, or wide enough for tables where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    console = make_console()
+    return console if console.is_terminal else make_console(width=120)
 
 
 def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
@@ -130,7 +133,7 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     A `worker` shares the terminal with others, so it prints plain lines.
     """
     job = HydraConfig.get().job
-    console = Console(width=120, force_terminal=False) if worker else _console()
+    console = make_console(width=120, force_terminal=False) if worker else _console()
     many = HydraConfig.get().mode == RunMode.MULTIRUN
     if many:
         console.rule(f"job {job.num}: {job.override_dirname}", align="left")
@@ -226,6 +229,7 @@ class SweepTable(Callback):
 
 def resume(arguments: list[str], console: Console) -> None:
     """Go on with a run from its last checkpoint, with the configuration it began with."""
+    allowed, arguments = split_allowed(arguments)
     others = [a for a in arguments if not a.startswith("resume=")]
     if others or len(arguments) != 1:
         raise ValueError(
@@ -233,7 +237,7 @@ def resume(arguments: list[str], console: Console) -> None:
             f"got {' '.join(others or arguments)}"
         )
     folder = Path(arguments[0].removeprefix("resume="))
-    cfg = saved_config(folder)
+    cfg = saved_config(folder, allowed)
     if sweep.has_ended(folder):
         console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
         conclude(folder, console)
@@ -241,8 +245,8 @@ def resume(arguments: list[str], console: Console) -> None:
     execute(build(cfg), folder, console)
 
 
-def saved_config(folder: Path) -> DictConfig:
-    """Return the configuration that a run began with."""
+def saved_config(folder: Path, allowed: Sequence[str] = ()) -> DictConfig:
+    """Return the configuration that a run began with; it names only what is known or allowed."""
     saved = folder / sweep.HYDRA_DIR / sweep.CONFIG
     if not saved.is_file():
         raise FileNotFoundError(
@@ -253,4 +257,6 @@ def saved_config(folder: Path) -> DictConfig:
         loaded = OmegaConf.load(saved)
     except YAMLError as error:
         raise ValueError(f"{saved} is not readable as yaml: {error}; bring it back") from error
-    return cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
+    cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
+    check_targets(cfg, saved, allowed)
+    return cfg

@@ -13,8 +13,6 @@ from fusion_sched.types import Diagnosis, Estimate, HeldOut, Stage
 TRACE_FILE = "trace.jsonl"
 FORMAT = 2
 """Written into the start event as `format`."""
-START_KEYS = {"run", "modalities", "classes", "fingerprint", "protocol_hash", "seed", "config"}
-"""What every start event holds."""
 BY_NAME = {
     "unique_bits": "unique", "mi_bits": "mi", "ecs": "ecs", "log_ratio": "log_ratio",
     "difference_bits": "difference", "ecs_log_ratio": "ecs_log_ratio", "change": "change",

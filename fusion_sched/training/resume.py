@@ -45,6 +45,7 @@ def save_run(run: Run) -> None:
         "trace_lines": run.trace.lines,
         "elapsed": run.trace.elapsed,
     }
+    run.trace.sync()
     checkpoint.save(run.checkpoint_dir / checkpoint.LAST, content)
     of_heads = {best["weights"] for best in state.best_heads.values()}
     named = {state.peak, state.best, state.hand_over, *state.kept.values(), *of_heads}

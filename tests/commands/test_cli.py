@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Answer, read_events
+from tests.conftest import Answer, check_message, read_events
 
 Command = Callable[..., Answer]
 SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200",
@@ -145,13 +145,6 @@ def test_impossible_values_are_named_and_exit_with_1(
                   1, words)  # fmt: skip
     if arguments[-1] not in SHORT:  # nothing trained: nothing is left behind
         assert not (tmp_path / "run").exists()
-
-
-def check_message(answer: Answer, code: int, words: list[str]) -> None:
-    assert answer.code == code, answer.err
-    assert "Traceback" not in answer.err + answer.out
-    for word in words:
-        assert word in answer.err, answer.err
 
 
 GOOD = {"sound": np.zeros((60, 4)), "picture": np.zeros((60, 1, 8, 8)), "y": np.arange(60) % 3}
