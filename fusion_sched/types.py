@@ -8,6 +8,8 @@ from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
 FUSED = "fused"
+RHYTHM, NEAR_THRESHOLD, STAGE_END = "rhythm", "near threshold", "stage end"
+"""Why a diagnosis has null levels, p-values and a check of its cells."""
 
 
 class Batch(NamedTuple):
@@ -198,13 +200,16 @@ class ProbeInputs(NamedTuple):
 
     ``embeddings``: modality → ``(N, size)``; ``predictions``: modality → class ids ``(N,)`` that
     its own head predicts; ``y``: class ids ``(N,)``. ``groups``: ids ``(N,)`` of what samples
-    share, which `PosteriorProbe` holds out as a whole.
+    share, which `PosteriorProbe` holds out as a whole. ``checks``: whether `PosteriorProbe` makes
+    its checks: `RHYTHM`: by its own knob; `NEAR_THRESHOLD` or `STAGE_END`: yes, for this reason;
+    `None`: only where every diagnosis has them.
     """
 
     embeddings: dict[str, Tensor]
     predictions: dict[str, Tensor]
     y: Tensor
     groups: Tensor | None = None
+    checks: str | None = RHYTHM
 
 
 @dataclass(frozen=True)
@@ -222,7 +227,8 @@ class Diagnosis:
     modality that the ratio of ECS predicts to win joint training, ``None`` while undecided.
     ``gap`` is the solver's largest certified error. ``lower``: source → the held-out lower bound of
     its information, H(Y) - cross-entropy; ``models``: source → the label model with the largest
-    share. A source is a modality, several joined by ``+``, or ``all``.
+    share. A source is a modality, several joined by ``+``, or ``all``. ``checks``: why null levels,
+    p-values and a check of the cells were made, ``None`` where they were not or always are.
     """
 
     unique: Mapping[str, Estimate]
@@ -247,6 +253,7 @@ class Diagnosis:
     winner: str | None = None
     lower: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    checks: str | None = None
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -284,13 +291,16 @@ class Decision:
     """What a controller wants next, and why, in words that hold the numbers.
 
     ``keep`` asks the run to remember the present weights; ``restore`` asks it to go back to the
-    remembered ones before it goes on.
+    remembered ones before it goes on. ``threshold_distance``: how far the nearest quantity that
+    could change the stage is from its threshold, in standard errors; near it the next diagnosis is
+    checked more closely.
     """
 
     stage: Stage
     reason: str
     keep: bool = False
     restore: bool = False
+    threshold_distance: float | None = None
 
 
 class Controller(Protocol):

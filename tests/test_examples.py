@@ -46,3 +46,13 @@ def test_maximising_raises_the_synergy() -> None:
     before, after = load("maximise_synergy").main(steps=100)
     assert before < 0.1
     assert after > 0.5
+
+
+def test_own_files_train_without_the_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["own_files.py"])
+    result = load("own_files").main(tmp_path)
+    assert "1 fatal issue(s): training refuses" in capfd.readouterr().out
+    assert result["test"]["fused"]["accuracy"] > 0.25

@@ -1,6 +1,6 @@
 """The runs of a cross-validation: which fold each tested on, and what they measured by fold."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
@@ -38,12 +38,16 @@ def split_sizes(runs: Sequence[Trace], split: str) -> dict[tuple[int, int], int]
 
 
 def pooled_f1(runs: Sequence[Trace]) -> Values:
-    """Return seed → macro-F1 of all test samples, over the classes that occur or are predicted."""
-    cells: dict[int, Counter[tuple[int, int]]] = {}
+    """Return seed → macro-F1 of all test samples, over the classes that occur or are predicted.
+
+    Runs of the same seed and fold share its samples in equal parts.
+    """
+    cells: dict[int, defaultdict[tuple[int, int], float]] = {}
+    shared = Counter(map(seed_and_fold, runs))
     for run in runs:
-        of_seed = cells.setdefault(run.start["seed"], Counter())
+        of_seed = cells.setdefault(run.start["seed"], defaultdict(float))
         for true, answer, count in result_of(run)["confusion"][FUSED]:
-            of_seed[true, answer] += count
+            of_seed[true, answer] += count / shared[seed_and_fold(run)]
     scores = {}
     for seed, counts in sorted(cells.items()):
         classes = {c for pair in counts for c in pair}

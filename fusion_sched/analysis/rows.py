@@ -1,7 +1,7 @@
 """A row of a table: runs that differ by seed and fold alone; its role, its numbers, its name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import fsum
 from statistics import fmean
 from typing import Any
@@ -17,7 +17,7 @@ from fusion_sched.analysis.statistics import (
     pool_folds,
 )
 from fusion_sched.runlog import Trace, inside
-from fusion_sched.runlog.protocol import PLACES, flatten
+from fusion_sched.runlog.protocol import LATER_KEYS, PLACES, flatten
 from fusion_sched.types import FUSED
 
 SECONDS_PER_HOUR = 3600.0
@@ -25,11 +25,18 @@ ROLES = {
     "joint": "joint training from scratch",
     "ensemble": "ensemble of unimodal models",
     "fixed": "two stages without diagnostics",
+    "single": "best single modality",
     "frozen": "fusion on frozen unimodal encoders",
     "schedule": "schedule",
+    "ceiling": "best of the branches on validation",
     "other": "other",
 }
 """Values of the key `role` of a configuration, and how tables and sentences name them."""
+CEILING = "ceiling"
+CEILING_NAME = "all branches, pick on validation"
+BRANCHES = ("single", "ensemble", "fixed")
+"""Roles without which there is no ceiling."""
+OTHER_BRANCHES = ("joint", "frozen")
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class ResultRow:
     """
 
     name: str
+    role: str
     runs: tuple[Trace, ...]
     expected: tuple[int, ...]
     fused: Values
@@ -66,13 +74,9 @@ class ResultRow:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration, which but for seed and fold is that of every run."""
-        config: dict[str, Any] = self.runs[0].start["config"]
+        """The configuration, that of every run but for seed and fold; the ceiling has none."""
+        config: dict[str, Any] = {} if self.role == CEILING else self.runs[0].start["config"]
         return config
-
-    @property
-    def role(self) -> str:
-        return role_of(self.config)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -101,7 +105,7 @@ class ResultRow:
         return paired or difference(self.fused, other.fused)
 
 
-def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
+def measure_row(name: str, role: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
     """Return everything about a row that needs no other row."""
     results = [result_of(run) for run in runs]
     peaks = [r["peak_memory_bytes"] for r in results if "peak_memory_bytes" in r]
@@ -128,6 +132,7 @@ def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> Re
 
     return ResultRow(
         name=name,
+        role=role,
         runs=tuple(runs),
         expected=tuple(expected),
         fused=by_seed(accuracy(FUSED)),
@@ -148,12 +153,24 @@ def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> Re
     )
 
 
+def _seed_fold(run: Trace) -> tuple[int, int | None]:
+    return run.start["seed"], fold_of(run)
+
+
 def role_of(config: Mapping[str, Any]) -> str:
     """Return the role that a configuration names, or that its components stand for."""
     role: str = config.get("role") or _role_of_components(config)
-    if role not in ROLES:
-        raise ValueError(f"role is {role!r}, expected one of {list(ROLES)}, or nothing")
+    known = [name for name in ROLES if name != CEILING]
+    if role not in known:
+        raise ValueError(f"role is {role!r}, expected one of {known}, or nothing")
     return role
+
+
+ROLES_OF_FUSIONS = {
+    "Average": "ensemble", "CalibratedEnsemble": "ensemble", "WeightedEnsemble": "ensemble",
+    "StackedEnsemble": "ensemble", "BestSingle": "single",
+}  # fmt: skip
+"""Roles of fusion modules of modalities that train alone."""
 
 
 def _role_of_components(config: Mapping[str, Any]) -> str:
@@ -165,7 +182,7 @@ def _role_of_components(config: Mapping[str, Any]) -> str:
         return "other"
     controller, balancer = (_own_class(config, group) for group in ("controller", "balancer"))
     if balancer == "Weighted" and config["balancer"]["fused_weight"] == 0:
-        return "ensemble" if _own_class(config, "fusion") == "Average" else "other"
+        return ROLES_OF_FUSIONS.get(_own_class(config, "fusion"), "other")
     if controller not in ("Joint", "Fixed", "Random"):
         return "schedule"
     roles = {
@@ -173,6 +190,37 @@ def _role_of_components(config: Mapping[str, Any]) -> str:
         ("Fixed", "Frozen"): "frozen",
     }  # fmt: skip
     return roles.get((controller, balancer), "other")
+
+
+def ceiling_row(rows: Sequence[ResultRow]) -> ResultRow | None:
+    """Return the row of who trains all branches and takes the best on validation.
+
+    That is chosen per seed and fold. A rule that chooses a branch without training them all is
+    held against it. Runs that are equally good on validation count by their mean; its hours are
+    those of all branches. `None` where a role of `BRANCHES` is missing, or has no seed in common
+    with the others.
+    """
+    branches = [row for row in rows if row.role in (*BRANCHES, *OTHER_BRANCHES)]
+    if not set(BRANCHES) <= {row.role for row in branches}:
+        return None
+    keys = set.intersection(*({_seed_fold(run) for run in row.runs} for row in branches))
+    runs = [run for row in branches for run in row.runs if _seed_fold(run) in keys]
+    best = {key: max(validation_of(r) for r in runs if _seed_fold(r) == key) for key in keys}
+    chosen = [run for run in runs if validation_of(run) == best[_seed_fold(run)]]
+    if not chosen:
+        return None
+    row = measure_row(CEILING_NAME, CEILING, chosen, branches[0].expected)
+    return replace(
+        row,
+        cpu_hours=fsum(branch.cpu_hours for branch in branches),
+        gpu_hours=fsum(branch.gpu_hours for branch in branches),
+    )
+
+
+def validation_of(run: Trace) -> float:
+    """Return the fused validation accuracy of a run that has ended."""
+    accuracy: float = result_of(run)["validation"][FUSED]
+    return accuracy
 
 
 def plainness(config: Mapping[str, Any]) -> tuple[float, bool]:
@@ -201,7 +249,7 @@ def name_rows(traces: list[Trace]) -> list[str]:
     A run tagged by `method` is called so, and further by what not all runs of its tag share; any
     other by what not all runs share.
     """
-    configs = [flatten(trace.start["config"]) for trace in traces]
+    configs = [flatten({**LATER_KEYS, **trace.start["config"]}) for trace in traces]
     for config, trace in zip(configs, traces, strict=True):
         if fold_of(trace) is not None:
             config.pop("dataset.fold", None)

@@ -8,7 +8,15 @@ from typing import Any
 
 from fusion_sched.analysis.folds import fold_of, seed_and_fold
 from fusion_sched.analysis.published import JudgedResult, published_for
-from fusion_sched.analysis.rows import ResultRow, measure_row, name_rows, plainness, short_value
+from fusion_sched.analysis.rows import (
+    ResultRow,
+    ceiling_row,
+    measure_row,
+    name_rows,
+    plainness,
+    role_of,
+    short_value,
+)
 from fusion_sched.analysis.runs import failed_jobs, find_runs, read_runs
 from fusion_sched.analysis.statistics import holm
 from fusion_sched.analysis.verdict import judge_schedule
@@ -137,12 +145,14 @@ def _make_table(
     for trace, name in zip(traces, names, strict=True):
         by_name.setdefault(name, []).append(trace)
     rows = [
-        measure_row(name, ended, seeds)
+        measure_row(name, role_of(ended[0].start["config"]), ended, seeds)
         for name, runs in by_name.items()
         if (ended := [run for run in runs if run.result is not None])
     ]
     chosen = _choose_reference(rows, reference)
-    best_first = sorted(rows, key=lambda row: -fmean(row.fused.values()))
+    ceiling = ceiling_row(rows)
+    shown = rows if ceiling is None else [*rows, ceiling]
+    best_first = sorted(shown, key=lambda row: -fmean(row.fused.values()))
     tested = _test_against(best_first, chosen)
     data = _data_of(traces[0])
     return ResultTable(

@@ -8,6 +8,8 @@ from fusion_sched.analysis.statistics import Difference, holm, mean_over_seeds
 SIGNIFICANT, SMALLEST_SHOWN_P = 0.05, 0.001
 OPPONENTS = {"ensemble": "balancer=unimodal fusion=average", "fixed": "controller=fixed"}
 """Roles that a schedule has to beat, and the overrides that train such a row."""
+OPTIONAL_OPPONENTS = ("single", "joint", "ceiling")
+"""Roles that it is held against where the table has a row of them."""
 
 
 def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
@@ -19,7 +21,8 @@ def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
     schedule = _best(rows, "schedule")
     if schedule is None:
         return []
-    opponents = {role: _best(rows, role) for role in OPPONENTS}
+    roles = (*OPPONENTS, *(r for r in OPTIONAL_OPPONENTS if any(row.role == r for row in rows)))
+    opponents = {role: _best(rows, role) for role in roles}
     gaps = {role: schedule.above(row) for role, row in opponents.items() if row is not None}
     corrected = dict(zip(gaps, holm([gap.estimate.p for gap in gaps.values()]), strict=True))
     subject = f"{schedule.name}{_chosen_from(rows, 'schedule')}"

@@ -90,8 +90,20 @@ def train_command(context: typer.Context) -> None:
         training.launch(arguments)
 
 
+class Reading(StrEnum):
+    """Which diagnoses of a run: of training samples, or of others."""
+
+    stored = "stored"
+    generalising = "generalising"
+
+
 @app.command("replay", context_settings=OVERRIDES, add_help_option=False)
-def replay_command(context: typer.Context) -> None:
+def replay_command(
+    context: typer.Context,
+    reading: Annotated[
+        Reading | None, typer.Option(help="Diagnoses to decide on; by default as in the run.")
+    ] = None,
+) -> None:
     """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training."""
     from fusion_sched.commands import help as usage
     from fusion_sched.commands import replay as replaying
@@ -99,7 +111,7 @@ def replay_command(context: typer.Context) -> None:
     if not context.args or "--help" in context.args or "-h" in context.args:
         usage.print_replay_help(console)
     else:
-        replaying.print_replay(context.args, console)
+        replaying.print_replay(context.args, console, reading)
 
 
 class TableFormat(StrEnum):

@@ -68,9 +68,12 @@ Hydra's own flags: fusion-sched train --hydra-help.
 
 REPLAY_USAGE = """\
 [bold]fusion-sched replay[/] RUN \\[controller=CHOICE] \\[controller.KEY=VALUE …]
+                    \\[--reading stored|generalising]
 
 Run a controller over the stored trace of RUN and print what it would have decided, without
 training. Without controller=CHOICE it is the run's own controller, with the given keys changed.
+--reading: decide on diagnoses of training samples (stored) or of validation samples (generalising);
+a run with probe.source=both holds both.
 
   fusion-sched replay outputs/train/… controller=pid controller.threshold=2
 """

@@ -12,13 +12,13 @@ from rich.table import Table
 from fusion_sched.analysis.replay import recorded_stages, replay_trace
 from fusion_sched.config.build import build_controller
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.runlog import read_trace
+from fusion_sched.runlog import GENERALISING, Trace, main_reading, read_trace
 
 register()
 
 
-def print_replay(arguments: list[str], console: Console) -> None:
-    """Print what a controller would have decided on a stored trace."""
+def print_replay(arguments: list[str], console: Console, reading: str | None = None) -> None:
+    """Print what a controller would have decided on a stored trace, on one of its readings."""
     folder, overrides = Path(arguments[0]), arguments[1:]
     foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
     if foreign:
@@ -28,8 +28,9 @@ def print_replay(arguments: list[str], console: Console) -> None:
         )
     trace = read_trace(folder)
     controller = build_controller(_replayed_config(trace.start, overrides))
-    steps = replay_trace(trace, controller)
-    table = Table(title=f"{controller} on {folder}", title_justify="left")
+    steps = replay_trace(trace, controller, reading)
+    title = f"{controller} on {folder}, {_reading_words(trace, reading)}"
+    table = Table(title=title, title_justify="left")
     for title in ("after epoch", "stage", "training", "reason"):
         table.add_column(title)
     for step in steps:
@@ -39,6 +40,16 @@ def print_replay(arguments: list[str], console: Console) -> None:
         table.add_row(when, stage.name, ", ".join(stage.active), reason)
     console.print(table)
     console.print(_verdict(steps, recorded_stages(trace)), highlight=False)
+
+
+def _reading_words(trace: Trace, reading: str | None) -> str:
+    """Which diagnoses the controller took, and whether those of the run."""
+    main = main_reading(trace.start)
+    beside = any("generalising" in probe for probe in trace.of("probe"))
+    if reading not in (None, main):
+        return f"{reading} reading (the run itself used the {main} one)"
+    other = f", {GENERALISING} one beside it" if beside else ""
+    return f"{main} reading{other}"
 
 
 def _replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:

@@ -26,10 +26,10 @@ from fusion_sched.config.schema import TrainConfig, config_dir, register
 from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.report.live import (
     Display,
+    diagnosis_lines,
     optimism_line,
     past_events,
     result_table,
-    warning_lines,
 )
 from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runlog.protocol import PLACES
@@ -83,6 +83,8 @@ def launch(arguments: list[str]) -> None:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
     except MissingConfigException as error:
         raise sweep.missing_extra(error) from error
+    except sweep.RefusedSweep as refusal:
+        raise ValueError(str(refusal)) from refusal
     except (HydraException, OmegaConfBaseException):
         raise
     except Exception as error:
@@ -165,7 +167,7 @@ def _make_paths_absolute(cfg: DictConfig) -> None:
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
         if isinstance(place, str):
-            cfg.dataset[key] = str(Path(place).resolve())
+            cfg.dataset[key] = place and str(Path(place).resolve())
         elif place is not None:  # a list of files
             cfg.dataset[key] = [str(Path(file).resolve()) for file in place]
 
@@ -202,7 +204,7 @@ def conclude(folder: Path, console: Console) -> None:
     console.print(result_table(trace))
     result = cast(dict[str, Any], trace.result)
     for text in (
-        *warning_lines(trace),
+        *diagnosis_lines(trace),
         optimism_line(trace),
         f"{result['seconds']['total']:.1f} s, {result['probe_share']:.0%} of it for diagnoses",
         f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",

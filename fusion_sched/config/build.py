@@ -19,6 +19,7 @@ from fusion_sched.runtime.distributed import Processes, join_processes
 from fusion_sched.runtime.environment import pick_device, seed_everything, seed_for
 from fusion_sched.training.components import RunComponents, StagePlan, choose_probe_samples
 from fusion_sched.training.epoch import step_scheduler
+from fusion_sched.training.selection import check_selection
 from fusion_sched.types import Controller, Dataset, Splits
 
 
@@ -49,9 +50,11 @@ def build(cfg: DictConfig) -> RunComponents:
     controller.init(list(splits.shapes))  # raises now where it cannot take these modalities
     choose_probe_samples(splits, probe, cfg.seed)  # raises now where there are too few
     seed_everything(seed_for(cfg.seed, "weights"))
+    model = build_model(cfg, splits)
+    check_trainable(cfg, model)
     return RunComponents(
         splits=splits,
-        model=place(cfg, build_model(cfg, splits), device, processes),
+        model=place(cfg, model, device, processes),
         probe=probe,
         solver=solver,
         controller=controller,
@@ -66,6 +69,7 @@ def build(cfg: DictConfig) -> RunComponents:
         tracker=make(cfg, "tracker"),
         robustness=cfg.robustness,
         workers=cfg.workers,
+        select=cfg.select,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
     )
 
@@ -133,7 +137,13 @@ def build_model(cfg: DictConfig, splits: Splits) -> MultimodalNetwork:
     sizes = embedding_sizes(encoders, splits.shapes)
     heads = {m: nn.Linear(size, classes) for m, size in sizes.items()}
     fusion = make(cfg, "fusion", sizes=sizes, classes=classes)
-    return MultimodalNetwork(encoders, heads, fusion, cfg.precision)
+    return MultimodalNetwork(encoders, heads, fusion, cfg.precision, cfg.calibrate)
+
+
+def check_trainable(cfg: DictConfig, model: MultimodalNetwork) -> None:
+    """Raise where balancer, fusion and selection do not go together."""
+    make(cfg, "balancer").check(model)
+    check_selection(cfg.select, model)
 
 
 def place(

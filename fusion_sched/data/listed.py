@@ -43,7 +43,7 @@ class ListedDataset(Folded, ABC):
     """A dataset of clips that lists name, with one or more media files each.
 
     A subclass is a frozen dataclass with the dataset's knobs. It defines `source`, `entries` and
-    `modalities`, and `select` where its lists leave something to decide.
+    `readers`, and `select` where its lists leave something to decide.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class ListedDataset(Folded, ABC):
         """
 
     @abstractmethod
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         """Return how each modality is read, in the network's order."""
 
     def select(

@@ -74,10 +74,15 @@ def stratified_split(
     return {name: np.sort(index) for name, index in zip(SPLIT_NAMES, parts, strict=True)}
 
 
+def least_per_class(validation: float, test: float) -> int:
+    """Return how many samples of a class give one to each split."""
+    return int(np.ceil(1 / min(validation, test, 1 - validation - test)))
+
+
 def check_class_sizes(labels: np.ndarray, validation: float, test: float) -> None:
     """Raise where the smallest class cannot put one sample into each split."""
     classes, counts = np.unique(labels, return_counts=True)
-    needed = int(np.ceil(1 / min(validation, test, 1 - validation - test)))
+    needed = least_per_class(validation, test)
     if counts.min() < needed:
         scarce = {str(c): int(n) for c, n in zip(classes, counts, strict=True) if n < needed}
         raise ValueError(

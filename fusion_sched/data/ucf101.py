@@ -123,7 +123,7 @@ class UCF101(ListedDataset):
         """Keep whole groups for validation."""
         return carve_groups(clips, classes, self.validation, self.split_seed), []
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         flow = Flow(
             name="flow", count=self.frames, size=self.size, bound=self.bound, choose=self.choose
         )

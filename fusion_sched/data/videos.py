@@ -67,7 +67,7 @@ class VideoDataset(ListedDataset):
             return {"audio": audio, "visual": audio}
         return {"audio": audio, "visual": Path(self.root) / self.visual_files.format(**fields)}
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         audio = Spectrogram(
             name="audio", rate=self.rate, seconds=self.seconds, n_fft=self.n_fft, hop=self.hop,
             standardise=self.standardise, centre=False, short="tile",

@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.types import Outputs
+from fusion_sched.models.fitting import fit_temperature
+from fusion_sched.types import FUSED, Outputs
 
 PRECISIONS = ("float32", "bf16")
 
@@ -16,8 +17,11 @@ class MultimodalNetwork(nn.Module):
     `encoders`: modality → module mapping `(B, *shape)` to `(B, size)`; `heads` alike to
     `(B, classes)`; `fusion` maps the dicts of embeddings and of logits to `(B, classes)`.
     `precision` is `"float32"`, or `"bf16"` for automatic mixed precision; outputs are
-    float32 either way.
+    float32 either way. With `calibrated`, the logits of `fuse` are divided by `temperatures`, one
+    for each modality's head and the last for the fused one; they are 1 until `calibrate` sets them.
     """
+
+    temperatures: Tensor | None
 
     def __init__(
         self,
@@ -25,6 +29,7 @@ class MultimodalNetwork(nn.Module):
         heads: Mapping[str, nn.Module],
         fusion: nn.Module,
         precision: str = "float32",
+        calibrated: bool = False,
     ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
@@ -33,6 +38,8 @@ class MultimodalNetwork(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         self.heads = nn.ModuleDict(heads)
         self.fusion = fusion
+        temperatures = torch.ones(len(self.heads) + 1) if calibrated else None
+        self.register_buffer("temperatures", temperatures)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -63,7 +70,18 @@ class MultimodalNetwork(nn.Module):
         own = self.unimodal_logits(embeddings) if unimodal is None else dict(unimodal)
         with self._precision_of(embeddings):
             fused = self.fusion(embeddings, own).float()
+        if self.temperatures is not None:
+            *of_heads, of_fused = self.temperatures.unbind()
+            own = {m: z / of_head for (m, z), of_head in zip(own.items(), of_heads, strict=True)}
+            fused = fused / of_fused
         return Outputs(fused, own, {m: e.float() for m, e in embeddings.items()})
+
+    def calibrate(self, logits: Mapping[str, Tensor], y: Tensor) -> dict[str, float]:
+        """Set and return the temperature of each head, fitted to held-out logits of `fuse`."""
+        assert self.temperatures is not None, "the network was built to be calibrated"
+        fitted = {m: fit_temperature(logits[m], y) for m in (*self.modalities, FUSED)}
+        self.temperatures.mul_(self.temperatures.new_tensor(list(fitted.values())))
+        return dict(zip(fitted, self.temperatures.tolist(), strict=True))
 
     def _precision_of(self, inputs: Mapping[str, Tensor]) -> torch.autocast:
         device = next(iter(inputs.values())).device.type

@@ -92,7 +92,7 @@ class RunView:
                 self.epochs.append(record)
             case ProbeRecord():
                 self.probes.append(record)
-                for warning in record.diagnosis.warnings:
+                for warning in record.warnings:
                     self.warnings = [w for w in self.warnings if w != warning] + [warning]
             case DecisionRecord():
                 self.decisions.append(record)
@@ -172,9 +172,14 @@ class RunView:
 
     @property
     def probe_source(self) -> str | None:
-        """The split that probes look at."""
+        """The samples of the main diagnosis; with two readings those of train."""
         source = inside(self.config, "probe", "source")
-        return source if isinstance(source, str) else None
+        return {"both": "train"}.get(source, source) if isinstance(source, str) else None
+
+    @property
+    def cautions(self) -> list[str]:
+        """Warnings of the self-checks of the main moment, which a reader must know first."""
+        return self.main_moment.probe.cautions if self.probes else []
 
     @property
     def trained(self) -> int:

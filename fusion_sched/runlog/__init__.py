@@ -1,10 +1,13 @@
 """What a run writes: `trace.jsonl`, the record of a run, and its schema, protocol and trackers."""
 
 from fusion_sched.runlog.reader import (
+    GENERALISING,
+    STORED,
     Trace,
     hand_over_epoch,
     hand_over_probe,
     inside,
+    main_reading,
     read_trace,
 )
 from fusion_sched.runlog.schema import (
@@ -18,6 +21,8 @@ from fusion_sched.runlog.writer import NullTraceWriter, TraceWriter
 
 __all__ = [
     "FORMAT",
+    "GENERALISING",
+    "STORED",
     "TRACE_FILE",
     "NullTraceWriter",
     "Trace",
@@ -27,6 +32,7 @@ __all__ = [
     "hand_over_epoch",
     "hand_over_probe",
     "inside",
+    "main_reading",
     "read_trace",
     "stage_fields",
 ]

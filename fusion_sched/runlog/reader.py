@@ -8,6 +8,9 @@ from typing import Any
 
 from fusion_sched.runlog.schema import START_KEYS, TRACE_FILE, upgraded
 
+STORED, GENERALISING = "stored", "generalising"
+"""Readings: diagnoses of training samples, and of samples that the encoders never trained on."""
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -77,6 +80,12 @@ def inside(record: Any, *keys: str) -> Any:
     for key in keys:
         record = record.get(key) if isinstance(record, Mapping) else None
     return record
+
+
+def main_reading(start: Mapping[str, Any]) -> str:
+    """Whether a run's main diagnoses are of samples that the encoders trained on, or of others."""
+    others = ("held_out", "validation")
+    return GENERALISING if inside(start, "config", "probe", "source") in others else STORED
 
 
 def hand_over_epoch(trace: Trace) -> int | None:

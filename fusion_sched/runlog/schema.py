@@ -25,7 +25,7 @@ PLAIN = {
     "label_entropy_bits": "label_entropy", "gap_bits": "gap", "samples": "samples",
     "clusters": "clusters", "samples_per_cell": "samples_per_cell", "union_mi_bits": "union_mi",
     "quadrants": "quadrants", "class_unique_bits": "class_unique", "winner": "winner",
-    "lower_bits": "lower", "models": "models", "seconds": "seconds",
+    "lower_bits": "lower", "models": "models", "checks": "checks", "seconds": "seconds",
 }  # fmt: skip
 SIDES_1 = {"error": "se", "null": "null", "p_value": "p"}
 """Fields beside a value in format 1, and their names in an estimate."""
@@ -57,18 +57,18 @@ def diagnosis_fields(diagnosis: Diagnosis) -> dict[str, Any]:
 def diagnosis_from(event: Mapping[str, Any]) -> Diagnosis:
     """The diagnosis that a probe event of the present format holds."""
     fields: dict[str, Any] = {
-        attribute: _estimates(event.get(key, {})) for key, attribute in BY_NAME.items()
+        attribute: estimates_from(event.get(key, {})) for key, attribute in BY_NAME.items()
     }
     fields |= {a: Estimate(**event[key]) for key, a in SINGLE.items() if key in event}
     fields |= {a: event[key] for key, a in PLAIN.items() if key in event}
     return Diagnosis(
         **fields,
-        pairs={pair: _estimates(atoms) for pair, atoms in event.get("pairs", {}).items()},
+        pairs={pair: estimates_from(atoms) for pair, atoms in event.get("pairs", {}).items()},
         warnings=tuple(event.get("warnings", ())),
     )
 
 
-def _estimates(objects: Mapping[str, Any]) -> dict[str, Estimate]:
+def estimates_from(objects: Mapping[str, Any]) -> dict[str, Estimate]:
     return {name: Estimate(**numbers) for name, numbers in objects.items()}
 
 

@@ -15,6 +15,7 @@ from fusion_sched.runlog import (
     diagnosis_from,
     read_trace,
 )
+from fusion_sched.runlog.protocol import LATER_KEYS
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.components import EventSink, RunComponents, make_loaders
 from fusion_sched.training.state import Run, RunState, make_optimizer
@@ -45,7 +46,8 @@ def save_run(run: Run) -> None:
         "elapsed": run.trace.elapsed,
     }
     checkpoint.save(run.checkpoint_dir / checkpoint.LAST, content)
-    needed = {checkpoint.LAST, str(state.peak), str(state.best)}
+    of_heads = {best["weights"] for best in state.best_heads.values()}
+    needed = {checkpoint.LAST, str(state.peak), str(state.best), *of_heads}
     checkpoint.remove_others(run.checkpoint_dir, needed)
 
 
@@ -134,7 +136,7 @@ def open_trace(
 
 def _check_same_run(parts: RunComponents, folder: Path) -> None:
     start = read_trace(folder).start
-    began = {"role": "", **start["config"]}  # a run from before there were roles has none
+    began = {**LATER_KEYS, **start["config"]}
     if began != parts.config:
         changed = sorted(k for k in parts.config if parts.config[k] != began.get(k))
         raise ValueError(

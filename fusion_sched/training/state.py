@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -13,13 +14,18 @@ from fusion_sched.runtime import checkpoint
 from fusion_sched.training.components import Loaders, RunComponents
 from fusion_sched.types import ControllerState, Diagnosis, Stage
 
+BEFORE = -1
+"""The epoch of what is observed and decided before the first one."""
+
 
 @dataclass
 class RunState:
     """What changes while a run goes on, besides weights and optimizer: it is in the checkpoint.
 
     `epoch` and `step` are the next ones. `peak` and `best` name files of weights in the checkpoint
-    folder. `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
+    folder; `best_heads` has for each modality the `epoch`, `score` and `weights` of its best one,
+    with `select=heads`. `threshold_distance` is that of the last decision on a fresh diagnosis.
+    `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
     """
 
     stage: Stage
@@ -31,11 +37,13 @@ class RunState:
     probe_state: dict[str, Tensor] = field(default_factory=dict)
     generalising: Diagnosis | None = None
     generalising_state: dict[str, Tensor] = field(default_factory=dict)
+    threshold_distance: float | None = None
     balancer_state: BalancerState = field(default_factory=dict)
     peak: str | None = None
     best: str | None = None
     best_epoch: int = -1
     best_validation: dict[str, float] = field(default_factory=dict)
+    best_heads: dict[str, dict[str, Any]] = field(default_factory=dict)
     test_predictions: list[Tensor] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
 

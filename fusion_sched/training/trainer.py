@@ -7,34 +7,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from fusion_sched.balancers import EvalPasses
 from fusion_sched.controllers import within_stage1
-from fusion_sched.data.loading import Loader
 from fusion_sched.evaluation import evaluate_robustness, mean_embeddings
 from fusion_sched.evaluation.metrics import Evaluation
-from fusion_sched.probe.assemble import error_quadrants, independent_difference
-from fusion_sched.runlog import FORMAT, diagnosis_fields, stage_fields
+from fusion_sched.probe.assemble import error_quadrants
+from fusion_sched.runlog import FORMAT, stage_fields
 from fusion_sched.runtime.environment import peak_memory_bytes, seed_everything, seed_for
 from fusion_sched.runtime.files import lock
 from fusion_sched.training.components import EventSink, RunComponents, make_loaders
 from fusion_sched.training.epoch import (
     Backward,
     EpochLog,
-    embed,
     evaluate,
     predict,
     step_scheduler,
     train_epoch,
     unimodal_backward,
 )
+from fusion_sched.training.probing import probe_is_due, run_probe
 from fusion_sched.training.resume import open_trace, resume_run, save_run
-from fusion_sched.training.state import Run, RunState, make_optimizer
-from fusion_sched.types import FUSED, Decision, Diagnosis, Observation, Stage
+from fusion_sched.training.selection import judge_epoch, select_weights
+from fusion_sched.training.state import BEFORE, Run, RunState, make_optimizer
+from fusion_sched.types import FUSED, Decision, Observation, Stage
 
-BEFORE = -1
-"""The epoch of what is observed and decided before the first one."""
 LOCK_FILE = ".lock"
 
 
@@ -79,7 +75,7 @@ def run_epochs(run: Run) -> dict[str, Any]:
     """Take the run from where it is to its end; return the result event."""
     while not (run.state.stage.joint and run.state.epoch >= run.total_epochs):
         log, seconds = train_one(run)
-        validation = evaluate(run.parts.model, run.loaders.validation)
+        validation = judge_epoch(run)
         record_epoch(run, log, validation, seconds)
         step_scheduler(run.scheduler, sum(log.loss.values()))
         fresh = probe_is_due(run)
@@ -92,14 +88,6 @@ def run_epochs(run: Run) -> dict[str, Any]:
         run.state.epoch += 1
         save_run(run)
     return finish(run)
-
-
-def probe_is_due(run: Run) -> bool:
-    """Say whether the state after this epoch is to be diagnosed."""
-    probe, number = run.parts.probe, run.state.epoch + 1
-    if not run.state.stage.joint:
-        return number % probe.every == 0
-    return number % probe.joint_every == 0 or (probe.last_epoch and number == run.total_epochs)
 
 
 def start_run(parts: RunComponents, folder: Path, show: EventSink) -> Run:
@@ -166,46 +154,6 @@ def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float
     )
 
 
-def run_probe(run: Run) -> None:
-    """Embed the probe's samples, estimate their information, and trace the diagnosis."""
-    state, started = run.state, time.perf_counter()
-    diagnosis, state.probe_state, embedded = _diagnose(run, run.loaders.probe, state.probe_state)
-    state.diagnosis = diagnosis
-    fields = diagnosis_fields(diagnosis)
-    fields["seconds"] = {"embed": embedded, **fields["seconds"]}
-    if run.loaders.generalising is not None:
-        second_started = time.perf_counter()
-        state.generalising, state.generalising_state, _ = _diagnose(
-            run, run.loaders.generalising, state.generalising_state
-        )
-        second = diagnosis_fields(state.generalising)
-        fields["generalising"] = {key: second[key] for key in second if key != "seconds"}
-        fields["stored_minus_generalising_bits"] = {
-            m: independent_difference(stored, state.generalising.mi[m]).to_json()
-            for m, stored in diagnosis.mi.items()
-        }
-        fields["seconds"]["generalising"] = time.perf_counter() - second_started
-    state.seconds["probe"] += time.perf_counter() - started
-    run.trace.write(
-        "probe", epoch=state.epoch, step=state.step, **stage_fields(state.stage), **fields
-    )
-
-
-def _diagnose(
-    run: Run, loader: Loader, probe_state: dict[str, Tensor]
-) -> tuple[Diagnosis, dict[str, Tensor], float]:
-    """Return the diagnosis of a loader's samples, the probe's next state, and seconds to embed."""
-    parts, started = run.parts, time.perf_counter()
-    inputs = embed(parts.model, loader, parts.probe.on_device)
-    embedded = time.perf_counter() - started
-    answer = None
-    if parts.processes.first:  # one process solves, so that all go on with the same numbers
-        answer = parts.probe.diagnose(inputs, parts.solver, probe_state)
-    agreed = parts.processes.agree(answer)
-    assert agreed is not None, "the first process has an answer"
-    return *agreed, embedded
-
-
 def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None:
     """Step the controller; keep or restore weights as it decides, and change the stage."""
     state, parts = run.state, run.parts
@@ -216,6 +164,8 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
     state.controller, decision = parts.processes.agree(
         within_stage1(parts.controller, state.controller, observation, parts.model.modalities)
     )
+    if fresh:
+        state.threshold_distance = decision.threshold_distance
     if decision.keep:
         state.peak = run.keep_weights("peak")
     if decision.stage == state.stage:
@@ -260,7 +210,7 @@ def track_best(run: Run, validation: Evaluation) -> None:
 def finish(run: Run) -> dict[str, Any]:
     """Score the selected epoch on test, and, for older papers, the best epoch on test."""
     state, parts = run.state, run.parts
-    run.restore_weights(str(state.best))
+    selection = select_weights(run)
     test = evaluate(parts.model, run.loaders.test)
     robustness = {}
     if parts.robustness:
@@ -287,6 +237,7 @@ def finish(run: Run) -> dict[str, Any]:
             {m: test.predictions[m] for m in parts.model.modalities}, test.y
         ),
         **robustness,
+        **selection,
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
         "peak_memory_bytes": peak_memory_bytes(parts.device),
         "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),

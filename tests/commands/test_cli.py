@@ -215,6 +215,9 @@ def test_train_replay_compare_and_resume_of_an_ended_run(command: Command, tmp_p
 
     same = command("replay", "run")
     assert (same.code, "same decisions" in same.out) == (0, True), same.err
+    assert "stored reading" in same.out
+    missing = command("replay", "run", "--reading", "generalising")
+    check_message(missing, 1, ["no generalising reading", "probe.source=both"])
     usage = command("replay", "--help").out
     assert "[controller=CHOICE] [controller.KEY=VALUE" in usage
     other = command("replay", "run", "controller=fixed", "controller.epochs=1")

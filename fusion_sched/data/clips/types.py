@@ -24,6 +24,7 @@ class Clip:
     split : `"train"`, `"validation"` or `"test"`
     files : modality → a file, or a folder of frames
     text : modality → what a list gives in words
+    numbers : modality → what a list gives in numbers
     group : whom two splits should not share, such as an actor or a video
     start, seconds : the part of its files that is the clip; `seconds=None`: to the end
     fold : the fold in which it tests, where a list names it
@@ -34,6 +35,7 @@ class Clip:
     split: str
     files: Mapping[str, Path]
     text: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     group: str = ""
     start: float = 0.0
     seconds: float | None = None
@@ -98,12 +100,14 @@ class Report:
     issues : what is wrong or odd
     expected : split → known number of clips, empty where none is known
     recognised : name of the known split whose clip ids these are, or empty
+    modalities : name → what it is read by, and the shape of a network's input
     """
 
     counts: Mapping[str, Mapping[str, int]]
     issues: Sequence[Issue]
     expected: Mapping[str, int] = field(default_factory=dict)
     recognised: str = ""
+    modalities: Mapping[str, str] = field(default_factory=dict)
 
 
 class Views(NamedTuple):
@@ -197,5 +201,5 @@ class ClipDataset(Protocol):
     def listing(self) -> Listing:
         """Read lists and folders, no media; raise `FileNotFoundError` where they are not there."""
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         """Return how each modality is read, in the network's order."""
