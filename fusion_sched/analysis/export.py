@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from fusion_sched.analysis.folds import fold_of
 from fusion_sched.analysis.grid import Grid, caption, grid_of, published_grid
 from fusion_sched.analysis.published import JudgedResult
-from fusion_sched.analysis.rows import ROLES, ResultRow, fold_of, result_of
+from fusion_sched.analysis.rows import ROLES, ResultRow
+from fusion_sched.analysis.runs import result_of
 from fusion_sched.analysis.statistics import Values, mean_over_seeds, sample_deviation
 from fusion_sched.analysis.tables import Comparison, ResultTable
 from fusion_sched.runlog import Trace

@@ -1,12 +1,13 @@
 """A row of a table: runs that differ by seed and fold alone; its role, its numbers, its name."""
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import fsum
 from statistics import fmean
 from typing import Any
 
+from fusion_sched.analysis.folds import by_fold, fold_of, pooled_f1, split_sizes
+from fusion_sched.analysis.runs import result_of
 from fusion_sched.analysis.statistics import (
     Difference,
     FoldValues,
@@ -104,18 +105,6 @@ class ResultRow:
         return paired or difference(self.fused, other.fused)
 
 
-def result_of(run: Trace) -> dict[str, Any]:
-    """Return the result of a run that has ended."""
-    assert run.result is not None, "rows hold ended runs"
-    return run.result
-
-
-def fold_of(run: Trace) -> int | None:
-    """Return the fold that a run tested on, `None` without a cross-validation."""
-    fold: int | None = inside(run.start, "facts", "cross_validation", "fold")
-    return fold
-
-
 def measure_row(name: str, role: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
     """Return everything about a row that needs no other row."""
     results = [result_of(run) for run in runs]
@@ -124,7 +113,7 @@ def measure_row(name: str, role: str, runs: Sequence[Trace], expected: Sequence[
 
     def by_seed(quantity: Callable[[dict[str, Any]], float], split: str = "test") -> Values:
         if folds:
-            return pool_folds(_by_fold(runs, quantity), _sizes(runs, split))
+            return pool_folds(by_fold(runs, quantity), split_sizes(runs, split))
         values: dict[int, list[float]] = {}
         for run, result in zip(runs, results, strict=True):
             values.setdefault(run.start["seed"], []).append(quantity(result))
@@ -148,7 +137,7 @@ def measure_row(name: str, role: str, runs: Sequence[Trace], expected: Sequence[
         expected=tuple(expected),
         fused=by_seed(accuracy(FUSED)),
         validation=by_seed(lambda result: 100 * result["validation"][FUSED], "validation"),
-        macro_f1=_pooled_f1(runs)
+        macro_f1=pooled_f1(runs)
         if folds
         else by_seed(lambda result: result["test"][FUSED]["macro_f1"]),
         unimodal={m: by_seed(accuracy(m)) for m in results[0]["test"] if m != FUSED},
@@ -159,52 +148,13 @@ def measure_row(name: str, role: str, runs: Sequence[Trace], expected: Sequence[
         gpu_hours=hours(on_cpu=False),
         peak_memory_bytes=max(peaks, default=None),
         folds=folds,
-        by_fold=_by_fold(runs, accuracy(FUSED)) if folds else {},
-        tested=_sizes(runs, "test") if folds else {},
+        by_fold=by_fold(runs, accuracy(FUSED)) if folds else {},
+        tested=split_sizes(runs, "test") if folds else {},
     )
-
-
-def seed_and_fold(run: Trace) -> tuple[int, int]:
-    """Return the seed and the fold of a run of a cross-validation."""
-    fold = fold_of(run)
-    assert fold is not None, "asked of rows with folds alone"
-    return run.start["seed"], fold
 
 
 def _seed_fold(run: Trace) -> tuple[int, int | None]:
     return run.start["seed"], fold_of(run)
-
-
-def _by_fold(runs: Sequence[Trace], quantity: Callable[[dict[str, Any]], float]) -> FoldValues:
-    """Return seed and fold → the mean of their runs."""
-    values: dict[tuple[int, int], list[float]] = {}
-    for run in runs:
-        values.setdefault(seed_and_fold(run), []).append(quantity(result_of(run)))
-    return {pair: fmean(values[pair]) for pair in sorted(values)}
-
-
-def _sizes(runs: Sequence[Trace], split: str) -> dict[tuple[int, int], int]:
-    """Return seed and fold → samples of a split."""
-    return {seed_and_fold(run): run.start["split_sizes"][split] for run in runs}
-
-
-def _pooled_f1(runs: Sequence[Trace]) -> Values:
-    """Return seed → macro-F1 of all test samples, over the classes that occur or are predicted.
-
-    Runs of the same seed and fold share its samples in equal parts.
-    """
-    cells: dict[int, defaultdict[tuple[int, int], float]] = {}
-    shared = Counter(map(seed_and_fold, runs))
-    for run in runs:
-        of_seed = cells.setdefault(run.start["seed"], defaultdict(float))
-        for true, answer, count in result_of(run)["confusion"][FUSED]:
-            of_seed[true, answer] += count / shared[seed_and_fold(run)]
-    scores = {}
-    for seed, counts in sorted(cells.items()):
-        classes = {c for pair in counts for c in pair}
-        sums = {c: sum(n * ((t == c) + (a == c)) for (t, a), n in counts.items()) for c in classes}
-        scores[seed] = fmean(2 * counts[c, c] / sums[c] for c in classes)
-    return scores
 
 
 def role_of(config: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import glob
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from fusion_sched.runlog import TRACE_FILE, Trace, inside, read_trace
 from fusion_sched.types import FUSED
@@ -181,3 +182,9 @@ def note_job(sweep: Path, job: int, folder: Path, overrides: list[str], configur
     }  # fmt: skip
     with (sweep / JOBS_FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
+
+
+def result_of(run: Trace) -> dict[str, Any]:
+    """Return the result of a run that has ended."""
+    assert run.result is not None, "rows hold ended runs"
+    return run.result

@@ -6,16 +6,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from fusion_sched.analysis.folds import fold_of, seed_and_fold
 from fusion_sched.analysis.published import JudgedResult, published_for
 from fusion_sched.analysis.rows import (
     ResultRow,
     ceiling_row,
-    fold_of,
     measure_row,
     name_rows,
     plainness,
     role_of,
-    seed_and_fold,
     short_value,
 )
 from fusion_sched.analysis.runs import failed_jobs, find_runs, read_runs
