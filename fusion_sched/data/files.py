@@ -70,7 +70,7 @@ class Files(ListedDataset):
     use : these modalities alone, in this order
     video_sound : the sound track of videos is a modality `audio`
     allow_outside_root : paths may lead out of `root`
-    allow_shared_groups : a group may be in two splits, where the list says so
+    allow_shared_groups : a group may be in two splits; without `group` single samples are drawn
     validation, test, split_seed : shares that are drawn where the list has no split
     rate, seconds, short, n_fft, hop, bands, audio_size, standardise : of sound, as `Spectrogram`
     frames, choose, size, frame_encoding, augmented : of pictures and videos, as `Frames`
@@ -251,14 +251,17 @@ class Files(ListedDataset):
     ) -> tuple[Sequence[Clip], Sequence[Issue]]:
         """Draw the splits that the list does not give."""
         issues: Sequence[Issue] = []
+        grouped = self.group is not None
         if not self.folded and not any(clip.split for clip in clips):
-            clips, issues = leave_out_small(clips, classes, self.validation, self.test)
+            clips, issues = leave_out_small(
+                clips, classes, self.validation, self.test, grouped=grouped
+            )
         if not self.folded:
-            clips = draw_splits(clips, self.validation, self.test, self.split_seed)
+            clips = draw_splits(clips, self.validation, self.test, self.split_seed, grouped=grouped)
         return clips, issues
 
     def listing(self) -> Listing:
-        if self.group is None and GROUP in self.table.columns:
+        if self.group is None and not self.allow_shared_groups and GROUP in self.table.columns:
             return replace(self, group=GROUP).listing()
         listing = super().listing()
         issues = [*listing.issues, *absent_classes(listing.clips, listing.classes)]

@@ -230,6 +230,20 @@ def test_groups_are_held_out_as_a_whole(tmp_path: Path) -> None:
         assert fatal(listing.issues) == {}
 
 
+def test_a_column_of_groups_is_respected_unless_they_may_be_shared(tmp_path: Path) -> None:
+    rows = [{**row, "group": row["who"]} for row in numbered(40)]
+    path = write_list(tmp_path / "list.csv", rows)
+    named = {"face": {"columns": "AU*"}}
+    for settings in ({}, {"folds": 5, "fold": 2}):
+        whole = Files(list=str(path), modalities=named, **settings).check()
+        assert "shared group" not in kinds(whole.issues)
+        single = Files(
+            list=str(path), modalities=named, allow_shared_groups=True, **settings
+        ).check()
+        assert "shared group" in kinds(single.issues)
+        assert fatal(single.issues) == {}
+
+
 def test_a_group_in_two_splits_is_refused_unless_allowed(tmp_path: Path) -> None:
     parts = ("train", "train", "train", "validation", "test", "test")
     rows = [{**row, "split": parts[n // 2 % 6]} for n, row in enumerate(numbered(24))]

@@ -8,7 +8,6 @@ import pytest
 
 from fusion_sched.data.files import Files
 from fusion_sched.data.huggingface import HuggingFace
-from fusion_sched.data.opencv import cv2
 from fusion_sched.data.samples.files import write_frames
 from fusion_sched.data.samples.spec import SampleSpec
 
@@ -17,25 +16,21 @@ TINY: dict[str, Any] = {"size": 8, "seconds": 0.1, "n_fft": 128, "hop": 128, "ba
 
 def test_a_saved_folder_with_pictures_inside(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="needs the extra `huggingface`")
-    pictures = [
-        cv2.imencode(".png", np.full((8, 8, 3), n, np.uint8))[1].tobytes() for n in range(20)
-    ]
-    columns = {
-        "image": [{"bytes": data, "path": None} for data in pictures],
-        "title": [f"{('red', 'blue')[n % 2]} picture {n}" for n in range(20)],
-        "label": [n % 2 for n in range(20)],
-        "tags": [["a", "b"]] * 20,
-    }
-    features = datasets.Features({
-        "image": datasets.Image(), "title": datasets.Value("string"),
-        "label": datasets.ClassLabel(names=["blue", "red"]),
-        "tags": datasets.Sequence(datasets.Value("string")),
-    })  # fmt: skip
-    datasets.Dataset.from_dict(columns, features).save_to_disk(tmp_path / "saved")
+    rows = ["file_name,title,label"]
+    for number in range(20):
+        colour = ("blue", "red")[number % 2]
+        picture = np.full((1, 8, 8, 3), number, np.uint8)
+        write_frames(tmp_path / "own" / colour, picture, first=number)
+        rows.append(f"{colour}/{number:05d}.jpg,{colour} picture {number},{colour}")
+    (tmp_path / "own" / "metadata.csv").write_text("\n".join(rows), encoding="utf-8")
+    made = datasets.load_dataset("imagefolder", data_dir=str(tmp_path / "own"))
+    made["train"].save_to_disk(tmp_path / "saved")  # the pictures themselves are in it
     data = HuggingFace(name=str(tmp_path / "saved"), root=str(tmp_path / "root"), **TINY)
     listing = data.listing()
     assert listing.classes == ("blue", "red")
-    assert [issue.message for issue in listing.issues if "tags" in issue.message]
+    picture = listing.clips[0].files["image"]
+    assert picture.is_relative_to(tmp_path / "root")
+    assert picture.read_bytes() == (tmp_path / "own" / "blue" / "00000.jpg").read_bytes()
     splits = data.load()
     assert splits.shapes == {"image": (3, 8, 8), "title": (40,)}
     assert [len(split) for split in splits.by_name().values()] == [12, 4, 4]
