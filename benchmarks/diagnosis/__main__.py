@@ -252,7 +252,7 @@ def _exchangeable(count: int) -> list[str]:
 def _times() -> list[str]:
     lines = [
         "## CPU seconds of a diagnosis, 64 + 64 dimensions, median of 3", "",
-        "| classes | k-means | posterior | without checks | from a state | from it, without checks |",
+        "| classes | k-means | posterior | no checks | from a state | from it, no checks |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for case, classes in (
