@@ -97,8 +97,8 @@ def _held_out(trace: Trace, moment: str) -> list[dict[str, Any]]:
 
 
 def recorded_stages(trace: Trace) -> list[tuple[int, dict[str, Any]]]:
-    """Return the run's own changes of stage, as (epoch, stage)."""
+    """Return the run's own changes of stage, as (epoch, stage); `ensemble` where one was chosen."""
     return [
-        (event["epoch"], {**event["to"], "ensemble": event.get("ensemble", False)})
+        (event["epoch"], event["to"] | ({"ensemble": True} if event.get("ensemble") else {}))
         for event in trace.of("decision")
     ]

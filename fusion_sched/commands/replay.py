@@ -67,7 +67,9 @@ def _verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> st
         (s.epoch, s.decision.stage.name, list(s.decision.stage.active), s.decision.ensemble)
         for s in steps
     ]
-    theirs = [(epoch, to["stage"], to["active"], to["ensemble"]) for epoch, to in recorded]
+    theirs = [
+        (epoch, to["stage"], to["active"], to.get("ensemble", False)) for epoch, to in recorded
+    ]
     if mine == theirs:
         return "the same decisions as in the run itself"
     pairs = zip(mine, theirs, strict=False)
