@@ -8,10 +8,10 @@ from fusion_sched.controllers import jointly
 from fusion_sched.runlog import FORMAT, Trace
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.components import RunComponents, make_loaders
-from fusion_sched.training.hand_over import measure_fused
+from fusion_sched.training.hand_over import measure_fused, record_decision
 from fusion_sched.training.resume import open_trace
 from fusion_sched.training.state import Run, RunState, make_optimizer
-from fusion_sched.training.trainer import enter_stage2, record_decision, run_epochs
+from fusion_sched.training.trainer import enter_stage2, run_epochs
 from fusion_sched.types import Decision, HeldOut, Stage
 
 

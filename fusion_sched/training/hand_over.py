@@ -12,7 +12,7 @@ from fusion_sched.runlog import (
 )
 from fusion_sched.training.epoch import evaluate, predict
 from fusion_sched.training.state import Run
-from fusion_sched.types import FUSED, KEPT, Decision, Diagnosis, HeldOut, Observation
+from fusion_sched.types import FUSED, KEPT, Decision, Diagnosis, HeldOut, Observation, Stage
 
 
 def measure_heads(run: Run) -> HeldOut:
@@ -84,6 +84,19 @@ def ask_controller(run: Run, observation: Observation) -> Decision:
     if decision.keep_only:
         state.kept |= dict.fromkeys(decision.keep_only, run.keep_weights("kept"))
     return decision
+
+
+def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
+    """Trace a change of stage, and why."""
+    origin = {} if before is None else {"from": stage_fields(before)}
+    fused = {"fused": list(decision.fused), "ensemble": decision.ensemble}
+    run.trace.write(
+        "decision",
+        epoch=run.state.epoch, step=run.state.step, **stage_fields(decision.stage),
+        **origin, to=stage_fields(decision.stage), restored=decision.restore,
+        reason=decision.reason, controller=run.state.controller,
+        **(fused if decision.fused else {}),
+    )  # fmt: skip
 
 
 def restore_remembered(run: Run) -> None:

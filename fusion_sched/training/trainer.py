@@ -31,13 +31,14 @@ from fusion_sched.training.hand_over import (
     deploy,
     measure_hand_over,
     measure_heads,
+    record_decision,
     restore_remembered,
 )
 from fusion_sched.training.probing import diagnose_samples, probe_is_due, run_probe
 from fusion_sched.training.resume import open_trace, resume_run, save_run
 from fusion_sched.training.selection import judge_epoch, select_weights
 from fusion_sched.training.state import BEFORE, Run, RunState, make_optimizer
-from fusion_sched.types import FUSED, HELD_OUT, Decision, Observation, Stage
+from fusion_sched.types import FUSED, HELD_OUT, Decision, Observation
 
 LOCK_FILE = ".lock"
 
@@ -199,19 +200,6 @@ def enter_stage2(run: Run, decision: Decision) -> None:
     run.optimizer, run.scheduler = make_optimizer(run.parts, run.state)
     if not run.state.stage.active:
         track_best(run, evaluate(run.parts.model, run.loaders.validation))
-
-
-def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
-    """Trace a change of stage, and why."""
-    origin = {} if before is None else {"from": stage_fields(before)}
-    fused = {"fused": list(decision.fused), "ensemble": decision.ensemble}
-    run.trace.write(
-        "decision",
-        epoch=run.state.epoch, step=run.state.step, **stage_fields(decision.stage),
-        **origin, to=stage_fields(decision.stage), restored=decision.restore,
-        reason=decision.reason, controller=run.state.controller,
-        **(fused if decision.fused else {}),
-    )  # fmt: skip
 
 
 def track_best(run: Run, validation: Evaluation) -> None:
