@@ -16,7 +16,7 @@ from fusion_sched.commands.help import list_choices
 from fusion_sched.config.build import build_dataset, check_finite
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.data.clips.fetch import fetch_source
-from fusion_sched.data.clips.load import check_on_error, prepare_clips
+from fusion_sched.data.clips.load import check_command, check_on_error, prepare_clips
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
 from fusion_sched.data.samples.spec import SampleSpec
 
@@ -69,8 +69,11 @@ def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool)
         content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}
         content["faults"] = content.pop("issues")  # the key that scripts know
         return [json.dumps(content, indent=1)], fatal
-    sentence = verdict(report, skips=isinstance(dataset, ClipDataset))
-    return [split_table(dataset, report), *issue_tables(report.issues), sentence], fatal
+    sentence = verdict(
+        report, skips=isinstance(dataset, ClipDataset), published=bool(dataset.source.counts)
+    )
+    read = [f"{name}: {how}" for name, how in report.modalities.items()]
+    return [split_table(dataset, report), *read, *issue_tables(report.issues), sentence], fatal
 
 
 def split_table(dataset: OnDisk, report: Report) -> Table:
@@ -112,21 +115,24 @@ def issue_tables(issues: Sequence[Issue]) -> list[Table]:
     return [table]
 
 
-def verdict(report: Report, skips: bool) -> str:
+def verdict(report: Report, skips: bool, published: bool) -> str:
     """Say in a sentence whether it can be trained on, and whether the split is a known one.
 
-    `skips`: whether the dataset can leave out damaged clips.
+    `skips`: whether the dataset can leave out damaged clips; `published`: whether there are known
+    splits.
     """
     fatal = sum(issue.fatal for issue in report.issues)
     split = (
-        f"the test clips are those of the known split {report.recognised!r}"
+        f"; the test clips are those of the known split {report.recognised!r}"
         if report.recognised
-        else "the test clips are not those of a known split"
+        else "; the test clips are not those of a known split"
     )
+    if not published:
+        split = ""
     if fatal:
         skip = " unless dataset.on_error=skip" if skips else ""
-        return f"{fatal} fatal issue(s): training refuses{skip}; {split}"
-    return f"every clip can be read; {split}"
+        return f"{fatal} fatal issue(s): training refuses{skip}{split}"
+    return f"every clip can be read{split}"
 
 
 def prepare(
@@ -143,8 +149,8 @@ def prepare(
     issues = [*(issue for issue in listing.issues if issue.fatal), *store.issues]
     if issues:
         lines.append(
-            f"{len(issues)} issue(s), so training will refuse; see them by `fusion-sched data "
-            f"check {name} --root {shlex.quote(dataset.root)}`"
+            f"{len(issues)} issue(s), so training will refuse; see them by "
+            f"`{check_command(dataset)}`"
         )
     return lines
 
@@ -173,8 +179,14 @@ def sample(name: str, out: Path, spec: SampleSpec) -> list[str]:
     return [
         f"{spec.clips} clips, {len(files)} files, {size / 1e6:.1f} MB: {out}",
         "made by this program in the dataset's layout, not the dataset itself; train on it by",
-        f"    fusion-sched train {training_of(name)} {root_override(out)}",
-    ]
+        *(
+            f"    fusion-sched train {training.format(out=shlex.quote(str(out)))}"
+            for training in dataset.source.trainings
+        ),
+        *([] if dataset.source.trainings else [
+            f"    fusion-sched train {training_of(name)} {root_override(out)}"
+        ]),
+    ]  # fmt: skip
 
 
 def training_of(name: str) -> str:

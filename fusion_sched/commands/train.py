@@ -164,7 +164,7 @@ def _make_paths_absolute(cfg: DictConfig) -> None:
     """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
-        if isinstance(place, str):
+        if place and isinstance(place, str):
             cfg.dataset[key] = str(Path(place).resolve())
 
 

@@ -7,7 +7,7 @@ wrote none of the others).
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import torch
 from fusion_sched.data.clips.audio import audio_warnings, log_mel, padded, read_audio
 from fusion_sched.data.clips.source import Download, Source, not_there
 from fusion_sched.data.clips.types import Issue, ReadError, Report
+from fusion_sched.data.folds import Folded, fold_splits
 from fusion_sched.data.listed import check_choice
 from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays
 from fusion_sched.data.samples.digits import write_avdigits
@@ -65,7 +66,7 @@ SOURCE = Source(
 
 
 @dataclass(frozen=True)
-class AVDigits:
+class AVDigits(Folded):
     """Each recording with a picture of the same digit, paired inside the splits.
 
     Modalities: `audio` (1, 32, 65), a standardised log-mel spectrogram of one second, and `image`
@@ -102,7 +103,12 @@ class AVDigits:
         """
         clips = list_recordings(Path(self.root))
         pictures, picture_labels, written_split = read_written_digits(Path(self.root))
-        split = self.split_of(clips)
+        split, facts = self.split_of(clips)
+        if self.folded:  # pictures have folds of their own, so that none is in two splits
+            assert self.fold is not None, "split_of has asked for it"
+            written_split = fold_splits(
+                picture_labels, self.folds, self.fold, seed=self.split_seed
+            )
         labels = clips["digit"].to_numpy()
         rng = np.random.default_rng(self.split_seed)
         chosen = np.empty(len(clips), dtype=np.int64)
@@ -123,20 +129,20 @@ class AVDigits:
         audio = _spectrograms([Path(p) for p in clips["path"]])
         audio = (audio - audio[index["train"]].mean()) / audio[index["train"]].std()
         inputs = {"audio": audio, "image": pictures[chosen]}
-        return splits_from_arrays(inputs, labels, index, [str(d) for d in range(10)])
+        return splits_from_arrays(inputs, labels, index, [str(d) for d in range(10)], facts)
 
     def check(self) -> Report:
         """Read every recording and picture."""
         clips = list_recordings(Path(self.root))
         read_written_digits(Path(self.root))
-        split = self.split_of(clips)
+        split, _ = self.split_of(clips)
         counts = {
             name: {str(d): int(((split == name) & (clips["digit"] == d)).sum()) for d in range(10)}
             for name in SPLIT_NAMES
         }
         issues = [issue for path in clips["path"] for issue in _recording_issues(path)]
         complete = sum(map(sum, (c.values() for c in counts.values()))) == 3000
-        known = self.preset if complete and self.preset in SOURCE.counts else ""
+        known = self.preset if complete and not self.folded and self.preset in SOURCE.counts else ""
         return Report(counts, issues, SOURCE.counts.get(known, {}), known)
 
     @staticmethod
@@ -144,10 +150,18 @@ class AVDigits:
         """Write sample data: spoken and written digits of three speakers."""
         write_avdigits(out, spec, RATE, RECORDINGS, (TRAINING_PICTURES, TEST_PICTURES))
 
-    def split_of(self, clips: pd.DataFrame) -> np.ndarray:
+    def split_of(self, clips: pd.DataFrame) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the split of each recording `(N,)`, and facts for the trace."""
+        if self.folded:
+            names = np.array([path.name for path in clips["path"]])
+            speakers = clips["speaker"].to_numpy(dtype=str)
+            return self.draw_fold(
+                clips["digit"].to_numpy(), {"names": names}, groups={"speaker": speakers},
+                published=True,
+            )  # fmt: skip
         if self.preset == "balanced":
             number = clips["number"].to_numpy()
-            return np.where(number < 5, "test", np.where(number < 10, "validation", "train"))
+            return np.where(number < 5, "test", np.where(number < 10, "validation", "train")), {}
         speakers = sorted(clips["speaker"].unique())
         if len(speakers) < 3:
             raise ValueError(
@@ -159,7 +173,7 @@ class AVDigits:
         speaker = clips["speaker"].to_numpy()
         return np.where(
             speaker == test, "test", np.where(speaker == validation, "validation", "train")
-        )
+        ), {}
 
 
 def list_recordings(root: Path) -> pd.DataFrame:

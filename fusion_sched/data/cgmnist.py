@@ -9,13 +9,14 @@ Prototypical Modal Rebalance for Multimodal Learning".
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from fusion_sched.data.clips.source import Download, Source, not_there
 from fusion_sched.data.clips.types import Issue, Report
 from fusion_sched.data.digits import CLASSES, check_variance, painted
+from fusion_sched.data.folds import Folded, Index, positions
 from fusion_sched.data.idx import read_idx
 from fusion_sched.data.listed import check_choice
 from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays, stratified_split
@@ -72,7 +73,7 @@ class Digits(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CGMNIST:
+class CGMNIST(Folded):
     """Modalities `gray` (1, 28, 28) and `colored` (3, 28, 28): views of the same digit.
 
     In training the colour shows the class; in test it is random. The colour is the easy modality:
@@ -103,6 +104,12 @@ class CGMNIST:
     def __post_init__(self) -> None:
         check_choice("colours", self.colours, ["generated", "published"])
         check_variance("jitter_variance", self.jitter_variance)
+        if self.folded and self.colours == "published":
+            raise ValueError(
+                "colours=published colours MNIST's training part by class and its test part at "
+                "random, so that the parts cannot be pooled for dataset.folds; set "
+                "dataset.colours=generated"
+            )
 
     def load(self) -> Splits:
         """Return the splits.
@@ -118,7 +125,7 @@ class CGMNIST:
         issues = label_issues(digits)
         if issues:
             raise ValueError("; ".join(issue.message for issue in issues))
-        index = self._split(digits)
+        index, facts = self._split(digits)
         pictures = np.concatenate([part.pictures for part in digits.values()])
         labels = np.concatenate([part.labels for part in digits.values()])
         if self.colours == "published":
@@ -129,17 +136,24 @@ class CGMNIST:
             "gray": _normalised(pictures[:, None], *GRAY),
             "colored": _normalised(colored, *COLOURED),
         }
-        return splits_from_arrays(inputs, labels, index, CLASSES, {"colours": self.colours})
+        return splits_from_arrays(inputs, labels, index, CLASSES, {"colours": self.colours, **facts})
 
-    def _split(self, digits: Mapping[str, Digits]) -> dict[str, np.ndarray]:
-        """Return positions by split; test follows on MNIST's training part."""
+    def _split(self, digits: Mapping[str, Digits]) -> tuple[Index, dict[str, Any]]:
+        """Return positions by split, and facts; test follows on MNIST's training part."""
+        if self.folded:
+            labels, pictures = (
+                np.concatenate([getattr(part, name) for part in digits.values()])
+                for name in ("labels", "pictures")
+            )
+            splits, facts = self.draw_fold(labels, {"pictures": pictures}, published=True)
+            return positions(splits), facts
         trained, tested = digits["train"].labels, digits["test"].labels
         # stratified_split makes three parts; the two others together are what stays in training.
         rest = (1 - self.validation) / 2
         parts = stratified_split(trained, self.validation, rest, self.split_seed)
         train = np.sort(np.concatenate([parts["train"], parts["test"]]))
         test = len(trained) + np.arange(len(tested))
-        return {"train": train, "validation": parts["validation"], "test": test}
+        return {"train": train, "validation": parts["validation"], "test": test}, {}
 
     def _coloured(self, pictures: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
         """Return pictures `(N, 3, 28, 28)` whose colour follows the class in `train` only."""
@@ -161,7 +175,7 @@ class CGMNIST:
             read_colours(self.colour_file, digits)
         if issues:
             return Report({}, issues, SOURCE.counts["mnist"])
-        index = self._split(digits)
+        index, _ = self._split(digits)
         labels = np.concatenate([part.labels for part in digits.values()])
         counts = {
             split: {name: int((labels[index[split]] == k).sum()) for k, name in enumerate(CLASSES)}

@@ -131,7 +131,7 @@ class CremaD(ListedDataset):
     frame_encoding: str = "raw"
 
     source: ClassVar[Source] = SOURCE
-    group: ClassVar[str] = "actor"
+    grouped_by: ClassVar[str] = "actor"
 
     def __post_init__(self) -> None:
         check_choice("split", self.split, LISTS)
@@ -156,7 +156,7 @@ class CremaD(ListedDataset):
             clips = carve_validation(clips, self.validation, self.split_seed)
         return clips, check_order(self._list_folder / "stat.csv")
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         audio = Spectrogram(
             name="audio", rate=self.rate, seconds=self.seconds, n_fft=self.n_fft, hop=self.hop,
             size=None if self.audio_size is None else (self.audio_size[0], self.audio_size[1]),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.datasets import load_digits
 
-from fusion_sched.data.memory import splits_from_arrays, stratified_split
+from fusion_sched.data.folds import DrawnSplit
+from fusion_sched.data.memory import splits_from_arrays
 from fusion_sched.types import Splits
 
 CLASSES = tuple("0123456789")
@@ -54,7 +55,7 @@ def check_variance(name: str, value: float) -> None:
 
 
 @dataclass(frozen=True)
-class ColoredGrayDigits:
+class ColoredGrayDigits(DrawnSplit):
     """A grey and a coloured view of the same digit: the small sibling of colored-and-gray MNIST.
 
     In training the colour follows the class for a share `colour_follows` of the samples; in
@@ -64,9 +65,6 @@ class ColoredGrayDigits:
 
     jitter_variance: float = 0.03
     colour_follows: float = 1.0
-    validation: float = 0.2
-    test: float = 0.2
-    split_seed: int = 0
 
     def __post_init__(self) -> None:
         check_variance("jitter_variance", self.jitter_variance)
@@ -77,7 +75,7 @@ class ColoredGrayDigits:
 
     def load(self) -> Splits:
         images, labels = read_digits()
-        index = stratified_split(labels, self.validation, self.test, self.split_seed)
+        index, facts = self.draw_index(labels, {"images": images})
         rng = np.random.default_rng(self.split_seed)
         colour_class = rng.integers(0, len(CLASSES), len(labels))
         follows = np.zeros(len(labels), dtype=bool)
@@ -85,11 +83,11 @@ class ColoredGrayDigits:
         colour_class[follows] = labels[follows]
         colour = jittered_colours(colour_class, self.jitter_variance, rng)
         inputs = {"gray": images, "colored": images * colour[:, :, None, None]}
-        return splits_from_arrays(inputs, labels, index, CLASSES)
+        return splits_from_arrays(inputs, labels, index, CLASSES, facts)
 
 
 @dataclass(frozen=True)
-class NoisyDigits:
+class NoisyDigits(DrawnSplit):
     """A noisy grey digit and a plain patch of its class's jittered colour, alike in all splits.
 
     Ordinary competition between two imperfect modalities. `noise` is the standard deviation on a
@@ -98,9 +96,6 @@ class NoisyDigits:
 
     noise: float = 0.5
     jitter_variance: float = 0.05
-    validation: float = 0.2
-    test: float = 0.2
-    split_seed: int = 0
 
     def __post_init__(self) -> None:
         check_variance("jitter_variance", self.jitter_variance)
@@ -109,16 +104,16 @@ class NoisyDigits:
 
     def load(self) -> Splits:
         images, labels = read_digits()
-        index = stratified_split(labels, self.validation, self.test, self.split_seed)
+        index, facts = self.draw_index(labels, {"images": images})
         rng = np.random.default_rng(self.split_seed)
         gray = images + rng.normal(0.0, self.noise, images.shape)
         colour = jittered_colours(labels, self.jitter_variance, rng)
         patch = np.broadcast_to(colour[:, :, None, None], (len(labels), 3, 8, 8))
-        return splits_from_arrays({"gray": gray, "patch": patch}, labels, index, CLASSES)
+        return splits_from_arrays({"gray": gray, "patch": patch}, labels, index, CLASSES, facts)
 
 
 @dataclass(frozen=True)
-class DigitParts:
+class DigitParts(DrawnSplit):
     """Horizontal bands of the same digit, one modality each: views that help one another.
 
     `parts=2` gives `upper` and `lower` (1, 4, 8); `parts=3` gives `upper` (1, 3, 8),
@@ -126,9 +121,6 @@ class DigitParts:
     """
 
     parts: int = 2
-    validation: float = 0.2
-    test: float = 0.2
-    split_seed: int = 0
 
     def __post_init__(self) -> None:
         if self.parts not in (2, 3):
@@ -136,8 +128,8 @@ class DigitParts:
 
     def load(self) -> Splits:
         images, labels = read_digits()
-        index = stratified_split(labels, self.validation, self.test, self.split_seed)
+        index, facts = self.draw_index(labels, {"images": images})
         names = ("upper", "lower") if self.parts == 2 else ("upper", "middle", "lower")
         cuts = [4] if self.parts == 2 else [3, 5]
         bands = np.split(images, cuts, axis=2)
-        return splits_from_arrays(dict(zip(names, bands, strict=True)), labels, index, CLASSES)
+        return splits_from_arrays(dict(zip(names, bands, strict=True)), labels, index, CLASSES, facts)

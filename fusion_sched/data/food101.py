@@ -91,7 +91,7 @@ class Food101(ListedDataset):
         name = str(Path(self.root) / LISTS["train"])
         return draw_validation(name, clips, self.validation, self.split_seed), []
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         """Return how titles and pictures are read; the vocabulary is that of training titles."""
         text: Modality
         if self.tokenizer is not None:

@@ -3,15 +3,18 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
 
 from fusion_sched.data.clips.check import check_clips
 from fusion_sched.data.clips.files import carve_validation, read_rows
 from fusion_sched.data.clips.load import load_clips
 from fusion_sched.data.clips.source import Source, not_there
 from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, Report
+from fusion_sched.data.folds import Folded
 from fusion_sched.types import Splits
 
 __all__ = ["ListRow", "ListedDataset"]
@@ -36,11 +39,11 @@ class ListRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ListedDataset(ABC):
+class ListedDataset(Folded, ABC):
     """A dataset of clips that lists name, with one or more media files each.
 
     A subclass is a frozen dataclass with the dataset's knobs. It defines `source`, `entries` and
-    `modalities`, and `select` where its lists leave something to decide.
+    `readers`, and `select` where its lists leave something to decide.
 
     Parameters
     ----------
@@ -54,8 +57,8 @@ class ListedDataset(ABC):
     on_error: str = "raise"
 
     source: ClassVar[Source]
-    group: ClassVar[str] = ""
-    """What `Clip.group` stands for, such as an actor or a video."""
+    grouped_by: ClassVar[str] = ""
+    """What `Clip.group` stands for, such as an actor or a video; `dataset.group` may name it."""
 
     @abstractmethod
     def entries(self) -> tuple[Sequence[str], Sequence[Entry]]:
@@ -68,7 +71,7 @@ class ListedDataset(ABC):
         """
 
     @abstractmethod
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         """Return how each modality is read, in the network's order."""
 
     def select(
@@ -92,7 +95,29 @@ class ListedDataset(ABC):
         unique = [entry for entry in entries if isinstance(entry, Clip)]
         clips, issues = self.select(unique, classes)
         of_rows = [entry for entry in entries if isinstance(entry, Issue)]
-        return Listing(clips, classes, self.group, [*of_rows, *issues])
+        facts: Mapping[str, Any] = {}
+        if self.folded:
+            clips, facts = self._fold_clips(clips)
+            of_rows += [Issue("folds", "", "", note, fatal=False) for note in facts["notes"]]
+        return Listing(clips, classes, self.grouped_by, [*of_rows, *issues], facts)
+
+    def _fold_clips(self, clips: Sequence[Clip]) -> tuple[list[Clip], Mapping[str, Any]]:
+        """Return the clips with the splits of the fold, and facts for the trace."""
+        grouped = bool(self.grouped_by) and all(clip.group for clip in clips)
+        folds = np.array([clip.fold for clip in clips])
+        if (folds != "").any() and not (folds != "").all():
+            raise ValueError(
+                f"{int((folds == '').sum())} of {len(clips)} clips name no fold, such as "
+                f"{clips[int(np.argmax(folds == ''))].id}; give each one a fold, or none"
+            )
+        splits, facts = self.draw_fold(
+            np.array([clip.label for clip in clips]),
+            {"clips": np.array([clip.id for clip in clips])},
+            groups={self.grouped_by: np.array([c.group for c in clips])} if grouped else None,
+            given=folds if (folds != "").any() else None,
+            published=any(clip.split == "test" for clip in clips),
+        )
+        return [replace(c, split=str(s)) for c, s in zip(clips, splits, strict=True)], facts
 
     def load(self) -> Splits:
         """Return the splits, from the store, which is made where it is missing."""

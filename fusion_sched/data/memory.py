@@ -32,11 +32,17 @@ class InMemory:
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over names, shapes and every byte of the split."""
-        digest = hashlib.sha256()
-        for name, values in [*sorted(self.inputs.items()), ("y", self.labels)]:
-            digest.update(f"{name}{tuple(values.shape)}".encode())
-            digest.update(values.contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        tensors = {**dict(sorted(self.inputs.items())), "y": self.labels}
+        return digest_arrays({name: values.numpy() for name, values in tensors.items()})
+
+
+def digest_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return 16 digits of a SHA-256 over names, shapes and every byte, in the given order."""
+    digest = hashlib.sha256()
+    for name, values in arrays.items():
+        digest.update(f"{name}{tuple(values.shape)}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def stratified_split(
@@ -68,10 +74,15 @@ def stratified_split(
     return {name: np.sort(index) for name, index in zip(SPLIT_NAMES, parts, strict=True)}
 
 
+def least_per_class(validation: float, test: float) -> int:
+    """Return how many samples of a class give one to each split."""
+    return int(np.ceil(1 / min(validation, test, 1 - validation - test)))
+
+
 def check_class_sizes(labels: np.ndarray, validation: float, test: float) -> None:
     """Raise where the smallest class cannot put one sample into each split."""
     classes, counts = np.unique(labels, return_counts=True)
-    needed = int(np.ceil(1 / min(validation, test, 1 - validation - test)))
+    needed = least_per_class(validation, test)
     if counts.min() < needed:
         scarce = {str(c): int(n) for c, n in zip(classes, counts, strict=True) if n < needed}
         raise ValueError(

@@ -12,6 +12,7 @@ from typing import ClassVar
 from fusion_sched.data.clips.check import count_classes
 from fusion_sched.data.clips.source import Source, not_there
 from fusion_sched.data.clips.types import Report
+from fusion_sched.data.folds import Folded
 from fusion_sched.data.listed import check_choice
 from fusion_sched.data.mosi_features import RULES, list_features, load_features
 from fusion_sched.data.samples.mosi import write_features
@@ -40,7 +41,7 @@ def _source(name: str, title: str, size: str, counts: dict[str, int]) -> Source:
 
 
 @dataclass(frozen=True)
-class MOSI:
+class MOSI(Folded):
     """Modalities `text`, `audio` and `vision`, each `(frames, features)`; two classes.
 
     Frames of zeros are padding and stay zeros. Audio values of minus infinity become 0, as in
@@ -70,12 +71,12 @@ class MOSI:
         check_choice("binary", self.binary, RULES)
 
     def load(self) -> Splits:
-        return load_features(self._file, self.binary, self.standardise)
+        return load_features(self._file, self.binary, self.standardise, self)
 
     def check(self) -> Report:
         """Read everything and report what is wrong or odd."""
-        listing = list_features(self._file, self.binary)
-        known = self.source.counts.get(self.binary, {})
+        listing = list_features(self._file, self.binary, self)
+        known = {} if self.folded else self.source.counts.get(self.binary, {})
         return Report(count_classes(listing), listing.issues, known)
 
     @staticmethod

@@ -12,6 +12,7 @@ import torch
 
 from fusion_sched.data.clips.check import shared_groups
 from fusion_sched.data.clips.types import Clip, Issue, Listing
+from fusion_sched.data.folds import Folded
 from fusion_sched.data.memory import InMemory
 from fusion_sched.data.pickles import load_pickle
 from fusion_sched.types import Splits
@@ -40,17 +41,20 @@ class SplitFeatures(NamedTuple):
     silent: int
 
 
-def load_features(path: Path, binary: str, standardise: bool) -> Splits:
+def load_features(path: Path, binary: str, standardise: bool, knobs: Folded) -> Splits:
     """Return the splits, in memory."""
     parts = _read_splits(path)
     fatal = [issue.message for issue in find_issues(parts) if issue.fatal]
     if fatal:
         raise ValueError("; ".join(fatal))
-    facts = {
+    facts: dict[str, Any] = {
         "binary": binary,
         "left_out": {s: int((~has_class(p.scores, binary)).sum()) for s, p in parts.items()},
         "silent_values": {s: part.silent for s, part in parts.items()},
     }
+    if knobs.folded:
+        parts, drawn = _fold_parts(parts, binary, knobs)
+        facts |= drawn
     shapes = {m: parts["train"].inputs[m].shape[1:] for m in MODALITIES}
     if standardise:
         for modality in MODALITIES:
@@ -67,9 +71,33 @@ def load_features(path: Path, binary: str, standardise: bool) -> Splits:
     )
 
 
-def list_features(path: Path, binary: str) -> Listing:
+def _fold_parts(
+    parts: Mapping[str, SplitFeatures], binary: str, knobs: Folded
+) -> tuple[dict[str, SplitFeatures], dict[str, Any]]:
+    """Return the splits of a fold of all samples that have a class, and facts for the trace."""
+    scores = np.concatenate([part.scores for part in parts.values()])
+    used = has_class(scores, binary)
+    ids = np.array([name for part in parts.values() for name in part.ids])
+    inputs = {m: np.concatenate([p.inputs[m] for p in parts.values()]) for m in MODALITIES}
+    videos = np.array([name.rpartition("$_$")[0] for name in ids[used]])
+    splits, facts = knobs.draw_fold(
+        (scores[used] >= 0).astype(np.int64), {"ids": ids[used], "scores": scores[used]},
+        groups={"video": videos}, published=True,
+    )  # fmt: skip
+    drawn = {}
+    for name in parts:
+        at = np.flatnonzero(used)[splits == name]
+        chosen = {m: values[at] for m, values in inputs.items()}
+        drawn[name] = SplitFeatures(ids[at].tolist(), chosen, scores[at], 0)
+    return drawn, facts
+
+
+def list_features(path: Path, binary: str, knobs: Folded) -> Listing:
     """Return the samples as clips without files, with everything wrong or odd about them."""
     parts = _read_splits(path)
+    issues = find_issues(parts)
+    if knobs.folded:
+        parts, _ = _fold_parts(parts, binary, knobs)
     clips = [
         Clip(name, int(score >= 0), split, {}, group=name.rpartition("$_$")[0])
         for split, part in parts.items()
@@ -79,7 +107,7 @@ def list_features(path: Path, binary: str) -> Listing:
         if used
     ]
     listing = Listing(clips, RULES[binary], "video")
-    return Listing(clips, RULES[binary], "video", [*find_issues(parts), *shared_groups(listing)])
+    return Listing(clips, RULES[binary], "video", [*issues, *shared_groups(listing)])
 
 
 def _read_splits(path: Path) -> dict[str, SplitFeatures]:

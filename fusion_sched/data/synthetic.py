@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusion_sched.data.memory import splits_from_arrays, stratified_split
+from fusion_sched.data.folds import DrawnSplit
+from fusion_sched.data.memory import splits_from_arrays
 from fusion_sched.types import Splits
 
 ERASED = 2
@@ -13,7 +14,7 @@ ERASED = 2
 
 
 @dataclass(frozen=True)
-class Synthetic:
+class Synthetic(DrawnSplit):
     """Two or three modalities whose redundancy, uniquenesses and synergy are chosen, in bits.
 
     The label is a tuple of independent fair bits, one for each atom that is above 0:
@@ -36,9 +37,6 @@ class Synthetic:
     samples: int = 3000
     features: int = 16
     noise: float = 0.3
-    validation: float = 0.2
-    test: float = 0.2
-    split_seed: int = 0
 
     def __post_init__(self) -> None:
         if len(self.unique) not in (2, 3):
@@ -108,9 +106,9 @@ class Synthetic:
             prototypes = rng.normal(size=(3**3, self.features))
             noise = rng.normal(0.0, self.noise, (self.samples, self.features))
             inputs[name] = prototypes[column] + noise
-        index = stratified_split(labels, self.validation, self.test, self.split_seed)
+        index, facts = self.draw_index(labels, {"symbols": symbols})
         classes = [str(v) for v in values]
-        return splits_from_arrays(inputs, labels, index, classes, {"exact_pid": self.facts()})
+        return splits_from_arrays(inputs, labels, index, classes, {"exact_pid": self.facts(), **facts})
 
 
 def as_number(digits: Sequence[np.ndarray], base: int, count: int) -> np.ndarray:

@@ -94,7 +94,7 @@ class UCF101(ListedDataset):
     frame_encoding: str = "raw"
 
     source: ClassVar[Source] = SOURCE
-    group: ClassVar[str] = "group"
+    grouped_by: ClassVar[str] = "group"
 
     def __post_init__(self) -> None:
         check_choice("split", str(self.split), SOURCE.counts)
@@ -123,7 +123,7 @@ class UCF101(ListedDataset):
         """Keep whole groups for validation."""
         return carve_groups(clips, classes, self.validation, self.split_seed), []
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         flow = Flow(
             name="flow", count=self.frames, size=self.size, bound=self.bound, choose=self.choose
         )

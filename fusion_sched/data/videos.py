@@ -52,7 +52,7 @@ class VideoDataset(ListedDataset):
     size: int = 224
     frame_encoding: str = "raw"
 
-    group: ClassVar[str] = "video"
+    grouped_by: ClassVar[str] = "video"
     example: ClassVar[Mapping[str, object]]
     """The fields of a path, with values of one clip."""
 
@@ -67,7 +67,7 @@ class VideoDataset(ListedDataset):
             return {"audio": audio, "visual": audio}
         return {"audio": audio, "visual": Path(self.root) / self.visual_files.format(**fields)}
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         audio = Spectrogram(
             name="audio", rate=self.rate, seconds=self.seconds, n_fft=self.n_fft, hop=self.hop,
             standardise=self.standardise, centre=False, short="tile",

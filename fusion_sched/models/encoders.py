@@ -27,6 +27,12 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, *shape)` to `(B, embedding)`."""
+        if not x.is_floating_point():
+            raise ValueError(
+                f"MLP got integers of shape {tuple(x.shape[1:])}, such as ids of words, expected "
+                "measurements; take encoder=by_modality, +encoder@encoder.NAME=text for the text, "
+                "and +encoder@encoder.OTHER=by_shape for each other modality"
+            )
         out: Tensor = self.layers(x)
         return out
 

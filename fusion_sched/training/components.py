@@ -91,7 +91,7 @@ class RunComponents:
             "classes": list(splits.classes),
             "split_sizes": {name: len(split) for name, split in splits.by_name().items()},
             "fingerprint": fingerprint,
-            **protocol_of(self.config, fingerprint),
+            **protocol_of(self.config, fingerprint, splits.facts),
             "facts": dict(splits.facts),
             "seed": self.seed,
             "parameters": sum(p.numel() for p in self.model.parameters()),

@@ -267,13 +267,13 @@ OF_THE_PROTOCOL = [
 
 
 def hash_of(*overrides: str, fingerprint: str = "a") -> str:
-    return str(protocol_of(plain_config(*overrides), {"test": fingerprint})["protocol_hash"])
+    return str(protocol_of(plain_config(*overrides), {"test": fingerprint}, {})["protocol_hash"])
 
 
 def test_the_protocol_is_data_encoders_selection_and_budget() -> None:
     plain = hash_of()
-    together = protocol_of(plain_config(*NOT_OF_THE_PROTOCOL), {"test": "a"})
-    assert together == protocol_of(plain_config(), {"test": "a"})
+    together = protocol_of(plain_config(*NOT_OF_THE_PROTOCOL), {"test": "a"}, {})
+    assert together == protocol_of(plain_config(), {"test": "a"}, {})
     assert {override: hash_of(override) == plain for override in OF_THE_PROTOCOL} == (
         dict.fromkeys(OF_THE_PROTOCOL, False)
     )

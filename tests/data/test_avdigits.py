@@ -141,7 +141,7 @@ def test_recordings_and_pictures_pair_by_class_inside_disjoint_splits() -> None:
 def test_held_out_speakers_are_in_one_split_only() -> None:
     data = AVDigits(root=str(DATA), preset="imbalanced")
     clips = list_recordings(DATA)
-    split = data.split_of(clips)
+    split, _ = data.split_of(clips)
     speakers = {n: set(clips["speaker"][split == n]) for n in ("train", "validation", "test")}
     assert [len(speakers[n]) for n in ("train", "validation", "test")] == [4, 1, 1]
     assert not speakers["train"] & (speakers["validation"] | speakers["test"])

@@ -155,7 +155,7 @@ def test_extracted_sound_and_frames_are_read_instead(tmp_path: Path) -> None:
         **SMALL,
     )  # fmt: skip
     listing = data.listing()
-    modalities = data.modalities(listing)
+    modalities = data.readers(listing)
     sound = modalities["audio"].read(listing.clips[0])
     assert sound.shape == modalities["audio"].stored_shape
     assert np.isfinite(sound).all()

@@ -31,7 +31,7 @@ def write_lists(root: Path, train: Sequence[str] = TRAIN, test: Sequence[str] = 
 
 
 def text_of(data: Food101) -> Tokens:
-    text = data.modalities(data.listing())["text"]
+    text = data.readers(data.listing())["text"]
     assert isinstance(text, Tokens)
     return text
 

@@ -74,7 +74,7 @@ def test_sample_data_shows_sorted_classes() -> None:
 
 @pytest.mark.parametrize(("dataset", "frames"), [(AVE, 10), (KineticsSounds, 3), (VGGSound, 3)])
 def test_inputs_are_of_the_published_shapes(dataset: type[Any], frames: int) -> None:
-    modalities = dataset(root=".").modalities(None)
+    modalities = dataset(root=".").readers(None)
     shapes = {name: modality.shape for name, modality in modalities.items()}
     assert shapes == {"audio": (1, 257, 1004), "visual": (frames, 3, 224, 224)}
     assert modalities["visual"].jpeg == (dataset is VGGSound)

@@ -187,11 +187,11 @@ def test_extracted_frames_and_flow_are_read_from_folders(tmp_path: Path) -> None
     )  # fmt: skip
     listing = data.listing()
     clip = next(clip for clip in listing.clips if clip.id == video)
-    flow = data.modalities(listing)["flow"]
+    flow = data.readers(listing)["flow"]
     found = flow.finish(torch.from_numpy(flow.read(clip)[None]))[0]
     assert torch.allclose(found[:, 0], torch.tensor(0.25), atol=0.01)
     assert torch.allclose(found[:, 1], torch.tensor(-0.5), atol=0.01)
-    assert data.modalities(listing)["visual"].read(clip).shape == (2, 32, 32, 3)
+    assert data.readers(listing)["visual"].read(clip).shape == (2, 32, 32, 3)
 
 
 def test_flow_in_two_folders_of_gray_pictures(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_flow_in_two_folders_of_gray_pictures(tmp_path: Path) -> None:
     )  # fmt: skip
     listing = data.listing()
     clip = next(clip for clip in listing.clips if clip.id == "v_YoYo_g01_c01")
-    flow = data.modalities(listing)["flow"]
+    flow = data.readers(listing)["flow"]
     found = flow.finish(torch.from_numpy(flow.read(clip)[None]))[0]
     assert torch.allclose(found[:, 0], torch.tensor(1.0), atol=0.02)
     assert torch.allclose(found[:, 1], torch.tensor(-1.0), atol=0.02)
@@ -222,7 +222,7 @@ def test_a_missing_and_a_cut_video_are_issues(tmp_path: Path) -> None:
     kinds = {(issue.clip, issue.kind) for issue in data.check().issues if issue.fatal}
     assert (videos[0].stem, "missing") in kinds
     assert videos[1].stem in {clip for clip, _ in kinds}
-    with pytest.raises(ValueError, match="UCF-101 is damaged"):
+    with pytest.raises(ValueError, match="UCF-101: damaged"):
         data.load()
     splits = replace(data, on_error="skip").load()
     assert sum(len(samples) for samples in splits.by_name().values()) == 18

@@ -14,20 +14,26 @@ from torch import Tensor
 from fusion_sched.data.clips.files import check_present
 from fusion_sched.data.clips.types import ReadError
 
+SOUND_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 VIDEO_SUFFIXES = frozenset({".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm"})
 SILENT_PEAK = 1e-3
 """-60 dBFS: a 16-bit recording that never leaves its lowest six bits."""
 SHORT_SECONDS = 0.5
+INTEGER_PEAK = 127.0
+"""Largest value of 8-bit samples: floats that reach it are integers that nobody has divided."""
 STREAMED = 0x7FFF0000
 """Sizes from here on are what programs write that do not know how much will follow."""
 
 
 class Recording(NamedTuple):
-    """Decoded sound: float32 `(samples, channels)`, its rate in Hz, and whether it is 8-bit."""
+    """Decoded sound: float32 `(samples, channels)`, its rate in Hz, and whether the file holds
+    8-bit samples or floats.
+    """
 
     samples: np.ndarray
     rate: int
     eight_bit: bool
+    floats: bool = False
 
 
 def read_audio(
@@ -44,7 +50,8 @@ def read_audio(
     ReadError
         "missing", "git-lfs pointer", "empty file"; "unreadable"; "truncated", where the header
         promises more than there is; "no audio", where no sample, or no sound track, is in the file
-        or in the part; "not finite", where samples are NaN or infinite.
+        or in the part; "not finite", where samples are NaN or infinite; "integer scale", where
+        floats are integers that were not divided by their range.
     ImportError
         Sound in a video container, and PyAV is not installed.
     """
@@ -57,9 +64,13 @@ def read_audio(
 
 
 def audio_warnings(
-    path: Path, rate: int, start: float = 0.0, seconds: float | None = None
-) -> list[tuple[str, str]]:
-    """Return kind and message of what is odd, though readable; arguments as in `read_audio`."""
+    path: Path, rate: int, start: float = 0.0, seconds: float | None = None,
+    used: float | None = None,
+) -> list[tuple[str, str]]:  # fmt: skip
+    """Return kind and message of what is odd, though readable; arguments as in `read_audio`.
+
+    `used`: the seconds after which the wave is cut, `None` where it is not.
+    """
     recording = _decode_audio(path, None if seconds is None else start + seconds)
     mono = _mono_part(path, recording, start, seconds)
     channels = recording.samples.shape[1]
@@ -70,6 +81,13 @@ def audio_warnings(
         warnings.append(("silent", f"{path} peaks at {peak:.1e} of full scale, below -60 dBFS"))
     if length < SHORT_SECONDS:
         warnings.append(("short", f"{path} gives {length:.2f} s, less than {SHORT_SECONDS} s"))
+    if used is not None and length > used + 0.05:
+        warnings.append(("cut", f"{path} gives {length:.2f} s, of which the first {used:g} are used"))
+    if recording.floats and peak > 1:
+        warnings.append(
+            ("outside ±1", f"{path} holds floats up to {peak:.3g}, expected at most 1: what is "
+             "above is cut off; divide the wave by its peak")
+        )  # fmt: skip
     if channels > 1:
         warnings.append(("stereo", f"{path} has {channels} channels; their mean is used"))
     if recording.rate < rate:
@@ -96,6 +114,12 @@ def _mono_part(path: Path, recording: Recording, start: float, seconds: float | 
     mono: np.ndarray = part.mean(axis=1)
     if not np.isfinite(mono).all():
         raise ReadError("not finite", f"{path} holds NaN or infinite samples; encode it again")
+    if recording.floats and (peak := float(np.abs(mono).max())) >= INTEGER_PEAK:
+        raise ReadError(
+            "integer scale",
+            f"{path} holds floats up to {peak:g}, expected -1 to 1: integers that were not divided "
+            "by their range (32768 for 16 bits); divide them and write it again",
+        )
     return mono
 
 
@@ -128,7 +152,8 @@ def _decode_file(path: Path, stop: float | None) -> Recording:
             "unreadable", f"{path} cannot be read as audio: {error}; fetch the file again"
         ) from error
     check_reach(path, len(samples) / file.samplerate, promised / file.samplerate)
-    return Recording(samples, file.samplerate, file.subtype in ("PCM_U8", "PCM_S8"))
+    eight_bit = file.subtype in ("PCM_U8", "PCM_S8")
+    return Recording(samples, file.samplerate, eight_bit, file.subtype in ("FLOAT", "DOUBLE"))
 
 
 def _check_wav_length(path: Path) -> None:

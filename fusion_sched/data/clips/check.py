@@ -2,7 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from itertools import combinations
+from pathlib import Path
 
 from joblib import Parallel, cpu_count, delayed
 
@@ -17,11 +19,18 @@ from fusion_sched.data.memory import SPLIT_NAMES
 def check_clips(dataset: ClipDataset) -> Report:
     """Read every file of every clip as training would, and report what is wrong or odd."""
     listing = dataset.listing()
-    modalities = dataset.modalities(listing)
+    modalities = dataset.readers(listing)
     known = recognise(dataset.source, listing.clips)
     media = media_issues(dataset.source.name, listing.clips, modalities)
-    issues = [*listing.issues, *media, *shared_groups(listing)]
-    return Report(count_classes(listing), issues, dataset.source.counts.get(known, {}), known)
+    kinds = {issue.kind for issue in listing.issues}
+    shared = [issue for issue in shared_groups(listing) if issue.kind not in kinds]
+    return Report(
+        count_classes(listing),
+        [*listing.issues, *media, *shared, *repeated_content(listing.clips)],
+        dataset.source.counts.get(known, {}),
+        known,
+        {name: f"{type(m).__name__} {tuple(m.shape)}" for name, m in modalities.items()},
+    )
 
 
 def count_classes(listing: Listing) -> dict[str, dict[str, int]]:
@@ -64,6 +73,32 @@ def _issues_of(clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> lis
         for clip in clips:
             _, errors = read_modality([clip], name, modality)
             issues += errors or modality.warnings(clip)
+    return issues
+
+
+def repeated_content(clips: Sequence[Clip]) -> list[Issue]:
+    """Return an issue per file whose content is that of a file in another split."""
+    places: dict[Path, tuple[str, str]] = {}
+    for clip in clips:
+        for name, path in clip.files.items():
+            places.setdefault(path, (clip.split, name))
+    sizes: dict[int, list[Path]] = defaultdict(list)
+    for path in places:
+        if path.is_file():
+            sizes[path.stat().st_size].append(path)
+    contents: dict[str, list[Path]] = defaultdict(list)
+    for path in (path for of_size in sizes.values() if len(of_size) > 1 for path in of_size):
+        contents[sha256(path.read_bytes()).hexdigest()].append(path)
+    issues = []
+    for first, *others in contents.values():
+        for other in others:
+            (split, name), (second, _) = places[first], places[other]
+            if split != second:
+                message = (
+                    f"{first} in {split} and {other} in {second} are the same byte for byte: "
+                    f"accuracy on {second} is in part that on known samples"
+                )
+                issues.append(Issue("same content", "", name, message, fatal=False))
     return issues
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion_sched.data.clips.files import check_present
 from fusion_sched.data.clips.frames import CHOICES, choose_frames
+from fusion_sched.data.clips.numbers import read_npy
 from fusion_sched.data.clips.types import Clip, Issue, ReadError, Views
 from fusion_sched.data.clips.video import (
     Choice,
@@ -157,18 +157,12 @@ def _list_arrays(path: Path) -> list[Path]:
 
 def _read_array(path: Path, size: int) -> np.ndarray:
     """Return a stored field `(H, W, 2)`, resized, its vectors with it."""
-    check_present(path)
-    try:
-        vectors = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ReadError("unreadable", f"{path} is no readable .npy file: {error}") from error
-    if vectors.ndim != 3 or vectors.shape[2] != 2 or not np.issubdtype(vectors.dtype, np.number):
+    vectors = read_npy(path)
+    if vectors.ndim != 3 or vectors.shape[2] != 2:
         raise ReadError(
             "unreadable",
             f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected numbers (H, W, 2)",
         )
-    if not np.isfinite(vectors).all():
-        raise ReadError("not finite", f"{path} holds NaN or infinite vectors; compute it again")
     height, width = vectors.shape[:2]
     scale = np.array([size / width, size / height], dtype=np.float32)
     return resized(vectors.astype(np.float32), size) * scale

@@ -1,5 +1,6 @@
 """From a dataset of clips to the splits a run trains on."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def prepare_clips(
     dataset: ClipDataset, listing: Listing, workers: int | None = None
 ) -> tuple[Store, dict[str, Modality]]:
     """Return the dataset's store and modalities; a bar on the terminal shows the decoding."""
-    modalities = dataset.modalities(listing)
+    modalities = dataset.readers(listing)
     folder = Path(dataset.store) if dataset.store else Path(dataset.root) / STORES
     with progress_bar(f"preparing {dataset.source.name}") as progress:
         store = prepare_store(
@@ -104,7 +105,10 @@ def load_clips(dataset: ClipDataset) -> Splits:
     usable = [clip for clip in listing.clips if clip.id not in damaged]
     _check_splits(usable, listing.classes)
     parts = {name: _stored_split(store, modalities, usable, name) for name in SPLIT_NAMES}
-    facts: dict[str, Any] = {"store": store.folder.name}
+    facts: dict[str, Any] = {"store": store.folder.name, **listing.facts}
+    if damaged and "cross_validation" in facts:  # another pool of samples
+        fold = facts["cross_validation"]
+        facts["cross_validation"] = {**fold, "pool": short_hash([fold["pool"], *sorted(damaged)])}
     if issues:
         facts["skipped"] = [
             {"clip": issue.clip, "kind": issue.kind, "message": issue.message} for issue in issues
@@ -161,6 +165,13 @@ def _stored_split(
     )
 
 
+def check_command(dataset: ClipDataset) -> str:
+    """Return the command that checks the dataset; its other settings are not in it."""
+    table = vars(dataset).get("list")
+    place = f"dataset.list={table}" if table else f"--root={dataset.root}"
+    return f"fusion-sched data check {dataset.source.name} {shlex.quote(place)}"
+
+
 def _summary(dataset: ClipDataset, issues: Sequence[Issue]) -> str:
     """Return what is wrong, how often, and what can be done."""
     kinds = Counter(issue.kind for issue in issues)
@@ -168,8 +179,8 @@ def _summary(dataset: ClipDataset, issues: Sequence[Issue]) -> str:
     shown = "\n".join(f"  {issue.message}" for issue in issues[:SHOWN])
     more = f"\n  … and {len(issues) - SHOWN} more" if len(issues) > SHOWN else ""
     return (
-        f"{dataset.source.title} is damaged: {counted}\n{shown}{more}\n"
-        f"See all by `fusion-sched data check {dataset.source.name} --root {dataset.root}`; "
+        f"{dataset.source.title}: damaged: {counted}\n{shown}{more}\n"
+        f"See all by `{check_command(dataset)}`; "
         "correct them, or train without these clips by dataset.on_error=skip"
     )
 

@@ -26,7 +26,8 @@ class Source:
     one line each; `counts` maps split → number of clips, under the name of each known way to
     split (`{"ogm": {"train": 6698, "test": 744}}`); `fingerprints` maps that name to
     `split_fingerprint` of its clip ids; `downloads` holds what licence and source allow to be
-    fetched by a program.
+    fetched by a program. `trainings`: how to train on sample data in the folder `{out}`, where
+    `dataset.root={out}` does not do.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Source:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     downloads: Sequence[Download] = ()
+    trainings: Sequence[str] = ()
 
 
 def not_there(source: Source, missing: Path | str) -> FileNotFoundError:

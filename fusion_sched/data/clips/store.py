@@ -170,6 +170,8 @@ def source_state(clip: Clip) -> str:
     Of a folder of frames it holds the folder's own time, which changes when a frame comes or goes.
     """
     states = [f"{clip.id}|{clip.start}|{clip.seconds}|{sorted(clip.text.items())}"]
+    if clip.numbers:
+        states.append(str(sorted(clip.numbers.items())))
     for name, path in sorted(clip.files.items()):
         try:
             state = path.stat()

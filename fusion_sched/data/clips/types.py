@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -24,8 +24,10 @@ class Clip:
     split : `"train"`, `"validation"` or `"test"`
     files : modality → a file, or a folder of frames
     text : modality → what a list gives in words
+    numbers : modality → what a list gives in numbers
     group : whom two splits should not share, such as an actor or a video
     start, seconds : the part of its files that is the clip; `seconds=None`: to the end
+    fold : the fold in which it tests, where a list names it
     """
 
     id: str
@@ -33,9 +35,11 @@ class Clip:
     split: str
     files: Mapping[str, Path]
     text: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     group: str = ""
     start: float = 0.0
     seconds: float | None = None
+    fold: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,14 @@ class Listing:
     classes : names of the classes in the order of their ids
     group : what `Clip.group` stands for
     issues : what could not become a clip, and what is odd
+    facts : what the trace holds of the fold that tests, where there is one
     """
 
     clips: Sequence[Clip]
     classes: Sequence[str]
     group: str = ""
     issues: Sequence[Issue] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,12 +100,14 @@ class Report:
     issues : what is wrong or odd
     expected : split → known number of clips, empty where none is known
     recognised : name of the known split whose clip ids these are, or empty
+    modalities : name → what it is read by, and the shape of a network's input
     """
 
     counts: Mapping[str, Mapping[str, int]]
     issues: Sequence[Issue]
     expected: Mapping[str, int] = field(default_factory=dict)
     recognised: str = ""
+    modalities: Mapping[str, str] = field(default_factory=dict)
 
 
 class Views(NamedTuple):
@@ -193,5 +201,5 @@ class ClipDataset(Protocol):
     def listing(self) -> Listing:
         """Read lists and folders, no media; raise `FileNotFoundError` where they are not there."""
 
-    def modalities(self, listing: Listing) -> dict[str, Modality]:
+    def readers(self, listing: Listing) -> dict[str, Modality]:
         """Return how each modality is read, in the network's order."""

@@ -18,7 +18,7 @@ from fusion_sched.data.clips.files import check_present
 from fusion_sched.data.clips.types import ReadError
 from fusion_sched.data.opencv import cv2
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 Choice = Callable[[np.ndarray], Sequence[int]]
 """Frames' times, ascending, at least one → positions among them, in any order, repeated or not."""

@@ -28,16 +28,16 @@ def write_food101(out: Path, spec: SampleSpec, lists: Mapping[str, Path]) -> Non
         )
         folder = out / "images" / clip.split / dish
         write_frames(folder, picture, pattern=f"{dish}_{{}}.jpg", first=number)
-        title = _draw_title(clip.label, spec.strength_of("text"), rng)
+        title = draw_title(clip.label, spec.strength_of("text"), len(DISHES), rng)
         rows[clip.split] += f'{dish}_{number}.jpg,"{title}",{dish}\n'
     for split, path in lists.items():
         (out / path).parent.mkdir(exist_ok=True)
         (out / path).write_text(rows[split], encoding="utf-8")
 
 
-def _draw_title(label: int, strength: float, rng: np.random.Generator) -> str:
-    """Return a title of three to eight words, one or two of which name a class."""
-    shown = shown_class(label, len(DISHES), strength, rng)
+def draw_title(label: int, strength: float, classes: int, rng: np.random.Generator) -> str:
+    """Return a title of three to eight words, one or two of which name one of the classes."""
+    shown = shown_class(label, classes, strength, rng)
     words = [str(word) for word in rng.choice(WORDS, int(rng.integers(2, 7)))]
     words.insert(int(rng.integers(len(words) + 1)), DISHES[shown].replace("_", " "))
     return " ".join(words).title()

@@ -5,7 +5,7 @@ from rich.table import Table
 from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING
-from fusion_sched.runlog import Trace, hand_over_probe
+from fusion_sched.runlog import Trace, hand_over_probe, inside
 
 
 def result_table(trace: Trace) -> Table:
@@ -44,9 +44,10 @@ def result_table(trace: Trace) -> Table:
 
 
 def warning_lines(trace: Trace) -> list[str]:
-    """The warnings of the diagnosis that joint training began from."""
+    """Notes on the data, and the warnings of the diagnosis that joint training began from."""
     probe = hand_over_probe(trace)
-    return [] if probe is None else [f"note: {text}" for text in probe.get("warnings", [])]
+    texts = [*(inside(trace.start, "facts", "notes") or []), *(probe or {}).get("warnings", [])]
+    return [f"note: {text}" for text in texts]
 
 
 def optimism_line(trace: Trace) -> str:

@@ -1,0 +1,240 @@
+"""One's own files as rows of named cells: from a table, or from folders of classes."""
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from fusion_sched.data.clips.types import Issue
+from fusion_sched.data.kinds import kind_of_path
+from fusion_sched.data.listed import ListRow, broken_row
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+LABEL, SPLIT, FOLD, GROUP = "label", "split", "fold", "group"
+"""Columns of a folder's table, and the columns that a list may have besides its modalities."""
+SPLITS = {
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""What lists and folders call a split → its name here."""
+FOLDER_COLUMNS = {
+    "sound": "audio", "video": "visual", "frames": "visual", "picture": "image", "array": "array",
+    "text": "text",
+}  # fmt: skip
+"""Kind of a file in a class's folder → the modality that it belongs to."""
+
+
+class Table(NamedTuple):
+    """Rows with one cell per column, empty where there is nothing, and what could not be a row."""
+
+    columns: tuple[str, ...]
+    rows: list[ListRow]
+    issues: list[Issue]
+
+    def cells(self, column: str) -> list[str]:
+        place = self.columns.index(column)
+        return [row.cells[place] for row in self.rows]
+
+
+def read_table(path: Path) -> Table:
+    """Return the rows of a table with a header: `.csv`, `.tsv` or `.parquet`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no such file; it is not UTF-8 text in rows, or its header names a column twice.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (*DELIMITERS, ".parquet"):
+        raise ValueError(
+            f"dataset.list is {str(path)!r}, expected a table with a header that ends in .csv, "
+            ".tsv or .parquet"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; set dataset.list to a table of files")
+    header, rows, issues = (
+        _read_parquet(path) if suffix == ".parquet" else _read_lines(path, DELIMITERS[suffix])
+    )
+    repeated = sorted(name for name, times in Counter(filter(None, header)).items() if times > 1)
+    if repeated or not any(header):
+        raise ValueError(
+            f"{path} begins with the names {header}, expected one header of different names; "
+            "rename the columns"
+        )
+    named = [place for place, name in enumerate(header) if name]
+    if len(named) < len(header):
+        message = f"{path.name} has a column without a name, which is left out"
+        issues.append(Issue("left out", "", "", message, fatal=False))
+    kept = [row._replace(cells=[row.cells[place] for place in named]) for row in rows]
+    return Table(tuple(header[place] for place in named), kept, issues)
+
+
+def _read_lines(path: Path, delimiter: str) -> tuple[list[str], list[ListRow], list[Issue]]:
+    """Return header, rows and broken rows of a text; a delimiter that ends a row is no cell."""
+    rows: list[ListRow] = []
+    issues = []
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, delimiter=delimiter)
+        try:
+            header = [cell.strip() for cell in next(reader, [])]
+            end = reader.line_num
+            for cells in reader:
+                row = ListRow([c.strip() for c in cells], "", f"{path.name} line {end + 1}")
+                lines, end = reader.line_num - end, reader.line_num
+                if not any(row.cells):
+                    continue
+                if len(row.cells) == len(header) + 1 and not row.cells[-1]:
+                    row = row._replace(cells=row.cells[:-1])
+                if lines > 1 or any("\n" in cell for cell in row.cells):
+                    issues.append(_line_break(row, end))
+                elif len(row.cells) != len(header):
+                    expected = f"{len(header)} cells as the header has"
+                    issues.append(broken_row(row, delimiter, expected))
+                else:
+                    rows.append(row)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(
+                f"{path} is not a table of UTF-8 text: {error}; save it again as UTF-8"
+            ) from error
+    return header, rows, issues
+
+
+def _line_break(row: ListRow, end: int) -> Issue:
+    message = (
+        f"{row.place} opens a quote that is closed in line {end} or never, so that these lines "
+        "are one row; expected a row per line: close the quote, or take it out"
+    )
+    return Issue("broken row", row.place, "", message)
+
+
+def _read_parquet(path: Path) -> tuple[list[str], list[ListRow], list[Issue]]:
+    try:
+        table = pd.read_parquet(path)
+    except ImportError as error:
+        raise ValueError(f"{path}: reading .parquet needs pyarrow; pip install pyarrow") from error
+    lists = [
+        str(name) for name in table if len(table) and pd.api.types.is_list_like(table[name].iloc[0])
+    ]
+    if lists:
+        raise ValueError(
+            f"{path} holds lists in {lists}, expected one text or number per cell; write them as "
+            ".npy files or in a column for each number"
+        )
+    texts = table.astype(object).where(table.notna(), "").astype(str)
+    rows = [
+        ListRow([cell.strip() for cell in cells], "", f"{path.name} row {number}")
+        for number, cells in enumerate(texts.itertuples(index=False), start=1)
+    ]
+    return [str(name) for name in table], rows, []
+
+
+def read_folder(root: Path, suffixes: Mapping[str, str]) -> Table:
+    """Return a row per sample of `root/CLASS/NAME.EXT`, or of `root/SPLIT/CLASS/NAME.EXT`.
+
+    Files of one name, without their endings, are a sample. `suffixes`: modality → how the names of
+    its files end; other files go by their kind.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        `root` is no folder, or has no folder in it.
+    """
+    samples: dict[tuple[str, str, str], dict[str, str]] = {}
+    issues: list[Issue] = []
+    strays: Counter[str] = Counter()
+    for split, folder in _class_folders(root):
+        for entry in sorted(_visible(folder), key=lambda entry: entry.name):
+            placed = list(_columns_of(entry, suffixes))
+            if not placed:
+                strays["folders without pictures" if entry.is_dir() else Path(entry).suffix] += 1
+            for column, stem in placed:
+                sample = samples.setdefault((split, folder.name, stem), {})
+                path = Path(entry).relative_to(root).as_posix()
+                if sample.setdefault(column, path) != path:
+                    issues.append(_second_file(column, sample[column], path))
+    if strays:
+        counted = ", ".join(f"{count} {name or 'no ending'}" for name, count in strays.items())
+        message = f"{root} holds files of no known kind, which are left out: {counted}"
+        issues.append(Issue("left out", "", "", message, fatal=False))
+    names = sorted({column for sample in samples.values() for column in sample})
+    rows = [
+        ListRow(
+            [label, split, *(sample.get(name, "") for name in names)], "",
+            "/".join(filter(None, (split, label, stem))),
+        )
+        for (split, label, stem), sample in samples.items()
+    ]  # fmt: skip
+    return Table((LABEL, SPLIT, *names), rows, issues)
+
+
+def _class_folders(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the folders of classes, each with its split, which is empty where no folder says it."""
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"{root} is no folder; set dataset.root to a folder of CLASS/NAME.EXT, or dataset.list "
+            "to a table of files"
+        )
+    folders = sorted(Path(entry) for entry in _visible(root) if entry.is_dir())
+    if not folders:
+        raise ValueError(
+            f"{root} holds no folder, expected one per class with its files: CLASS/NAME.EXT; or "
+            "set dataset.list to a table of files"
+        )
+    if len(folders) < 2 or not all(folder.name.lower() in SPLITS for folder in folders):
+        yield from (("", folder) for folder in folders)
+        return
+    for part in folders:
+        inside = sorted(Path(entry) for entry in _visible(part) if entry.is_dir())
+        yield from ((part.name, folder) for folder in inside)
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".")]
+
+
+def _columns_of(
+    entry: os.DirEntry[str], suffixes: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the columns that a file belongs to, each with the name of its sample."""
+    name = entry.name
+    ending = [s for s in suffixes.values() if name.lower().endswith(s.lower())]
+    if ending:
+        longest = max(ending, key=len)
+        yield from ((m, name[: -len(longest)]) for m, s in suffixes.items() if s == longest)
+        return
+    column = FOLDER_COLUMNS.get(kind_of_path(Path(entry), entry.is_dir()), "")
+    if column and column not in suffixes:
+        yield column, name if entry.is_dir() else Path(name).stem
+
+
+def _second_file(column: str, first: str, second: str) -> Issue:
+    message = (
+        f"{second} and {first} are both {column} of one sample, expected one file; take one out, "
+        "or tell them apart by how their names end: +dataset.modalities.NAME.suffix=ENDING"
+    )
+    return Issue("two files", second, column, message)
+
+
+def class_names(labels: Sequence[str], column: str) -> tuple[str, ...]:
+    """Return the different labels, numbers in their order, texts in the alphabet's.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two, or so many that they are measurements or names.
+    """
+    names = {label for label in labels if label}
+    if len(names) < 2 or (len(names) >= 10 and 2 * len(names) > len(labels)):
+        some = ", ".join(sorted(names)[:3])
+        raise ValueError(
+            f"{column!r} holds {len(names)} different labels in {len(labels)} rows ({some}), "
+            "expected two or more classes of several samples; name its column by dataset.label"
+        )
+    whole = all(name.removeprefix("-").isdecimal() for name in names)
+    return tuple(sorted(names, key=int) if whole else sorted(names))
