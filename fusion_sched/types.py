@@ -8,6 +8,12 @@ from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
 FUSED = "fused"
+RHYTHM, NEAR_THRESHOLD, STAGE_END = "rhythm", "near threshold", "stage end"
+"""Why a diagnosis has null levels, p-values and a check of its cells."""
+KEPT = "kept"
+"""The ensemble of the heads as they were at the hand-over, beside what joint training made."""
+HELD_OUT = ("validation", "held_out")
+"""Sources of a probe whose samples no encoder trains on; `both` reads validation beside train."""
 
 
 class Batch(NamedTuple):
@@ -198,13 +204,16 @@ class ProbeInputs(NamedTuple):
 
     ``embeddings``: modality → ``(N, size)``; ``predictions``: modality → class ids ``(N,)`` that
     its own head predicts; ``y``: class ids ``(N,)``. ``groups``: ids ``(N,)`` of what samples
-    share, which `PosteriorProbe` holds out as a whole.
+    share, which `PosteriorProbe` holds out as a whole. ``checks``: whether `PosteriorProbe` makes
+    its checks: `RHYTHM`: by its own knob; `NEAR_THRESHOLD` or `STAGE_END`: yes, for this reason;
+    `None`: only where every diagnosis has them.
     """
 
     embeddings: dict[str, Tensor]
     predictions: dict[str, Tensor]
     y: Tensor
     groups: Tensor | None = None
+    checks: str | None = RHYTHM
 
 
 @dataclass(frozen=True)
@@ -222,7 +231,8 @@ class Diagnosis:
     modality that the ratio of ECS predicts to win joint training, ``None`` while undecided.
     ``gap`` is the solver's largest certified error. ``lower``: source → the held-out lower bound of
     its information, H(Y) - cross-entropy; ``models``: source → the label model with the largest
-    share. A source is a modality, several joined by ``+``, or ``all``.
+    share. A source is a modality, several joined by ``+``, or ``all``. ``checks``: why null levels,
+    p-values and a check of the cells were made, ``None`` where they were not or always are.
     """
 
     unique: Mapping[str, Estimate]
@@ -247,6 +257,7 @@ class Diagnosis:
     winner: str | None = None
     lower: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    checks: str | None = None
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -257,6 +268,23 @@ class Diagnosis:
         return self.log_ratio[f"{second}/{first}"].negated()
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """What predictors tell of validation samples, in bits.
+
+    A predictor is a modality's head, the ensemble of several heads joined by ``+``, or ``fused``;
+    its weights and temperatures are fitted on other validation samples than those it is scored on.
+    ``information``: predictor → H(Y) - cross-entropy, a lower bound of the information that
+    generalises; ``gain["a/b"]``: the information of a minus that of b over the same samples;
+    ``accuracy``: predictor → share of right predictions.
+    """
+
+    information: Mapping[str, Estimate]
+    accuracy: Mapping[str, float]
+    gain: Mapping[str, Estimate] = field(default_factory=dict)
+    samples: int = 0
+
+
 class Observation(NamedTuple):
     """What a controller sees at the end of an epoch of stage 1, and once before the first.
 
@@ -264,7 +292,9 @@ class Observation(NamedTuple):
     diagnosis is that of the untrained network. ``diagnosis`` is the latest one and ``fresh`` says
     whether it was made in this epoch. ``last`` marks the last epoch that stage 1 may take: a
     controller that does not hand over then is overruled. ``generalising`` is the diagnosis of
-    validation samples in the same epoch as ``diagnosis``, with ``probe.source=both``.
+    samples that no encoder trains on, in the same epoch as ``diagnosis``: with
+    ``probe.source=both`` beside it, with ``validation`` and ``held_out`` the same. ``held_out``
+    comes with it, of the heads; after a decision that says ``measure``, of their ensembles too.
     """
 
     epoch: int
@@ -273,6 +303,7 @@ class Observation(NamedTuple):
     validation: Mapping[str, float]
     last: bool
     generalising: Diagnosis | None = None
+    held_out: HeldOut | None = None
 
 
 ControllerState = dict[str, Any]
@@ -283,14 +314,24 @@ ControllerState = dict[str, Any]
 class Decision:
     """What a controller wants next, and why, in words that hold the numbers.
 
-    ``keep`` asks the run to remember the present weights; ``restore`` asks it to go back to the
-    remembered ones before it goes on.
+    ``keep`` asks the run to remember the present weights, ``keep_only`` those of these modalities
+    alone; ``restore`` asks it to go back to the remembered ones before it goes on. ``measure`` ends
+    stage 1: the run measures what ensembles of the heads tell of validation samples, and asks again
+    at once. ``fused``: the modalities that are fused from now on, all where empty; ``ensemble``:
+    by the ensemble of their heads instead of the fusion module. ``threshold_distance``: how far
+    the nearest quantity that could change the stage is from its threshold, in standard errors;
+    near it the next diagnosis is checked more closely.
     """
 
     stage: Stage
     reason: str
     keep: bool = False
     restore: bool = False
+    threshold_distance: float | None = None
+    keep_only: tuple[str, ...] = ()
+    measure: bool = False
+    fused: tuple[str, ...] = ()
+    ensemble: bool = False
 
 
 class Controller(Protocol):

@@ -43,7 +43,7 @@ SAYS = {
 
 USAGE = {
     "$ fusion-sched train [OPTIONS]": "$ fusion-sched train [-m] [GROUP=CHOICE] [KEY=VALUE] …",
-    "$ fusion-sched replay [OPTIONS]": "$ fusion-sched replay RUN [controller=CHOICE] "
+    "$ fusion-sched replay [OPTIONS]": "$ fusion-sched replay RUN [OPTIONS] [controller=CHOICE] "
     "[controller.KEY=VALUE] …",
 }
 """What typer cannot know of commands that take overrides."""

@@ -140,3 +140,11 @@ def command(
         return Answer(0 if code is None else int(code), out, err)
 
     return call
+
+
+def check_message(answer: Answer, code: int, words: list[str]) -> None:
+    """Check that a command ended with this exit code and one message that holds these words."""
+    assert answer.code == code, answer.err
+    assert "Traceback" not in answer.err + answer.out
+    for word in words:
+        assert word in answer.err, answer.err

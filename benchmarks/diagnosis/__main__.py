@@ -14,10 +14,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.diagnosis.cases import Case, exchangeable, line, mixed, noisy_symbols, planted, rows
+from benchmarks.diagnosis.cases import (
+    Case,
+    digit_halves,
+    exchangeable,
+    line,
+    memorised,
+    mixed,
+    noisy_symbols,
+    planted,
+    rows,
+)
 from benchmarks.diagnosis.trials import SAMPLES, Trial, k_means, posterior, run, seconds
 from benchmarks.machine import processor
-from fusion_sched.probe.posterior import estimate
+from fusion_sched.probe.posterior import change, estimate, tables
 
 ATOMS = ("R", "U of a", "U of b", "S")
 SMALL = 1e-3  # bits: a truth below counts as zero
@@ -48,8 +58,11 @@ def report(full: bool) -> str:
         "# Diagnosis of embeddings with known truth", "",
         f"`{command}`, {date.today()}, {processor()}, one thread; torch {torch.__version__}, "
         f"Python {platform.python_version()}. {SAMPLES:,} samples; bits.", "",
-        *_comparison(cases), *_by_case(repeats), *_coverage(repeats),
-        *_levels(100 if full else 8), *_exchangeable(100 if full else 8), *_times(),
+        *_comparison(cases), *_halves(),
+        *_by_case(repeats), *_coverage(repeats),
+        *_sizes(cases, 10 if full else 1), *_cells(cases), *_changes(40 if full else 6),
+        *_memorising(), *_levels(100 if full else 6), *_exchangeable(100 if full else 4),
+        *_times(),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -67,6 +80,18 @@ def _comparison(cases: Sequence[Case]) -> list[str]:
             f"{_row(m.value for m in new.atoms)} | {old.worst:.2f} | {new.worst:.2f} |"
         )
     return [*lines, ""]
+
+
+def _halves() -> list[str]:
+    embeddings, y = digit_halves(SAMPLES)
+    bounds = estimate(embeddings, y, intervals=False).lower
+    return [
+        "## Upper and lower half of real digits: R / U of a / U of b / S", "",
+        f"k-means: {_row(m.value for m in k_means(embeddings, y))}. "
+        f"Posterior: {_row(m.value for m in posterior(embeddings, y))}. The truth is not known; "
+        f"held out, a tells at least {bounds['a']:.2f}, b {bounds['b']:.2f}, and both "
+        f"{bounds['all']:.2f} bits.", "",
+    ]  # fmt: skip
 
 
 def _by_case(repeats: Sequence[Sequence[Trial]]) -> list[str]:
@@ -100,6 +125,89 @@ def _coverage(repeats: Sequence[Sequence[Trial]]) -> list[str]:
             chosen = [t.covered[k] for t in trials if (t.case.truth[k] < SMALL) == zero]
             shares.append(f"{100 * np.mean(chosen):.0f} % of {len(chosen)}")
         lines.append(f"| {atom} | {shares[0]} | {shares[1]} |")
+    return [*lines, ""]
+
+
+SIZED = ("6 classes, mixed", "line, 6 classes", "moons, both bits", "28 symbols, 28 classes",
+         "digits, mixed", "exchangeable, 6 classes")  # fmt: skip
+
+
+def _sizes(cases: Sequence[Case], count: int) -> list[str]:
+    lines = [
+        f"## Convergence in the number of samples: {count} samples each", "",
+        "| embeddings | samples | bias R / U of a / U of b / S | worst | intervals that hold |",
+        "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for case in cases:
+        for samples in (400, 1280, 6000) if case.name in SIZED else ():
+            trials = [run(case, posterior, 200 + seed, samples) for seed in range(count)]
+            errors = np.array([t.errors for t in trials])
+            share = 100 * np.mean([t.covered for t in trials])
+            lines.append(
+                f"| {case.name} | {samples:,} | {_row(errors.mean(0))} | "
+                f"{np.abs(errors).max():.2f} | {share:.0f} % |"
+            )
+    return [*lines, ""]
+
+
+def _cells(cases: Sequence[Case]) -> list[str]:
+    """Solve for I* on fewer and more cells than are used."""
+    counts = (16, 32, 64, 128)
+    lines = [
+        "## Convergence in the number of cells: R", "",
+        "| embeddings | truth | " + " | ".join(f"{c} cells" for c in counts) + " |",
+        "|---|---|" + "---|" * len(counts),
+    ]  # fmt: skip
+    used = tables.CELLS
+    for case in cases:
+        if case.name not in SIZED:
+            continue
+        values = []
+        for count in counts:
+            tables.CELLS = count
+            values.append(run(case, posterior, 0).atoms[0].value)
+        lines.append(
+            f"| {case.name} | {case.truth[0]:.2f} | "
+            + " | ".join(f"{v:.2f}" for v in values)
+            + " |"
+        )
+    tables.CELLS = used
+    return [*lines, ""]
+
+
+def _changes(count: int) -> list[str]:
+    """The same samples, embedded with more and with less noise."""
+    joint = mixed(8, 6, 0, 1.5)
+    before, after = (planted("change", joint, noise=noise) for noise in (0.9, 0.3))
+    names = ("redundancy", "unique1", "unique2", "synergy")
+    truth = np.zeros(4)  # the symbols can be told apart with either noise
+    held = []
+    for seed in range(count):
+        pairs = [
+            estimate(*case.samples(SAMPLES, seed), intervals=False).against_rest["a"]
+            for case in (before, after)
+        ]
+        steps = [change(*pairs, name) for name in names]
+        held.append([m.low <= t <= m.high for m, t in zip(steps, truth, strict=True)])
+    shares = " / ".join(f"{100 * s:.0f}" for s in np.mean(held, 0))
+    return [
+        "## Change between two diagnoses of the same samples, true change 0", "",
+        f"{count} samples of the row `6 classes, mixed`, first with noise .9, then .3. Intervals "
+        f"of the change that hold 0, R / U of a / U of b / S: {shares} %.", "",
+    ]  # fmt: skip
+
+
+def _memorising() -> list[str]:
+    lines = [
+        "## Networks that learned by heart: I of a / I of b / I of both", "",
+        "| labels | stored (training samples) | generalising (new samples) |", "|---|---|---|",
+    ]  # fmt: skip
+    for kind in ("random labels", "40 % of labels random"):
+        cells = []
+        for embeddings, y in memorised(kind, SAMPLES, 0):
+            result = estimate(embeddings, y, intervals=False)
+            cells.append(_row(m.value for m in (*result.mi.values(), result.joint_mi)))
+        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 
@@ -159,6 +267,7 @@ def _times() -> list[str]:
             seconds(lambda e=embeddings, y=y: estimate(e, y)),
             seconds(lambda e=embeddings, y=y: estimate(e, y, intervals=False)),
             seconds(lambda e=embeddings, y=y, s=state: estimate(e, y, state=s)),
+            seconds(lambda e=embeddings, y=y, s=state: estimate(e, y, state=s, intervals=False)),
         ]
         lines.append(f"| {classes} | " + " | ".join(f"{t:.2f}" for t in taken) + " |")
     return [*lines, ""]

@@ -265,6 +265,47 @@ def digits(name: str, joint: np.ndarray, noise: float = 0.0) -> Case:
     return Case(name, truth_of(joint), draw)
 
 
+def digit_halves(count: int) -> tuple[dict[str, Tensor], Tensor]:
+    """Upper and lower half of real digits, which are redundant for the most."""
+    images, labels = load_digits(return_X_y=True)
+    rows = np.random.default_rng(0).choice(len(labels), count, replace=False)
+    halves = {"a": images[rows, :32], "b": images[rows, 32:]}
+    return {m: torch.as_tensor(x) for m, x in halves.items()}, torch.as_tensor(labels[rows])
+
+
+def memorised(kind: str, count: int, seed: int) -> list[tuple[dict[str, Tensor], Tensor]]:
+    """Embeddings of the training samples and of new ones, by networks that learned by heart.
+
+    `kind`: random labels, which nothing tells, or classes of which 40 % of the training labels are
+    random. The networks are trained without regularisation.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    classes = 6
+    y = torch.randint(classes, (2 * count,), generator=generator)
+    codes = torch.randn(2, classes, 32, generator=generator)
+    shown = codes[:, y] + 2 * torch.randn(2, 2 * count, 32, generator=generator)
+    other = torch.randint(classes, (2 * count,), generator=generator)
+    share = {"random labels": 1.0, "40 % of labels random": 0.4}[kind]
+    labels = torch.where(torch.rand(2 * count, generator=generator) < share, other, y)
+    embedded = [_learned_by_heart(x, labels, count, generator) for x in shown]
+    halves = (slice(None, count), slice(count, None))
+    return [({"a": embedded[0][h], "b": embedded[1][h]}, labels[h]) for h in halves]
+
+
+def _learned_by_heart(x: Tensor, y: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    first = 0.2 * torch.randn(32, 256, generator=generator)
+    second = 0.06 * torch.randn(256, 32, generator=generator)
+    head = 0.2 * torch.randn(32, int(y.max()) + 1, generator=generator)
+    weights = [w.requires_grad_() for w in (first, second, head)]
+    optimizer = torch.optim.Adam(weights, lr=3e-3)
+    for _ in range(200):
+        optimizer.zero_grad()
+        logits = (x[:count] @ first).relu() @ second @ head
+        torch.nn.functional.cross_entropy(logits, y[:count]).backward()
+        optimizer.step()
+    return ((x @ first).relu() @ second).detach()
+
+
 def _images(z, images, labels, rng):
     order = rng.permutation(len(labels))
     images, labels = images[order], labels[order]

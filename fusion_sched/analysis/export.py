@@ -11,12 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from fusion_sched.analysis.folds import fold_of
 from fusion_sched.analysis.grid import Grid, caption, grid_of, published_grid
 from fusion_sched.analysis.published import JudgedResult
-from fusion_sched.analysis.rows import ROLES, ResultRow, result_of
+from fusion_sched.analysis.rows import ROLES, ResultRow
+from fusion_sched.analysis.runs import result_of
 from fusion_sched.analysis.statistics import Values, mean_over_seeds, sample_deviation
 from fusion_sched.analysis.tables import Comparison, ResultTable
 from fusion_sched.runlog import Trace
+from fusion_sched.runtime.text import one_line, printable, spreadsheet_cell
 from fusion_sched.types import FUSED
 
 FORMATS = ("terminal", "markdown", "csv", "latex", "json")
@@ -66,7 +69,7 @@ def render(
 def _to_terminal(comparison: Comparison, wide: bool, width: int) -> str:
     """Return text for a terminal of so many columns; `wide` takes what it needs."""
     parts = [part for table in comparison.tables for part in _terminal_parts(table, wide)]
-    parts += [Text(f"note: {note}") for note in comparison.notes]
+    parts += [Text(printable(f"note: {note}")) for note in comparison.notes]
     buffer = StringIO()
     console = Console(
         file=buffer, width=UNLIMITED if wide else width, no_color=True, highlight=False
@@ -84,30 +87,33 @@ def _terminal_parts(table: ResultTable, wide: bool) -> list[Table | Text]:
     for header in grid.headers[1:]:
         drawn.add_column(header, justify="right", no_wrap=True)
     for row in grid.rows:
-        drawn.add_row(*map(escape, row))
+        drawn.add_row(*(escape(one_line(cell)) for cell in row))
     lines = [f"note: {note}" for note in table.notes] + list(table.verdict)
     for published, reasons in ((j.published, j.reasons) for j in table.published):
         judgement = f"not comparable: {'; '.join(reasons)}" if reasons else "comparable"
         numbers = [f"{method} {value}" for method, value in published.shown_values.items()]
         lines += [f"published: {published.citation}, {judgement}", f"  {'; '.join(numbers)}"]
-    return [Text(table.heading), drawn, Text(f"{caption(table)}\n"), *map(Text, lines)]
+    above, below = printable(table.heading), printable(f"{caption(table)}\n")
+    return [Text(above), drawn, Text(below), *(Text(printable(line)) for line in lines)]
 
 
 def _to_markdown(comparison: Comparison, wide: bool) -> str:
     blocks = []
     for table in comparison.tables:
-        heading = table.heading.translate(MARKDOWN)
+        heading = one_line(table.heading).translate(MARKDOWN)
         blocks += [f"**{heading}**", _markdown_grid(grid_of(table, wide))]
         lines = [caption(table), *table.verdict, *(f"Note: {note}" for note in table.notes)]
-        blocks += [line.translate(MARKDOWN) for line in lines]
+        blocks += [one_line(line).translate(MARKDOWN) for line in lines]
         blocks += [_markdown_grid(published_grid(table))] if table.published else []
-    blocks += [f"Note: {note}".translate(MARKDOWN) for note in comparison.notes]
+    blocks += [one_line(f"Note: {note}").translate(MARKDOWN) for note in comparison.notes]
     return "\n\n".join(blocks)
 
 
 def _markdown_grid(grid: Grid) -> str:
     rule = ["---", *["---:"] * (len(grid.headers) - 1)]
-    lines = [[cell.translate(MARKDOWN) for cell in row] for row in (grid.headers, *grid.rows)]
+    lines = [
+        [one_line(cell).translate(MARKDOWN) for cell in row] for row in (grid.headers, *grid.rows)
+    ]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (lines[0], rule, *lines[1:]))
 
 
@@ -126,17 +132,19 @@ def _to_latex(comparison: Comparison, wide: bool) -> str:
 def _latex_grid(grid: Grid, text: str) -> str:
     import pandas  # takes half a second, which only these formats need
 
-    headers, *rows = ([cell.translate(LATEX) for cell in row] for row in (grid.headers, *grid.rows))
+    headers, *rows = (
+        [one_line(cell).translate(LATEX) for cell in row] for row in (grid.headers, *grid.rows)
+    )
     style = pandas.DataFrame(rows, columns=headers).style.hide(axis="index")
     return style.to_latex(
-        caption=text.translate(LATEX), column_format="l" + "r" * (len(headers) - 1), hrules=True,
-        position_float="centering",
+        caption=one_line(text).translate(LATEX), hrules=True, position_float="centering",
+        column_format="l" + "r" * (len(headers) - 1),
     ).rstrip("\n")  # fmt: skip
 
 
 def _latex_comment(text: str) -> str:
     """Return text, of any number of lines, that LaTeX passes over."""
-    return "\n".join(f"% {line}" for line in text.splitlines())
+    return "\n".join(f"% {line}" for line in printable(text).splitlines())
 
 
 def _to_csv(comparison: Comparison) -> str:
@@ -147,7 +155,11 @@ def _to_csv(comparison: Comparison) -> str:
     for position, table in enumerate(comparison.tables):
         lines += [{"kind": "row", **_flat(_row_record(r, table, position))} for r in table.rows]
         lines += [line for j in table.published for line in _published_lines(j, position)]
-    return pandas.DataFrame(lines, dtype=object).to_csv(index=False).rstrip("\n")
+    cells = [
+        {key: spreadsheet_cell(one_line(v)) if isinstance(v, str) else v for key, v in line.items()}
+        for line in lines
+    ]
+    return pandas.DataFrame(cells, dtype=object).to_csv(index=False).rstrip("\n")
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
@@ -210,6 +222,8 @@ def _row_record(row: ResultRow, table: ResultTable, position: int) -> dict[str, 
         "role": ROLES[row.role],
         "seeds": list(row.seeds),
         "missing_seeds": list(row.missing),
+        "folds": row.folds,
+        "missing_folds": [f"{seed}/{fold}" for seed, fold in row.missing_folds],
         "fused_percent": _mean_record(row.fused),
         "validation_percent": _mean_record(row.validation),
         "macro_f1": _mean_record(row.macro_f1),
@@ -245,6 +259,7 @@ def _run_record(run: Trace) -> dict[str, Any]:
     result, test = result_of(run), result_of(run)["test"]
     return {
         "seed": run.start["seed"],
+        "fold": fold_of(run),
         "folder": str(run.path.parent),
         "protocol_hash": run.start["protocol_hash"],
         "fused_percent": 100 * test[FUSED]["accuracy"],

@@ -41,12 +41,20 @@ def grid_of(table: ResultTable, wide: bool) -> Grid:
 def caption(table: ResultTable) -> str:
     """Return what the columns mean."""
     text = "fused: test accuracy, mean ± deviation over seeds; interval of the mean (Student's t)"
+    folds = max(row.folds for row in table.rows)
+    if folds:
+        text += (
+            f"; of each seed the {folds} folds are pooled: every test sample counts once per seed, "
+            "and accuracy is the share of right answers to all of them"
+        )
     if len(table.rows) == 1:
         return text
     tested = sum(row.p_holm is not None for row in table.rows)
+    pairs = "on the same seed and fold" if folds else "seed by seed"
+    overlap = "corrected for the overlap of training sets, " if folds else ""
     return (
-        f"{text}; difference: points above {table.reference}, seed by seed; p: two-sided t-test "
-        f"of it, Holm-corrected for {tested} row{'s' * (tested != 1)}"
+        f"{text}; difference: points above {table.reference}, {pairs}; p: two-sided t-test "
+        f"of it, {overlap}Holm-corrected for {tested} row{'s' * (tested != 1)}"
     )
 
 
@@ -63,8 +71,12 @@ def _interval(estimate: Estimate, sign: str = "") -> str:
 
 
 def _seeds(row: ResultRow) -> str:
-    """Return the number of seeds, and of how many where some are missing."""
+    """Return the number of seeds, and of folds; of how many where some are missing."""
     ended, missing = len(row.seeds), len(row.missing)
+    if row.folds:
+        wanted = (ended + missing) * row.folds
+        whole = f"{ended} × {row.folds} folds"
+        return whole if len(row.by_fold) == wanted else f"{len(row.by_fold)} of {wanted} folds"
     return f"{ended} of {ended + missing}" if missing else str(ended)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from fusion_sched.analysis.rows import short_value
+from fusion_sched.runlog import inside
 
 REGISTRY = "published.yaml"
 SELECTIONS = ("validation", "test", "unknown")
@@ -92,6 +93,10 @@ def reasons_against(entry: PublishedResult, start: Mapping[str, Any]) -> list[st
     split = str(start["config"]["dataset"].get("split", OWN_LIST))
     tested = start["split_sizes"]["test"]
     checks = [
+        (
+            inside(start, "facts", "cross_validation") is not None,
+            "ours are folds of all samples, not a published split",
+        ),
         (entry.selection == "test", "epoch selected on test"),
         (entry.selection == "unknown", "how the epoch was selected is unknown"),
         (entry.split is None, "split not stated"),

@@ -1,14 +1,23 @@
-"""A row of a table: runs that differ by their seed alone; its role, its numbers, its name."""
+"""A row of a table: runs that differ by seed and fold alone; its role, its numbers, its name."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import fsum
 from statistics import fmean
 from typing import Any
 
-from fusion_sched.analysis.statistics import Difference, Values
-from fusion_sched.runlog import Trace
-from fusion_sched.runlog.protocol import PLACES, flatten
+from fusion_sched.analysis.folds import by_fold, fold_of, pooled_f1, split_sizes
+from fusion_sched.analysis.runs import result_of
+from fusion_sched.analysis.statistics import (
+    Difference,
+    FoldValues,
+    Values,
+    difference,
+    fold_difference,
+    pool_folds,
+)
+from fusion_sched.runlog import Trace, inside
+from fusion_sched.runlog.protocol import LATER_KEYS, PLACES, flatten
 from fusion_sched.types import FUSED
 
 SECONDS_PER_HOUR = 3600.0
@@ -16,24 +25,35 @@ ROLES = {
     "joint": "joint training from scratch",
     "ensemble": "ensemble of unimodal models",
     "fixed": "two stages without diagnostics",
+    "single": "best single modality",
     "frozen": "fusion on frozen unimodal encoders",
     "schedule": "schedule",
+    "ceiling": "best of the branches on validation",
     "other": "other",
 }
 """Values of the key `role` of a configuration, and how tables and sentences name them."""
+CEILING = "ceiling"
+CEILING_NAME = "all branches, pick on validation"
+BRANCHES = ("single", "ensemble", "fixed")
+"""Roles without which there is no ceiling."""
+OTHER_BRANCHES = ("joint", "frozen")
 
 
 @dataclass(frozen=True)
 class ResultRow:
-    """Ended runs that differ by their seed alone, and what is measured of them.
+    """Ended runs that differ by their seed and fold alone, and what is measured of them.
 
     `expected`: the seeds of the whole table. Numbers are by seed, the mean of runs that share a
-    seed; accuracies in percent, `optimism_gap` in points. `cpu_hours` and `gpu_hours`: wall-clock
-    hours of all runs on either kind of device. `peak_memory_bytes`: the largest of the runs,
-    `None` where no trace has it. `difference` and `p_holm` are `None` in the reference row.
+    seed; accuracies in percent, `optimism_gap` in points. In a cross-validation a seed's numbers
+    are pooled over its folds: accuracy is the share of right answers to all test samples. `folds`:
+    how many it has, 0 without one; `by_fold`: accuracy of each ended fold, on `tested` samples.
+    `cpu_hours` and `gpu_hours`: wall-clock hours of all runs on either kind of device.
+    `peak_memory_bytes`: the largest of the runs, `None` where no trace has it. `difference` and
+    `p_holm` are `None` in the reference row.
     """
 
     name: str
+    role: str
     runs: tuple[Trace, ...]
     expected: tuple[int, ...]
     fused: Values
@@ -46,18 +66,17 @@ class ResultRow:
     cpu_hours: float
     gpu_hours: float
     peak_memory_bytes: int | None
+    folds: int = 0
+    by_fold: FoldValues = field(default_factory=dict)
+    tested: Mapping[tuple[int, int], int] = field(default_factory=dict)
     difference: Difference | None = None
     p_holm: float | None = None
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration, which but for the seed is that of every run."""
-        config: dict[str, Any] = self.runs[0].start["config"]
+        """The configuration, that of every run but for seed and fold; the ceiling has none."""
+        config: dict[str, Any] = {} if self.role == CEILING else self.runs[0].start["config"]
         return config
-
-    @property
-    def role(self) -> str:
-        return role_of(self.config)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -69,19 +88,32 @@ class ResultRow:
         """The seeds that other rows of the table have and this one has not."""
         return tuple(seed for seed in self.expected if seed not in self.seeds)
 
+    @property
+    def missing_folds(self) -> tuple[tuple[int, int], ...]:
+        """Seed and fold of what has not ended, of the seeds that this row has."""
+        pairs = ((seed, fold) for seed in self.seeds for fold in range(self.folds))
+        return tuple(pair for pair in pairs if pair not in self.by_fold)
 
-def result_of(run: Trace) -> dict[str, Any]:
-    """Return the result of a run that has ended."""
-    assert run.result is not None, "rows hold ended runs"
-    return run.result
+    def above(self, other: "ResultRow") -> Difference:
+        """Return how far this row is above another: seed by seed and, where both have the same
+        number of folds, fold by fold.
+        """
+        paired = None
+        if self.folds and self.folds == other.folds:
+            samples = {**self.tested, **other.tested}
+            paired = fold_difference(self.by_fold, other.by_fold, samples, self.folds)
+        return paired or difference(self.fused, other.fused)
 
 
-def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
+def measure_row(name: str, role: str, runs: Sequence[Trace], expected: Sequence[int]) -> ResultRow:
     """Return everything about a row that needs no other row."""
     results = [result_of(run) for run in runs]
     peaks = [r["peak_memory_bytes"] for r in results if "peak_memory_bytes" in r]
+    folds = inside(runs[0].start, "facts", "cross_validation", "folds") or 0
 
-    def by_seed(quantity: Callable[[dict[str, Any]], float]) -> Values:
+    def by_seed(quantity: Callable[[dict[str, Any]], float], split: str = "test") -> Values:
+        if folds:
+            return pool_folds(by_fold(runs, quantity), split_sizes(runs, split))
         values: dict[int, list[float]] = {}
         for run, result in zip(runs, results, strict=True):
             values.setdefault(run.start["seed"], []).append(quantity(result))
@@ -95,32 +127,50 @@ def measure_row(name: str, runs: Sequence[Trace], expected: Sequence[int]) -> Re
         ]
         return fsum(seconds) / SECONDS_PER_HOUR
 
-    def accuracy(head: str) -> Values:
-        return by_seed(lambda result: 100 * result["test"][head]["accuracy"])
+    def accuracy(head: str) -> Callable[[dict[str, Any]], float]:
+        return lambda result: float(100 * result["test"][head]["accuracy"])
 
     return ResultRow(
         name=name,
+        role=role,
         runs=tuple(runs),
         expected=tuple(expected),
-        fused=accuracy(FUSED),
-        validation=by_seed(lambda result: 100 * result["validation"][FUSED]),
-        macro_f1=by_seed(lambda result: result["test"][FUSED]["macro_f1"]),
-        unimodal={m: accuracy(m) for m in results[0]["test"] if m != FUSED},
+        fused=by_seed(accuracy(FUSED)),
+        validation=by_seed(lambda result: 100 * result["validation"][FUSED], "validation"),
+        macro_f1=pooled_f1(runs)
+        if folds
+        else by_seed(lambda result: result["test"][FUSED]["macro_f1"]),
+        unimodal={m: by_seed(accuracy(m)) for m in results[0]["test"] if m != FUSED},
         optimism_gap=by_seed(lambda result: 100 * result["optimism_gap"]),
         unimodal_epochs=by_seed(lambda result: result["unimodal_epochs"]),
         probe_share=by_seed(lambda result: result["probe_share"]),
         cpu_hours=hours(on_cpu=True),
         gpu_hours=hours(on_cpu=False),
         peak_memory_bytes=max(peaks, default=None),
+        folds=folds,
+        by_fold=by_fold(runs, accuracy(FUSED)) if folds else {},
+        tested=split_sizes(runs, "test") if folds else {},
     )
+
+
+def _seed_fold(run: Trace) -> tuple[int, int | None]:
+    return run.start["seed"], fold_of(run)
 
 
 def role_of(config: Mapping[str, Any]) -> str:
     """Return the role that a configuration names, or that its components stand for."""
     role: str = config.get("role") or _role_of_components(config)
-    if role not in ROLES:
-        raise ValueError(f"role is {role!r}, expected one of {list(ROLES)}, or nothing")
+    known = [name for name in ROLES if name != CEILING]
+    if role not in known:
+        raise ValueError(f"role is {role!r}, expected one of {known}, or nothing")
     return role
+
+
+ROLES_OF_FUSIONS = {
+    "Average": "ensemble", "CalibratedEnsemble": "ensemble", "WeightedEnsemble": "ensemble",
+    "StackedEnsemble": "ensemble", "BestSingle": "single",
+}  # fmt: skip
+"""Roles of fusion modules of modalities that train alone."""
 
 
 def _role_of_components(config: Mapping[str, Any]) -> str:
@@ -132,7 +182,7 @@ def _role_of_components(config: Mapping[str, Any]) -> str:
         return "other"
     controller, balancer = (_own_class(config, group) for group in ("controller", "balancer"))
     if balancer == "Weighted" and config["balancer"]["fused_weight"] == 0:
-        return "ensemble" if _own_class(config, "fusion") == "Average" else "other"
+        return ROLES_OF_FUSIONS.get(_own_class(config, "fusion"), "other")
     if controller not in ("Joint", "Fixed", "Random"):
         return "schedule"
     roles = {
@@ -140,6 +190,37 @@ def _role_of_components(config: Mapping[str, Any]) -> str:
         ("Fixed", "Frozen"): "frozen",
     }  # fmt: skip
     return roles.get((controller, balancer), "other")
+
+
+def ceiling_row(rows: Sequence[ResultRow]) -> ResultRow | None:
+    """Return the row of who trains all branches and takes the best on validation.
+
+    That is chosen per seed and fold. A rule that chooses a branch without training them all is
+    held against it. Runs that are equally good on validation count by their mean; its hours are
+    those of all branches. `None` where a role of `BRANCHES` is missing, or has no seed in common
+    with the others.
+    """
+    branches = [row for row in rows if row.role in (*BRANCHES, *OTHER_BRANCHES)]
+    if not set(BRANCHES) <= {row.role for row in branches}:
+        return None
+    keys = set.intersection(*({_seed_fold(run) for run in row.runs} for row in branches))
+    runs = [run for row in branches for run in row.runs if _seed_fold(run) in keys]
+    best = {key: max(validation_of(r) for r in runs if _seed_fold(r) == key) for key in keys}
+    chosen = [run for run in runs if validation_of(run) == best[_seed_fold(run)]]
+    if not chosen:
+        return None
+    row = measure_row(CEILING_NAME, CEILING, chosen, branches[0].expected)
+    return replace(
+        row,
+        cpu_hours=fsum(branch.cpu_hours for branch in branches),
+        gpu_hours=fsum(branch.gpu_hours for branch in branches),
+    )
+
+
+def validation_of(run: Trace) -> float:
+    """Return the fused validation accuracy of a run that has ended."""
+    accuracy: float = result_of(run)["validation"][FUSED]
+    return accuracy
 
 
 def plainness(config: Mapping[str, Any]) -> tuple[float, bool]:
@@ -163,12 +244,15 @@ NOT_THE_METHOD = {
 
 
 def name_rows(traces: list[Trace]) -> list[str]:
-    """Return a name for each run; runs that differ by their seed alone have the same one.
+    """Return a name for each run; runs that differ by seed and fold alone have the same one.
 
     A run tagged by `method` is called so, and further by what not all runs of its tag share; any
     other by what not all runs share.
     """
-    configs = [flatten(trace.start["config"]) for trace in traces]
+    configs = [flatten({**LATER_KEYS, **trace.start["config"]}) for trace in traces]
+    for config, trace in zip(configs, traces, strict=True):
+        if fold_of(trace) is not None:
+            config.pop("dataset.fold", None)
     tags = [config.get("method", "") for config in configs]
     identities: list[tuple[str, ...]] = []
     names: list[str] = []

@@ -4,6 +4,7 @@ import glob
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from fusion_sched.runlog import TRACE_FILE, Trace, inside, read_trace
 from fusion_sched.types import FUSED
@@ -55,10 +56,14 @@ def _expand(path: Path) -> list[Path]:
 
 
 def _runs_below(folder: Path) -> list[Path]:
-    """Return the run folders at or below a folder, sorted; that of a trace for the trace."""
+    """Return the run folders at or below a folder, sorted; that of a trace for the trace.
+
+    A run inside the folder of another, such as a branch of its hand-over, belongs to that one.
+    """
     if folder.name == TRACE_FILE:
         return [folder.resolve().parent]
-    return sorted(trace.parent for trace in folder.resolve().rglob(TRACE_FILE))
+    runs = {trace.parent for trace in folder.resolve().rglob(TRACE_FILE)}
+    return sorted(run for run in runs if not runs.intersection(run.parents))
 
 
 def read_runs(folders: list[Path]) -> tuple[list[Trace], list[str]]:
@@ -177,3 +182,9 @@ def note_job(sweep: Path, job: int, folder: Path, overrides: list[str], configur
     }  # fmt: skip
     with (sweep / JOBS_FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
+
+
+def result_of(run: Trace) -> dict[str, Any]:
+    """Return the result of a run that has ended."""
+    assert run.result is not None, "rows hold ended runs"
+    return run.result

@@ -12,6 +12,8 @@ from fusion_sched.types import Estimate
 LEVEL = 0.95
 Values = Mapping[int, float]
 """Seed → value."""
+FoldValues = Mapping[tuple[int, int], float]
+"""Seed and fold → value."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,48 @@ def difference(row: Values, other: Values) -> Difference:
     else:
         reason = "every seed differs by the same amount"
     return Difference(Estimate(mean), None, common, "; ".join([reason, *remarks]))
+
+
+def fold_difference(
+    row: FoldValues, other: FoldValues, samples: Mapping[tuple[int, int], int], folds: int
+) -> Difference | None:
+    """Return how far `row` is above `other` on the seeds and folds that both have, `None` if none.
+
+    The estimate is the mean over seeds of the difference on all common test samples, of which each
+    pair of seed and fold has `samples`. The t-test is that of repeated cross-validation: the
+    variance of the differences is multiplied by 1 / pairs + 1 / (folds - 1) in place of 1 / pairs,
+    since the training sets of folds overlap (Nadeau and Bengio 2003, "Inference for the
+    Generalization Error"; Bouckaert and Frank 2004).
+    """
+    common = sorted(set(row) & set(other))
+    if not common:
+        return None
+    gaps = {pair: row[pair] - other[pair] for pair in common}
+    seeds = tuple(sorted({seed for seed, _ in common}))
+    mean = float(np.mean(list(pool_folds(gaps, samples).values())))
+    alone = ", ".join(f"seed {seed} fold {fold}" for seed, fold in sorted(set(row) ^ set(other)))
+    remarks = [f"without a partner and left out of the test: {alone}"] if alone else []
+    values = np.array(list(gaps.values()))
+    if len(values) == 1 or np.allclose(values, values[0]):
+        reason = "one pair of folds" if len(values) == 1 else "every fold differs by the same"
+        return Difference(Estimate(mean), None, seeds, "; ".join([reason, *remarks]))
+    freedom = len(values) - 1
+    error = float(values.std(ddof=1)) * (1 / len(values) + 1 / (folds - 1)) ** 0.5
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, freedom))
+    estimate = Estimate(mean, mean - half, mean + half, se=error, p=p)
+    return Difference(estimate, "corrected paired t", seeds, "; ".join(remarks) or None)
+
+
+def pool_folds(values: FoldValues, samples: Mapping[tuple[int, int], int]) -> dict[int, float]:
+    """Return seed → mean over its folds, each weighted by its number of samples."""
+    by_seed: dict[int, list[tuple[float, int]]] = {}
+    for (seed, fold), value in sorted(values.items()):
+        by_seed.setdefault(seed, []).append((value, samples[seed, fold]))
+    return {
+        seed: sum(v * n for v, n in parts) / sum(n for _, n in parts)
+        for seed, parts in by_seed.items()
+    }
 
 
 def _unpaired_difference(row: Values, other: Values) -> Difference:

@@ -6,12 +6,21 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from fusion_sched.analysis.folds import fold_of, seed_and_fold
 from fusion_sched.analysis.published import JudgedResult, published_for
-from fusion_sched.analysis.rows import ResultRow, measure_row, name_rows, plainness, short_value
+from fusion_sched.analysis.rows import (
+    ResultRow,
+    ceiling_row,
+    measure_row,
+    name_rows,
+    plainness,
+    role_of,
+    short_value,
+)
 from fusion_sched.analysis.runs import failed_jobs, find_runs, read_runs
-from fusion_sched.analysis.statistics import difference, holm
+from fusion_sched.analysis.statistics import holm
 from fusion_sched.analysis.verdict import judge_schedule
-from fusion_sched.runlog import Trace
+from fusion_sched.runlog import Trace, inside
 from fusion_sched.runlog.protocol import protocol_differences
 
 
@@ -136,12 +145,14 @@ def _make_table(
     for trace, name in zip(traces, names, strict=True):
         by_name.setdefault(name, []).append(trace)
     rows = [
-        measure_row(name, ended, seeds)
+        measure_row(name, role_of(ended[0].start["config"]), ended, seeds)
         for name, runs in by_name.items()
         if (ended := [run for run in runs if run.result is not None])
     ]
     chosen = _choose_reference(rows, reference)
-    best_first = sorted(rows, key=lambda row: -fmean(row.fused.values()))
+    ceiling = ceiling_row(rows)
+    shown = rows if ceiling is None else [*rows, ceiling]
+    best_first = sorted(shown, key=lambda row: -fmean(row.fused.values()))
     tested = _test_against(best_first, chosen)
     data = _data_of(traces[0])
     return ResultTable(
@@ -151,7 +162,11 @@ def _make_table(
         reference=chosen.name,
         verdict=tuple(judge_schedule(tested)),
         published=tuple(published_for(data[0], traces[0].start)) if published else (),
-        notes=(*_missing_notes(by_name, rows), *_test_notes(tested, chosen.name)),
+        notes=(
+            *_data_notes(traces),
+            *_missing_notes(by_name, rows),
+            *_test_notes(tested, chosen.name),
+        ),
     )
 
 
@@ -166,9 +181,7 @@ def _choose_reference(rows: list[ResultRow], asked: str | None) -> ResultRow:
 
 def _test_against(rows: list[ResultRow], reference: ResultRow) -> tuple[ResultRow, ...]:
     """Return the rows with their differences to the reference, corrected for their number."""
-    differences = [
-        None if row is reference else difference(row.fused, reference.fused) for row in rows
-    ]
+    differences = [None if row is reference else row.above(reference) for row in rows]
     corrected = holm([None if d is None else d.estimate.p for d in differences])
     return tuple(
         replace(row, difference=d, p_holm=p)
@@ -208,6 +221,7 @@ def _missing_notes(by_name: dict[str, list[Trace]], rows: list[ResultRow]) -> li
     for name, runs in by_name.items():
         if name in row_of:
             notes += _seed_notes(row_of[name], {run.start["seed"] for run in runs})
+            notes += _fold_notes(row_of[name], [run for run in runs if run.result is None])
         else:
             notes.append(f"row {name} is left out: none of its {len(runs)} runs has ended")
     return notes
@@ -215,7 +229,7 @@ def _missing_notes(by_name: dict[str, list[Trace]], rows: list[ResultRow]) -> li
 
 def _seed_notes(row: ResultRow, begun: set[int]) -> list[str]:
     """Return a sentence where seeds were never begun, and one where they ended twice."""
-    ended = [run.start["seed"] for run in row.runs]
+    ended = [run.start["seed"] for run in row.runs] if not row.folds else []
     absent = ", ".join(str(seed) for seed in row.missing if seed not in begun)
     repeated = ", ".join(str(seed) for seed in row.seeds if ended.count(seed) > 1)
     notes = []
@@ -226,8 +240,45 @@ def _seed_notes(row: ResultRow, begun: set[int]) -> list[str]:
     return notes
 
 
+def _fold_notes(row: ResultRow, unended: Sequence[Trace]) -> list[str]:
+    """Return a sentence for each seed without all of its folds, and where folds ended twice."""
+    notes = []
+    begun = {(run.start["seed"], fold_of(run)) for run in unended}
+    for seed in row.seeds if row.folds else ():
+        folds = [fold for of_seed, fold in row.missing_folds if of_seed == seed]
+        if folds:
+            absent = ", ".join(
+                f"{fold} (not ended)" if (seed, fold) in begun else str(fold) for fold in folds
+            )
+            notes.append(
+                f"row {row.name}, seed {seed}: fold {absent} of {row.folds} is missing; its "
+                "numbers are of the samples of the other folds"
+            )
+        ended = [fold for of_seed, fold in map(seed_and_fold, row.runs) if of_seed == seed]
+        repeated = ", ".join(str(fold) for fold in sorted(set(ended)) if ended.count(fold) > 1)
+        if repeated:
+            notes.append(
+                f"row {row.name} has several runs of seed {seed}, fold {repeated}: their mean "
+                "counts"
+            )
+    return notes
+
+
+def _data_notes(traces: Sequence[Trace]) -> list[str]:
+    """Return what runs say of folds, once each."""
+    said = [
+        note
+        for trace in traces
+        if fold_of(trace) is not None
+        for note in inside(trace.start, "facts", "notes") or []
+    ]
+    return list(dict.fromkeys(said))
+
+
 def _unended_note(run: Trace, row: str = "") -> str:
-    return f"{run.path.parent}{row}, seed {run.start['seed']}, has not ended and is left out"
+    fold = fold_of(run)
+    which = f"seed {run.start['seed']}" + ("" if fold is None else f", fold {fold}")
+    return f"{run.path.parent}{row}, {which}, has not ended and is left out"
 
 
 def _test_notes(rows: Sequence[ResultRow], reference: str) -> list[str]:

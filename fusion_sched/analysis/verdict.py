@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from fusion_sched.analysis.rows import ROLES, ResultRow
-from fusion_sched.analysis.statistics import Difference, difference, holm, mean_over_seeds
+from fusion_sched.analysis.statistics import Difference, holm, mean_over_seeds
 
 SIGNIFICANT, SMALLEST_SHOWN_P = 0.05, 0.001
 OPPONENTS = {"ensemble": "balancer=unimodal fusion=average", "fixed": "controller=fixed"}
 """Roles that a schedule has to beat, and the overrides that train such a row."""
+OPTIONAL_OPPONENTS = ("single", "joint", "ceiling")
+"""Roles that it is held against where the table has a row of them."""
 
 
 def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
@@ -19,12 +21,9 @@ def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
     schedule = _best(rows, "schedule")
     if schedule is None:
         return []
-    opponents = {role: _best(rows, role) for role in OPPONENTS}
-    gaps = {
-        role: difference(schedule.fused, row.fused)
-        for role, row in opponents.items()
-        if row is not None
-    }
+    roles = (*OPPONENTS, *(r for r in OPTIONAL_OPPONENTS if any(row.role == r for row in rows)))
+    opponents = {role: _best(rows, role) for role in roles}
+    gaps = {role: schedule.above(row) for role, row in opponents.items() if row is not None}
     corrected = dict(zip(gaps, holm([gap.estimate.p for gap in gaps.values()]), strict=True))
     subject = f"{schedule.name}{_chosen_from(rows, 'schedule')}"
     sentences = []
@@ -36,10 +35,11 @@ def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
             )
         else:
             opponent = f"{row.name} ({ROLES[role]}{_chosen_from(rows, role)})"
-            counts = {len(gaps[role].seeds) or len(r.seeds) for r in (schedule, row)}
-            sentences.append(
-                _gap_sentence(subject, opponent, gaps[role], corrected[role], sorted(counts))
-            )
+            counts = sorted({len(gaps[role].seeds) or len(r.seeds) for r in (schedule, row)})
+            seeds = f"{' and '.join(map(str, counts))} seed{'s' if counts != [1] else ''}"
+            if schedule.folds:
+                seeds += f" and {schedule.folds} folds"
+            sentences.append(_gap_sentence(subject, opponent, gaps[role], corrected[role], seeds))
     return sentences
 
 
@@ -58,11 +58,8 @@ def _chosen_from(rows: Sequence[ResultRow], role: str) -> str:
     return f", best of {count} on validation" if count > 1 else ""
 
 
-def _gap_sentence(
-    subject: str, opponent: str, gap: Difference, p: float | None, seed_counts: list[int]
-) -> str:
+def _gap_sentence(subject: str, opponent: str, gap: Difference, p: float | None, seeds: str) -> str:
     """Return who beats whom, by how much, and how sure that is."""
-    seeds = f"{' and '.join(map(str, seed_counts))} seed{'s' if seed_counts != [1] else ''}"
     mean, low, high = gap.estimate[:3]
     points = f"{mean:+.1f} points"
     if p is None or low is None:

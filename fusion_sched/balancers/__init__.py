@@ -27,17 +27,21 @@ class EvalPasses(NamedTuple):
 class Balancer(Protocol):
     """One step of joint training."""
 
+    def check(self, model: MultimodalNetwork) -> None:
+        """Refuse, before anything trains, a network that the method cannot train.
+
+        Raises
+        ------
+        ValueError
+            A network, or a number of modalities, that the method cannot take.
+        """
+
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
         """Prepare an epoch of joint training; return what its steps and the next epoch need.
 
         `state` is empty before the first one. The model's weights may be changed here.
-
-        Raises
-        ------
-        ValueError
-            A network, or a number of modalities, that the method cannot take.
         """
 
     def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:

@@ -38,11 +38,14 @@ class AGM:
         if self.alpha < 0:
             raise ValueError(f"alpha is {self.alpha}, expected 0 or more")
 
+    def check(self, model: MultimodalNetwork) -> None:
+        """Refuse a single modality."""
+        check_two(model, "agm")
+
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
-        """Begin the running means; refuse a single modality."""
-        check_two(model, "agm")
+        """Begin the running means."""
         if state:
             return state
         device = next(model.parameters()).device

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.models.shapley import coalitions, shapley_values
@@ -65,4 +65,13 @@ def check_two(model: MultimodalNetwork, method: str) -> None:
         raise ValueError(
             f"balancer={method} compares modalities and needs two or more, got "
             f"{list(model.modalities)}; use balancer=none"
+        )
+
+
+def check_untrained(fusion: nn.Module, method: str) -> None:
+    """Raise where a method without a fused loss would leave parameters of a fusion untrained."""
+    if list(fusion.parameters()):
+        raise ValueError(
+            f"balancer={method} has no fused loss, and {type(fusion).__name__} has parameters "
+            "that would stay untrained; use fusion=entropy or fusion=average"
         )

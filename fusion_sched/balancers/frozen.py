@@ -17,15 +17,17 @@ class Frozen:
     A reference row of leak-free comparisons (MCR, NeurIPS 2025, reports 72.4 % on CREMA-D for it).
     """
 
-    def start_epoch(
-        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
-    ) -> BalancerState:
+    def check(self, model: MultimodalNetwork) -> None:
         """Refuse a fusion module that has nothing to train."""
         if not list(model.fusion.parameters()):
             raise ValueError(
                 f"{type(model.fusion).__name__} has no parameter to train; balancer=frozen needs "
                 "another fusion, such as fusion=concat"
             )
+
+    def start_epoch(
+        self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
+    ) -> BalancerState:
         return state
 
     def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:

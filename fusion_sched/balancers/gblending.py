@@ -40,6 +40,9 @@ class GBlending:
         if self.every < 1:
             raise ValueError(f"every is {self.every}, expected 1 or more")
 
+    def check(self, model: MultimodalNetwork) -> None:
+        """Any network will do."""
+
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:

@@ -45,12 +45,15 @@ class Greedy:
                 "expected 0 or more, at least 1 step and an epoch of 0 or more"
             )
 
+    def check(self, model: MultimodalNetwork) -> None:
+        """Refuse a single modality and several processes."""
+        check_two(model, "greedy")
+        check_alone()
+
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
-        """Count joint epochs; refuse a single modality and several processes."""
-        check_two(model, "greedy")
-        check_alone()
+        """Count joint epochs."""
         if state:
             return {**state, "epoch": state["epoch"] + 1}
         zero = torch.zeros((), dtype=torch.float64, device=next(model.parameters()).device)

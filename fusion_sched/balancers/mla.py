@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fusion_sched.balancers import BalancerState, EvalPasses
+from fusion_sched.balancers.contributions import check_untrained
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import Batch, StepOutput, losses_of
 
@@ -51,6 +52,11 @@ class MLA:
     def __post_init__(self) -> None:
         if self.alpha <= 0:
             raise ValueError(f"alpha is {self.alpha}, expected more than 0")
+
+    def check(self, model: MultimodalNetwork) -> None:
+        """Refuse heads that cannot be shared and a fusion that would stay untrained."""
+        shared_size(model)
+        check_untrained(model.fusion, "mla")
 
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
@@ -110,10 +116,5 @@ def shared_size(model: MultimodalNetwork) -> int:
         raise ValueError(
             f"balancer=mla shares one linear head, expected embeddings of equal size, got {kinds}; "
             "give all encoders the same embedding=SIZE"
-        )
-    if list(model.fusion.parameters()):
-        raise ValueError(
-            f"balancer=mla has no fused loss, and {type(model.fusion).__name__} has parameters "
-            "that would stay untrained; use fusion=entropy or fusion=average"
         )
     return next(iter(sizes.values()))

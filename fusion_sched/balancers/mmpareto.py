@@ -34,6 +34,9 @@ class MMPareto:
         if self.gamma <= 0:
             raise ValueError(f"gamma is {self.gamma}, expected more than 0")
 
+    def check(self, model: MultimodalNetwork) -> None:
+        """Any network will do."""
+
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:

@@ -50,11 +50,14 @@ class OGM:
                 "0 <= first_epoch <= last_epoch"
             )
 
+    def check(self, model: MultimodalNetwork) -> None:
+        """Refuse a single modality."""
+        check_two(model, "ogm")
+
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
-        """Count joint epochs; refuse a single modality."""
-        check_two(model, "ogm")
+        """Count joint epochs."""
         return {"epoch": state["epoch"] + 1 if state else 0}
 
     def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:

@@ -50,11 +50,14 @@ class PMR:
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum is {self.momentum}, expected at least 0 and less than 1")
 
+    def check(self, model: MultimodalNetwork) -> None:
+        """Refuse a single modality."""
+        check_two(model, "pmr")
+
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState
     ) -> BalancerState:
-        """Find the prototypes; refuse a single modality and a class without samples."""
-        check_two(model, "pmr")
+        """Find the prototypes; refuse a class without samples."""
         device = next(model.parameters()).device
         centres = {m: c.to(device) for m, c in prototypes(passes.train()).items()}
         if not state:

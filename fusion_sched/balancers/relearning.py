@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from fusion_sched.balancers import BalancerState, EvalPasses
+from fusion_sched.balancers.contributions import check_untrained
 from fusion_sched.balancers.weighted import Weighted
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import FUSED, Batch, Predictions, StepOutput
@@ -60,6 +61,11 @@ class Relearning:
 
     def weighted(self) -> Weighted:
         return Weighted(self.fused_weight, self.unimodal_weight)
+
+    def check(self, model: MultimodalNetwork) -> None:
+        """Refuse a fusion that would stay untrained, where there is no fused loss."""
+        if not self.fused_weight:
+            check_untrained(model.fusion, "relearning")
 
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from fusion_sched.balancers import BalancerState, EvalPasses
+from fusion_sched.balancers.contributions import check_untrained
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import FUSED, Batch, StepOutput, losses_of
 
@@ -29,6 +30,11 @@ class Weighted:
             )
         if self.fused_weight == self.unimodal_weight == 0:
             raise ValueError("both weights are 0: there would be no loss; raise one of them")
+
+    def check(self, model: MultimodalNetwork) -> None:
+        """Refuse a fusion that would stay untrained, where there is no fused loss."""
+        if not self.fused_weight:
+            check_untrained(model.fusion, "unimodal")
 
     def start_epoch(
         self, model: MultimodalNetwork, passes: EvalPasses, state: BalancerState

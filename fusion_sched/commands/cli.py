@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 import fusion_sched
+from fusion_sched.commands.console import make_console
 
 FAILED, WRONG_USAGE = 1, 2
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -26,8 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console() if sys.stdout.isatty() else Console(width=120)
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
+console = make_console() if sys.stdout.isatty() else make_console(width=120)
+errors = make_console(stderr=True, soft_wrap=True, highlight=False)
 
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -90,16 +90,33 @@ def train_command(context: typer.Context) -> None:
         training.launch(arguments)
 
 
+class Reading(StrEnum):
+    """Which diagnoses of a run: of training samples, or of others."""
+
+    stored = "stored"
+    generalising = "generalising"
+
+
 @app.command("replay", context_settings=OVERRIDES, add_help_option=False)
-def replay_command(context: typer.Context) -> None:
+def replay_command(
+    context: typer.Context,
+    reading: Annotated[
+        Reading | None, typer.Option(help="Diagnoses to decide on; by default as in the run.")
+    ] = None,
+    branches: Annotated[
+        bool, typer.Option("--branches", help="Train what was not chosen at the hand-over.")
+    ] = False,
+) -> None:
     """Re-run a controller on a stored trace: [bold]replay RUN controller=pid …[/], no training."""
     from fusion_sched.commands import help as usage
     from fusion_sched.commands import replay as replaying
 
     if not context.args or "--help" in context.args or "-h" in context.args:
         usage.print_replay_help(console)
+    elif branches:
+        replaying.print_branches(context.args, console)
     else:
-        replaying.print_replay(context.args, console)
+        replaying.print_replay(context.args, console, reading)
 
 
 class TableFormat(StrEnum):
@@ -142,11 +159,13 @@ def compare_command(
     """
     from fusion_sched.analysis import compare as compare_runs
     from fusion_sched.analysis import render
+    from fusion_sched.runtime.files import atomic_write
 
     comparison = compare_runs(runs, reference=reference, mix=mix, published=published)
     text = render(comparison, form, wide, console.width)
     if output is not None:
-        output.write_text(text + "\n", encoding="utf-8")
+        with atomic_write(output) as file:
+            file.write(f"{text}\n".encode())
     else:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
     if form is TableFormat.csv:  # has no place for them

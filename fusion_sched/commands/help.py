@@ -50,6 +50,7 @@ controller reads it and decides who trains and when the joint stage starts.
   fusion-sched train dataset=arrays dataset.root=my.npz        your own arrays
   fusion-sched train -m seed=0,1,2 controller=pid,joint        a sweep: six runs
   fusion-sched train resume=outputs/train/…         go on with an interrupted run
+                     (allow=NAME: with a class of your own that it names)
   fusion-sched train -m … hydra.sweep.dir=DIR sweep.resume=true      … with a sweep
   fusion-sched train +method=ogm_ge                 a method by name, as in comparisons
   fusion-sched train --cfg job                      print the configuration only
@@ -68,9 +69,19 @@ Hydra's own flags: fusion-sched train --hydra-help.
 
 REPLAY_USAGE = """\
 [bold]fusion-sched replay[/] RUN \\[controller=CHOICE] \\[controller.KEY=VALUE …]
+                    \\[--reading stored|generalising]
 
 Run a controller over the stored trace of RUN and print what it would have decided, without
 training. Without controller=CHOICE it is the run's own controller, with the given keys changed.
+--reading: decide on diagnoses of training samples (stored) or of validation samples (generalising);
+a run with probe.source=both holds both.
 
   fusion-sched replay outputs/train/… controller=pid controller.threshold=2
+
+[bold]fusion-sched replay[/] RUN --branches
+
+Train the branches that controller=evidence could have taken at the hand-over of RUN, from the
+weights kept there, in RUN/branches, and say whether its choice was right.
+
+A run with a controller of your own needs your word for it: allow=my_package.MyController.
 """

@@ -18,7 +18,7 @@ from fusion_sched.commands.pid_output import (
     sample_parts,
     write_frame,
 )
-from fusion_sched.data.arrays import read_npz
+from fusion_sched.data.array_files import read_npz
 from fusion_sched.pid import decompose
 from fusion_sched.probe.arrays import diagnose_arrays
 
@@ -45,7 +45,8 @@ def inspect_file(
     `pairs`: `all`, or a/b,c/d: these pairs instead of all modalities at once. `pointwise`: a file
     for the contributions of the samples. The JSON object has the keys of a trace's probe event.
     """
-    if path.suffix == ".npz" and "p" in (arrays := read_npz(path)) and target not in arrays:
+    arrays = read_npz(path) if path.suffix == ".npz" and path.is_file() else {}
+    if "p" in arrays and target not in arrays:
         table, values = exact_table(arrays["p"], f"{path}: exact decomposition of p")
         note = f"certified gap {values['gap_bits']:.1e} bit"
         return [json.dumps(values)] if as_json else [table, note]

@@ -1,9 +1,7 @@
 """Modalities, labels and groups of `fusion-sched pid`, from the files that hold them."""
 
-import csv
 import fnmatch
-import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,21 +9,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fusion_sched.data.arrays import read_npz
+from fusion_sched.data.array_files import NO_NAME, Columns, read_arrays, stack_cells
 from fusion_sched.probe.checks import LEAST_DISTINCT, rows_text
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", "."}
 """What stands for a missing number, in lower case."""
-NO_NAME = "(unnamed) "
-"""What a column without a name is called, before its place counted from 1."""
-
-Arrays = dict[str, Any]
 
 
 class Inputs(NamedTuple):
     """Modalities by name, labels and group ids (N,), and remarks on what was left out."""
 
-    modalities: Arrays
+    modalities: Columns
     labels: np.ndarray
     groups: np.ndarray | None
     notes: tuple[str, ...]
@@ -74,16 +68,6 @@ def read_inputs(
     return Inputs(modalities, _labels(typed(arrays[target], target), target), groups, notes)
 
 
-def read_arrays(path: Path, target: str) -> Arrays:
-    """Return arrays by name from a file; a single array of an .npy is the label."""
-    if path.suffix not in READERS:
-        raise ValueError(f"{path} ends in {path.suffix!r}, expected one of {sorted(READERS)}")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; expected one of {sorted(READERS)}")
-    content = READERS[path.suffix](path)
-    return content if isinstance(content, dict) else {target: content}
-
-
 def typed(values: Any, name: str) -> Any:
     """Return an array without missing values; numbers that are stored as text are numbers.
 
@@ -94,7 +78,7 @@ def typed(values: Any, name: str) -> Any:
         text = array.ndim == 1 and isinstance(array, np.ndarray) and array.dtype.kind in "UO"
         return typed(pd.Series(array), name) if text else array
     if len(values) and isinstance(values.iloc[0], list | np.ndarray):
-        return np.stack([np.asarray(cell, dtype=np.float64) for cell in values])
+        return stack_cells(values, name)
     _refuse(values.isna(), name)
     array = np.asarray(values)
     if array.dtype.kind not in "iub" or len(np.unique(array)) == len(array):
@@ -143,7 +127,7 @@ def _labels(values: Any, name: str) -> np.ndarray:
     return np.asarray(np.unique(labels, return_inverse=True)[1])
 
 
-def _not_modalities(modalities: Arrays) -> tuple[list[str], tuple[str, ...]]:
+def _not_modalities(modalities: Columns) -> tuple[list[str], tuple[str, ...]]:
     """Names of columns that number or name the rows, and remarks on them."""
     left_out, notes = [], []
     for name, values in modalities.items():
@@ -166,10 +150,10 @@ def _not_modalities(modalities: Arrays) -> tuple[list[str], tuple[str, ...]]:
     return left_out, tuple(notes)
 
 
-def _added(path: Path, arrays: Arrays, added: Sequence[str]) -> tuple[list[str], Arrays]:
+def _added(path: Path, arrays: Columns, added: Sequence[str]) -> tuple[list[str], Columns]:
     """Columns that are part of a modality, and the modalities of --modality."""
     grouped: list[str] = []
-    extra: Arrays = {}
+    extra: Columns = {}
     for entry in added:
         name, _, source = entry.partition("=")
         if not name or not source or name in extra or name in arrays:
@@ -193,91 +177,3 @@ def _number_column(values: Any, name: str) -> np.ndarray:
     if column.ndim != 1 or column.dtype.kind not in "iuf":
         raise ValueError(f"column {name!r} has dtype {column.dtype}, expected numbers (N,)")
     return column.astype(np.float64)
-
-
-def _read_csv(path: Path) -> Arrays:
-    """Return the columns of a table with a header."""
-    try:
-        header, trailing = _checked_header(path)
-        table = pd.read_csv(
-            path, keep_default_na=False, na_values=[""], skipinitialspace=True, skiprows=1,
-            header=None, names=[*header, *[f"{NO_NAME}trailing"] * trailing], index_col=False,
-            encoding="utf-8-sig", low_memory=False,
-        )  # fmt: skip
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as a .csv table: {error}") from error
-    empty = [n for n in header if n.startswith(NO_NAME) and bool(table[n].isna().all())]
-    return {name: table[name] for name in header if name not in empty}
-
-
-def _checked_header(path: Path) -> tuple[list[str], bool]:
-    """Names of the columns, and whether a comma ends the rows.
-
-    Raises `ValueError` for names that occur twice, rows with another number of cells, and cells
-    with line breaks.
-    """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file, skipinitialspace=True)
-        header = [name.strip() for name in next(rows, [])]
-        if not any(header):
-            raise ValueError(f"{path} has no header, expected the names of the columns in line 1")
-        if rows.line_num > 1:
-            raise ValueError(f"{path}: the header has a line break in it; expected one line")
-        repeated = sorted({name for name in header if name and header.count(name) > 1})
-        if repeated:
-            raise ValueError(f"{path} names {repeated} more than once; rename these columns")
-        last, trailing = rows.line_num, False
-        for row in rows:
-            if rows.line_num > last + 1:
-                raise ValueError(
-                    f"{path}, line {last + 1}: a quote that opens here is closed in line "
-                    f"{rows.line_num}; expected one row per line, drop the column or the quotes"
-                )
-            last = rows.line_num
-            extra = len(row) == len(header) + 1 and not row[-1]
-            trailing |= extra
-            if row and len(row) != len(header) and not extra:
-                raise ValueError(
-                    f"{path}, line {last}: {len(row)} cells, but the header has {len(header)}; "
-                    "quote cells that hold a comma"
-                )
-    return [name or f"{NO_NAME}{place}" for place, name in enumerate(header, start=1)], trailing
-
-
-def _read_parquet(path: Path) -> Arrays:
-    try:
-        table = pd.read_parquet(path)
-    except ImportError as error:
-        raise ValueError(f"{path}: reading .parquet needs pyarrow; pip install pyarrow") from error
-    return {str(name): table[name] for name in table.columns}
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: {error}; expected one plain array saved by np.save") from error
-
-
-def _read_pt(path: Path) -> Arrays:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f"{path} cannot be read as tensors ({str(error).splitlines()[0]}); expected "
-            "torch.save of a dict of tensors"
-        ) from error
-    if not isinstance(content, Mapping) or not all(
-        isinstance(value, torch.Tensor | list) for value in content.values()
-    ):
-        raise ValueError(f"{path} holds {type(content).__name__}, expected a dict of tensors")
-    return {
-        str(name): value.float() if getattr(value, "dtype", None) == torch.bfloat16 else value
-        for name, value in content.items()
-    }
-
-
-READERS: dict[str, Callable[[Path], Any]] = {
-    ".csv": _read_csv, ".npz": read_npz, ".npy": _read_npy, ".parquet": _read_parquet,
-    ".pt": _read_pt,
-}  # fmt: skip

@@ -14,6 +14,7 @@ from rich.table import Table
 from fusion_sched.estimation import SAMPLES_PER_CELL
 from fusion_sched.probe.arrays import ArrayDiagnosis
 from fusion_sched.runlog.schema import BY_NAME, SINGLE, diagnosis_fields
+from fusion_sched.runtime.files import atomic_write
 from fusion_sched.types import Diagnosis, Estimate
 
 SIDES: dict[str, Callable[[Mapping[str, float]], Any]] = {
@@ -93,6 +94,8 @@ def p_cell(p: float | None, least: float) -> str:
         return ""
     if p > least * (1 + 1e-9) or p >= 1:
         return f"{p:.2f}"
+    if p < 0.01:
+        return "< 0.01"
     unit = 10.0 ** floor(log10(p))
     return f"< {ceil(p / unit - 1e-9) * unit:g}"
 
@@ -155,10 +158,12 @@ def sample_parts(result: ArrayDiagnosis) -> pd.DataFrame:
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as .csv or .parquet."""
     if path.suffix == ".csv":
-        frame.to_csv(path, index=False)
+        with atomic_write(path) as file:
+            frame.to_csv(file, index=False)
     elif path.suffix == ".parquet":
         try:
-            frame.to_parquet(path, index=False)
+            with atomic_write(path) as file:
+                frame.to_parquet(file, index=False)
         except ImportError as error:
             message = f"{path}: writing .parquet needs pyarrow; pip install pyarrow"
             raise ValueError(message) from error

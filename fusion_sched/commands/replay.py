@@ -10,15 +10,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from fusion_sched.analysis.replay import recorded_stages, replay_trace
-from fusion_sched.config.build import build_controller
+from fusion_sched.commands.train import saved_config
+from fusion_sched.config.build import build, build_controller
 from fusion_sched.config.schema import config_dir, register
-from fusion_sched.runlog import read_trace
+from fusion_sched.config.targets import check_targets, split_allowed
+from fusion_sched.runlog import GENERALISING, TRACE_FILE, Trace, main_reading, read_trace
+from fusion_sched.training.branches import BranchResult, branches_of, hand_over_of, train_branch
+from fusion_sched.types import FUSED
 
 register()
 
 
-def print_replay(arguments: list[str], console: Console) -> None:
-    """Print what a controller would have decided on a stored trace."""
+def print_replay(arguments: list[str], console: Console, reading: str | None = None) -> None:
+    """Print what a controller would have decided on a stored trace, on one of its readings."""
+    allowed, arguments = split_allowed(arguments)
     folder, overrides = Path(arguments[0]), arguments[1:]
     foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
     if foreign:
@@ -27,9 +32,13 @@ def print_replay(arguments: list[str], console: Console) -> None:
             "`fusion-sched replay RUN controller=pid controller.threshold=2`"
         )
     trace = read_trace(folder)
-    controller = build_controller(_replayed_config(trace.start, overrides))
-    steps = replay_trace(trace, controller)
-    table = Table(title=f"{controller} on {folder}", title_justify="left")
+    cfg = _replayed_config(trace.start, overrides)
+    typed = [o.partition("=")[2] for o in overrides if "_target_=" in o]
+    check_targets(cfg, folder / TRACE_FILE, [*allowed, *typed])
+    controller = build_controller(cfg)
+    steps = replay_trace(trace, controller, reading)
+    title = f"{controller} on {folder}, {_reading_words(trace, reading)}"
+    table = Table(title=title, title_justify="left")
     for title in ("after epoch", "stage", "training", "reason"):
         table.add_column(title)
     for step in steps:
@@ -39,6 +48,16 @@ def print_replay(arguments: list[str], console: Console) -> None:
         table.add_row(when, stage.name, ", ".join(stage.active), reason)
     console.print(table)
     console.print(_verdict(steps, recorded_stages(trace)), highlight=False)
+
+
+def _reading_words(trace: Trace, reading: str | None) -> str:
+    """Which diagnoses the controller took, and whether those of the run."""
+    main = main_reading(trace.start)
+    beside = any("generalising" in probe for probe in trace.of("probe"))
+    if reading not in (None, main):
+        return f"{reading} reading (the run itself used the {main} one)"
+    other = f", {GENERALISING} one beside it" if beside else ""
+    return f"{main} reading{other}"
 
 
 def _replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:
@@ -55,8 +74,13 @@ def _replayed_config(start: dict[str, Any], overrides: list[str]) -> DictConfig:
 
 def _verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> str:
     """Say where the replayed decisions leave those of the run."""
-    mine = [(s.epoch, s.decision.stage.name, list(s.decision.stage.active)) for s in steps]
-    theirs = [(epoch, to["stage"], to["active"]) for epoch, to in recorded]
+    mine = [
+        (s.epoch, s.decision.stage.name, list(s.decision.stage.active), s.decision.ensemble)
+        for s in steps
+    ]
+    theirs = [
+        (epoch, to["stage"], to["active"], to.get("ensemble", False)) for epoch, to in recorded
+    ]
     if mine == theirs:
         return "the same decisions as in the run itself"
     pairs = zip(mine, theirs, strict=False)
@@ -65,4 +89,52 @@ def _verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> st
     return (
         f"differs from the run after epoch {at + 1}: the diagnoses beyond it are those of the run "
         "as it was trained, so later rows say what the controller would have answered to them"
+    )
+
+
+def print_branches(arguments: list[str], console: Console) -> None:
+    """Train the branches of the run's hand-over and print what each would have given."""
+    allowed, arguments = split_allowed(arguments)
+    folder, overrides = Path(arguments[0]), arguments[1:]
+    if overrides:
+        raise ValueError(
+            f"replay --branches trains with the run's own configuration, got {' '.join(overrides)}"
+        )
+    trace = read_trace(folder)
+    event, result = hand_over_of(trace), trace.result
+    if result is None:
+        raise ValueError(f"{folder} has not ended; go on by: fusion-sched train resume={folder}")
+    cfg = saved_config(folder, allowed)
+    modalities = tuple(trace.start["modalities"])
+    branches = [
+        train_branch(build(cfg), folder, event, name, decision)
+        for name, decision in branches_of(modalities, tuple(event["fused"])).items()
+    ]
+    table = Table(title=f"branches from the hand-over of {folder}", title_justify="left")
+    for title in ("branch", "validation", "validation information", "test", "joint epochs"):
+        table.add_column(title)
+    for branch in branches:
+        bits, ended = branch.held_out.information[FUSED], branch.result
+        table.add_row(
+            branch.name,
+            f"{ended['validation'][FUSED]:.1%}",
+            f"{bits.value:.3f} [{bits.interval[0]:.3f}, {bits.interval[1]:.3f}] bit",
+            f"{ended['test'][FUSED]['accuracy']:.1%}",
+            str(max(ended["epoch"] - event["epoch"], 0)),
+        )
+    console.print(table)
+    console.print(_branch_verdict(result, branches, trace), highlight=False)
+
+
+def _branch_verdict(result: dict[str, Any], branches: list[BranchResult], trace: Trace) -> str:
+    """Say whether a branch is better on test than the run by more than one standard error."""
+    own = result["test"][FUSED]["accuracy"]
+    best = max(branches, key=lambda branch: branch.result["test"][FUSED]["accuracy"])
+    other = best.result["test"][FUSED]["accuracy"]
+    variance = own * (1 - own) + other * (1 - other)
+    error = (variance / trace.start["split_sizes"]["test"]) ** 0.5
+    verdict = "right" if other - own <= error else "wrong"
+    return (
+        f"the choice was {verdict}: the deployed model has {own:.1%} on test, the best branch, "
+        f"{best.name}, {other:.1%}; one standard error of the difference is {error:.1%}"
     )

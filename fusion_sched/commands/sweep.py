@@ -11,15 +11,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import MissingConfigException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from fusion_sched.config.build import build_dataset, build_model, check_trainable
 from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runtime.checkpoint import CHECKPOINT_DIR, LAST
 from fusion_sched.runtime.files import atomic_write, json_digest, lock
+from fusion_sched.types import Splits
 
 RESUME = "sweep.resume="
 FOLDER = "hydra.sweep.dir="
@@ -185,7 +191,9 @@ def _remove_empty(folder: Path) -> None:
 
 
 class SweepDirCallback(Callback):
-    """Remembers the folder of the sweep that this process starts: only Hydra knows it."""
+    """Remembers the folder of the sweep that this process starts, which only Hydra knows, and
+    refuses a sweep with a combination that cannot train.
+    """
 
     folder: ClassVar[Path | None] = None
 
@@ -194,7 +202,55 @@ class SweepDirCallback(Callback):
         cls.folder = None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        refusals = combinations_that_cannot_train(config)
+        if refusals:
+            raise RefusedSweep("\n".join(["no job of the sweep was started:", *refusals]))
         SweepDirCallback.folder = Path(config.hydra.sweep.dir).resolve()
+
+
+class RefusedSweep(BaseException):
+    """A sweep that is not started, and why."""
+
+
+LOCAL_LAUNCHERS = ("BasicLauncher", "JoblibLauncher")
+
+
+def combinations_that_cannot_train(config: DictConfig) -> list[str]:
+    """Return a sentence for each combination of a sweep whose parts do not go together.
+
+    To know that takes the data, so it is asked only where the jobs run on this machine. What else
+    is wrong with a job is for the job to say: the others run.
+    """
+    sweeper, launcher = (str(config.hydra[part]._target_) for part in ("sweeper", "launcher"))
+    if not sweeper.endswith(".BasicSweeper") or not launcher.endswith(LOCAL_LAUNCHERS):
+        return []
+    jobs = _jobs_without_seed(config)
+    loaded: dict[str, Splits] = {}
+    refusals = []
+    for overrides in jobs if len(jobs) > 1 else ():  # of one, each job says it at once
+        try:
+            cfg = GlobalHydra.instance().config_loader().load_sweep_config(config, list(overrides))
+            data = json_digest(OmegaConf.to_container(cfg.dataset, resolve=True))
+            if data not in loaded:
+                loaded[data] = build_dataset(cfg).load()
+            model = build_model(cfg, loaded[data])
+        except (*PLAIN_ERRORS, ImportError, HydraException, OmegaConfBaseException):
+            continue
+        try:
+            check_trainable(cfg, model)
+        except ValueError as error:
+            refusals.append(f"{' '.join(overrides)}: {error}")
+    return refusals
+
+
+def _jobs_without_seed(config: DictConfig) -> list[tuple[str, ...]]:
+    """Return the overrides of the sweep's jobs but for the seed, each combination once."""
+    loader = GlobalHydra.instance().config_loader()
+    parameters = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    texts = [*parameters, *config.hydra.overrides.task]
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(texts)
+    (jobs,) = BasicSweeper.split_arguments(overrides, None)
+    return list(dict.fromkeys(tuple(o for o in job if not o.startswith("seed=")) for job in jobs))
 
 
 def write_failure(failure_id: str, error: Exception) -> None:

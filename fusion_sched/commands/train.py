@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 import uuid
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,15 +22,17 @@ from yaml import YAMLError
 
 from fusion_sched.analysis import compare, note_job, render
 from fusion_sched.commands import sweep
+from fusion_sched.commands.console import make_console
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
+from fusion_sched.config.targets import check_targets, split_allowed
 from fusion_sched.report import PICTURE, draw_trace
 from fusion_sched.report.live import (
     Display,
+    diagnosis_lines,
     optimism_line,
     past_events,
     result_table,
-    warning_lines,
 )
 from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runlog.protocol import PLACES
@@ -83,6 +86,8 @@ def launch(arguments: list[str]) -> None:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)()
     except MissingConfigException as error:
         raise sweep.missing_extra(error) from error
+    except sweep.RefusedSweep as refusal:
+        raise ValueError(str(refusal)) from refusal
     except (HydraException, OmegaConfBaseException):
         raise
     except Exception as error:
@@ -118,8 +123,8 @@ def report_sweep(failure_id: str, stopped: Exception | None, traceback: bool) ->
 
 def _console() -> Console:
     """Return a console as wide as the terminal, or wide enough for tables where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+    console = make_console()
+    return console if console.is_terminal else make_console(width=120)
 
 
 def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
@@ -128,7 +133,7 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     A `worker` shares the terminal with others, so it prints plain lines.
     """
     job = HydraConfig.get().job
-    console = Console(width=120, force_terminal=False) if worker else _console()
+    console = make_console(width=120, force_terminal=False) if worker else _console()
     many = HydraConfig.get().mode == RunMode.MULTIRUN
     if many:
         console.rule(f"job {job.num}: {job.override_dirname}", align="left")
@@ -164,8 +169,10 @@ def _make_paths_absolute(cfg: DictConfig) -> None:
     """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
-        if place and isinstance(place, str):
-            cfg.dataset[key] = str(Path(place).resolve())
+        if isinstance(place, str):
+            cfg.dataset[key] = place and str(Path(place).resolve())
+        elif place is not None:  # a list of files
+            cfg.dataset[key] = [str(Path(file).resolve()) for file in place]
 
 
 def execute(parts: RunComponents, folder: Path, console: Console) -> None:
@@ -200,7 +207,7 @@ def conclude(folder: Path, console: Console) -> None:
     console.print(result_table(trace))
     result = cast(dict[str, Any], trace.result)
     for text in (
-        *warning_lines(trace),
+        *diagnosis_lines(trace),
         optimism_line(trace),
         f"{result['seconds']['total']:.1f} s, {result['probe_share']:.0%} of it for diagnoses",
         f"run: {shown_path(folder)}  ({TRACE_FILE}, {PICTURE})",
@@ -222,6 +229,7 @@ class SweepTable(Callback):
 
 def resume(arguments: list[str], console: Console) -> None:
     """Go on with a run from its last checkpoint, with the configuration it began with."""
+    allowed, arguments = split_allowed(arguments)
     others = [a for a in arguments if not a.startswith("resume=")]
     if others or len(arguments) != 1:
         raise ValueError(
@@ -229,19 +237,26 @@ def resume(arguments: list[str], console: Console) -> None:
             f"got {' '.join(others or arguments)}"
         )
     folder = Path(arguments[0].removeprefix("resume="))
+    cfg = saved_config(folder, allowed)
+    if sweep.has_ended(folder):
+        console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
+        conclude(folder, console)
+        return
+    execute(build(cfg), folder, console)
+
+
+def saved_config(folder: Path, allowed: Sequence[str] = ()) -> DictConfig:
+    """Return the configuration that a run began with; it names only what is known or allowed."""
     saved = folder / sweep.HYDRA_DIR / sweep.CONFIG
     if not saved.is_file():
         raise FileNotFoundError(
             f"{folder} is not the folder of a run: {saved} does not exist; expected the folder "
             "that `fusion-sched train` printed"
         )
-    if sweep.has_ended(folder):
-        console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
-        conclude(folder, console)
-        return
     try:
         loaded = OmegaConf.load(saved)
     except YAMLError as error:
         raise ValueError(f"{saved} is not readable as yaml: {error}; bring it back") from error
     cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
-    execute(build(cfg), folder, console)
+    check_targets(cfg, saved, allowed)
+    return cfg

@@ -14,11 +14,13 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched.analysis.rows import role_of
 from fusion_sched.config.instantiate import STAGE_LENGTHS, make
+from fusion_sched.controllers.evidence import Evidence
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.runtime.distributed import Processes, join_processes
 from fusion_sched.runtime.environment import pick_device, seed_everything, seed_for
 from fusion_sched.training.components import RunComponents, StagePlan, choose_probe_samples
 from fusion_sched.training.epoch import step_scheduler
+from fusion_sched.training.selection import check_selection
 from fusion_sched.types import Controller, Dataset, Splits
 
 
@@ -44,14 +46,18 @@ def build(cfg: DictConfig) -> RunComponents:
     stage1, stage2 = (stage_plan(cfg, name) for name in ("stage1", "stage2"))
     controller: Controller = make(cfg, "controller")
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
+    if isinstance(controller, Evidence):
+        controller.check_source(probe.source)
     splits = build_dataset(cfg).load()
     check_names(splits.shapes)
     controller.init(list(splits.shapes))  # raises now where it cannot take these modalities
     choose_probe_samples(splits, probe, cfg.seed)  # raises now where there are too few
     seed_everything(seed_for(cfg.seed, "weights"))
+    model = build_model(cfg, splits)
+    check_trainable(cfg, model)
     return RunComponents(
         splits=splits,
-        model=place(cfg, build_model(cfg, splits), device, processes),
+        model=place(cfg, model, device, processes),
         probe=probe,
         solver=solver,
         controller=controller,
@@ -66,6 +72,7 @@ def build(cfg: DictConfig) -> RunComponents:
         tracker=make(cfg, "tracker"),
         robustness=cfg.robustness,
         workers=cfg.workers,
+        select=cfg.select,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
     )
 
@@ -133,7 +140,13 @@ def build_model(cfg: DictConfig, splits: Splits) -> MultimodalNetwork:
     sizes = embedding_sizes(encoders, splits.shapes)
     heads = {m: nn.Linear(size, classes) for m, size in sizes.items()}
     fusion = make(cfg, "fusion", sizes=sizes, classes=classes)
-    return MultimodalNetwork(encoders, heads, fusion, cfg.precision)
+    return MultimodalNetwork(encoders, heads, fusion, cfg.precision, cfg.calibrate)
+
+
+def check_trainable(cfg: DictConfig, model: MultimodalNetwork) -> None:
+    """Raise where balancer, fusion and selection do not go together."""
+    make(cfg, "balancer").check(model)
+    check_selection(cfg.select, model)
 
 
 def place(

@@ -45,6 +45,8 @@ class TrainConfig:
     stage2: Stage2Config = field(default_factory=Stage2Config)
     equal_budget: bool = True
     robustness: bool = True
+    select: str = "fused"
+    calibrate: bool = False
     batch_size: int = 64
     seed: int = 0
     device: str = "auto"

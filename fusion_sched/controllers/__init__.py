@@ -34,7 +34,7 @@ def within_stage1(
 ) -> tuple[ControllerState, Decision]:
     """Ask the controller; after the last epoch of stage 1 joint training starts in any case."""
     state, decision = controller.step(state, observation)
-    if observation.last and not decision.stage.joint:
+    if observation.last and not decision.stage.joint and not decision.measure:
         reason = f"stage 1 has taken its {observation.epoch + 1} epochs"
         decision = Decision(jointly(modalities), reason, decision.keep)
     return state, decision

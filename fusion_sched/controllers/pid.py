@@ -1,10 +1,13 @@
 """The PID controller: balances modalities by uniqueness, starts joint training at peak synergy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import hypot, inf, log
 
-from fusion_sched.controllers import clear_difference, jointly, unimodal
+from fusion_sched.controllers import NORMAL_95, clear_difference, jointly, unimodal
 from fusion_sched.types import ControllerState, Decision, Diagnosis, Estimate, Observation, Stage
+
+NO_ERROR = 1e-12
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class PID:
             reason = self._past_peak(state, observation.diagnosis.synergy)
             return state, Decision(jointly(state["modalities"]), reason, restore=True)
         decision = self._stay_or_end(state, observation, reason)
-        return state, Decision(decision.stage, decision.reason, keep=keep)
+        distance = self._threshold_distance(state, observation.diagnosis)
+        return state, replace(decision, keep=keep, threshold_distance=distance)
 
     def _balance(self, state: ControllerState, diagnosis: Diagnosis) -> tuple[ControllerState, str]:
         """Pause who is ahead by the threshold, wake whom another has caught up with."""
@@ -92,6 +96,34 @@ class PID:
         reason = self._why(diagnosis, sorted(ahead - paused), sorted(woken), weakest, kept)
         caught_up = state["caught_up"] or bool(woken)
         return {**state, "active": active, "caught_up": caught_up}, reason
+
+    def _threshold_distance(self, state: ControllerState, diagnosis: Diagnosis) -> float:
+        """Of a pause, of the end of one, or of the drop of synergy, whichever is nearest."""
+        level = {m: max(diagnosis.unique[m].value, self.floor_bits) for m in state["modalities"]}
+        weakest = min(level, key=level.__getitem__)
+        strongest = max(state["active"], key=level.__getitem__)
+        distances = [self._distance_of_drop(state, diagnosis.synergy)]
+        for m in level:
+            paused = m not in state["active"]
+            other = strongest if paused else weakest
+            if m == other:
+                continue
+            ratio, gap = diagnosis.log_ratio_of(m, other), log(level[m] / level[other])
+            missing = [abs(gap)] if paused else [log(self.threshold) - gap, 0.0]
+            if self.evidence and not paused:
+                missing.append(-ratio.interval[0])
+            distances.append(max(missing) / max(ratio.standard_error, NO_ERROR))
+        return float(min(distances))
+
+    def _distance_of_drop(self, state: ControllerState, synergy: Estimate | None) -> float:
+        balanced = len(state["active"]) == len(state["modalities"])
+        if synergy is None or state["peak"] is None or not balanced:
+            return inf
+        error = max(hypot(state["peak_error"], synergy.standard_error), NO_ERROR)
+        missing = [0.0, (synergy.value - self.drop * state["peak"]) / error]
+        if self.evidence:
+            missing.append(NORMAL_95 - (state["peak"] - synergy.value) / error)
+        return float(max(missing))
 
     def _sure(self, diagnosis: Diagnosis, ahead: str, behind: str) -> bool:
         return not self.evidence or diagnosis.log_ratio_of(ahead, behind).interval[0] > 0

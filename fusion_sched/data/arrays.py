@@ -1,114 +1,208 @@
-"""The user's own arrays, from one `.npz` file."""
+"""The user's own arrays, from files."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from zipfile import BadZipFile
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays, stratified_split
+from fusion_sched.data.array_files import plain_array, read_files
+from fusion_sched.data.folds import DrawnSplit
+from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays
 from fusion_sched.types import Splits
+
+LAYOUTS = ("auto", "channels_first", "channels_last")
+MOST_CHANNELS = 4
+"""Channels of a picture: grey, colours, and transparency."""
+MOST_MODALITIES = 8
+"""Arrays of one number per sample that are modalities without being named."""
+
+Named = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Arrays:
-    """One array per modality by name, labels `y`, and optionally `split`.
+class Arrays(DrawnSplit):
+    """One array or column per modality by name, and labels.
 
-    `y`: integers `(N,)`, any values; each distinct value is a class. `split`: strings
-    `train`, `validation`, `test`; without it a stratified split is drawn from `split_seed`.
-    Modalities: any other arrays `(N, ...)`, numeric and finite; they are standardised with the
-    training split's mean and deviation (per feature for vectors, per channel for images
-    `(N, channels, height, width)`, one pair for other shapes). Nothing in the file is unpickled.
+    Modalities are numeric and finite, `(N, ...)`; they are standardised with the training split's
+    mean and deviation (per feature for vectors, per channel for images `(N, channels, height,
+    width)`, one pair for other shapes). Nothing in a file is unpickled.
+
+    Besides modalities and labels there may be `split`, strings `train`, `validation`, `test`;
+    `group`, ids of what is kept in one split as a whole, such as speakers; and `fold`, the fold
+    in which a sample tests. Without `split`, and without a fold asked for, a stratified split of
+    whole groups is drawn.
+
+    Parameters
+    ----------
+    root : an .npz, .pt (dict of tensors), .parquet or .csv; a folder of .npy files, one per name;
+        or a list of such files
+    target : name of the labels `(N,)`: integers or strings, each distinct value is a class
+    columns : modality → pattern of names of columns that are put side by side, `audio_*`; `None`:
+        every array or column is a modality
+    layout : of pictures: `"channels_first"`, `"channels_last"`, or `"auto"`, which takes `(N,
+        height, width, channels)` of up to four channels for channels last
+    standardise : whether to
     """
 
-    root: str
-    validation: float = 0.2
-    test: float = 0.2
-    split_seed: int = 0
+    root: str | Sequence[str]
+    target: str = "y"
+    columns: Mapping[str, str] | None = None
+    layout: str = "auto"
     standardise: bool = True
 
-    def load(self) -> Splits:
-        """Read the file.
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout is {self.layout!r}, expected one of {list(LAYOUTS)}")
 
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: the file, its labels, its split or one of its arrays is unusable.
+    def load(self) -> Splits:
+        """Read the files.
+
+        Raises
+        ------
+        FileNotFoundError
+            No such file.
+        ValueError
+            A file, its labels, its split or one of its arrays is unusable.
         """
-        arrays = read_npz(Path(self.root))
-        labels, classes = check_labels(arrays)
-        inputs = check_inputs(arrays, len(labels), self.root)
-        if "split" in arrays:
-            index = index_from_split(arrays["split"], labels, self.root)
-        else:
-            index = stratified_split(labels, self.validation, self.test, self.split_seed)
+        arrays = {name: plain_array(v, name) for name, v in read_files(self.root).items()}
+        labels, classes = check_labels(arrays, self.target)
+        group = self.group or ("group" if "group" in arrays else None)
+        reserved = {self.target, "split", "fold", group}
+        of_samples = {name: arrays[name] for name in reserved if name in arrays}
+        for name, values in of_samples.items():
+            check_length(name, values, labels, str(self.root))
+        named = {name: values for name, values in arrays.items() if name not in reserved}
+        inputs, notes = self._modalities(named, len(labels))
+        index, facts = replace(self, group=group).draw_index(
+            labels,
+            inputs,
+            groups={n: v for n, v in of_samples.items() if n == group},
+            given=of_samples.get("fold"),
+            own=None if "split" not in arrays else
+            lambda: index_from_split(arrays["split"], labels, str(self.root)),
+        )  # fmt: skip
+        if "fold" in arrays and self.fold is None:
+            notes.append("the folds that the data names are not used; dataset.fold=0 asks for one")
         if self.standardise:
             inputs = {m: standardised(v, index["train"]) for m, v in inputs.items()}
-        return splits_from_arrays(inputs, labels, index, classes)
-
-
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Return every array of the file; objects that need unpickling are refused."""
-    if path.suffix != ".npz":
-        raise ValueError(
-            f"dataset.root is {str(path)!r}, expected an .npz file with one array per modality and "
-            "`y`; set dataset.root=FILE.npz"
+        facts = {**facts, "notes": [*notes, *facts.get("notes", [])]}
+        return splits_from_arrays(
+            inputs, labels, index, classes, facts if any(facts.values()) else {}
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; set dataset.root to an .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (BadZipFile, EOFError) as error:
-        raise ValueError(f"{path} is not a readable .npz file: {error}; save it again") from error
-    except ValueError as error:
+
+    def _modalities(self, arrays: Named, samples: int) -> tuple[Named, list[str]]:
+        """Return the modalities, ready but for their scale, and what is worth knowing of them."""
+        if self.columns is None:
+            flat = [name for name, values in arrays.items() if values.ndim == 1]
+            if len(flat) > MOST_MODALITIES:
+                raise ValueError(
+                    f"{self.root} holds {len(flat)} columns of one number per sample, such as "
+                    f"{flat[:3]}; say which are one modality, as in "
+                    f"\"dataset.columns={{audio: 'audio_*', video: 'AU*'}}\""
+                )
+        else:
+            arrays = {m: join_columns(arrays, pattern) for m, pattern in self.columns.items()}
+        inputs = check_inputs(arrays, samples, str(self.root))
+        notes = [
+            f"{name!r} holds running numbers, as an index does, and is a modality; leave it out of "
+            "the file, or name the modalities by dataset.columns"
+            for name, values in inputs.items()
+            if values.dtype.kind in "iu" and values.shape[1:] == (1,)
+            and (np.diff(values[:, 0].astype(np.int64)) == 1).all()
+        ]  # fmt: skip
+        for name, values in inputs.items():
+            last = self.layout == "channels_last" or (
+                self.layout == "auto" and values.ndim == 4
+                and values.shape[3] <= MOST_CHANNELS < min(values.shape[1:3])
+            )  # fmt: skip
+            if last and values.ndim == 4:
+                inputs[name] = np.moveaxis(values, 3, 1)
+                notes.append(
+                    f"{name!r} {values.shape} is taken for pictures with channels last, and used "
+                    f"as {inputs[name].shape}; dataset.layout=channels_first leaves it as it is"
+                )
+        return inputs, notes
+
+
+def join_columns(arrays: Named, pattern: str) -> np.ndarray:
+    """Return the arrays whose names fit, as they are or side by side (N, features)."""
+    names = [name for name in arrays if fnmatch.fnmatchcase(name, pattern)]
+    if not names:
+        raise ValueError(f"no column fits {pattern!r} of dataset.columns; there are {list(arrays)}")
+    if len(names) == 1:
+        return arrays[names[0]]
+    parts = [arrays[n][:, None] if arrays[n].ndim == 1 else arrays[n] for n in names]
+    shapes = {n: arrays[n].shape for n in names}
+    if any(part.ndim != 2 or len(part) != len(parts[0]) for part in parts):
         raise ValueError(
-            f"{path}: {error}; expected plain numeric arrays, save them without objects"
-        ) from error
+            f"{pattern!r} of dataset.columns fits arrays of shapes {shapes}, which cannot stand "
+            "side by side; expected (N,) or (N, features)"
+        )
+    return np.concatenate(parts, axis=1)
 
 
-def check_labels(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+def check_labels(arrays: Named, target: str) -> tuple[np.ndarray, list[str]]:
     """Return labels as 0 … classes-1 and the class names."""
-    if "y" not in arrays:
+    if target not in arrays:
         raise ValueError(
-            f"the file holds {sorted(arrays)} but no `y`; save the labels under the name y"
+            f"the file holds {sorted(arrays)} but no `{target}`; save the labels under the name "
+            f"{target}, or name them by dataset.target"
         )
-    y = arrays["y"]
-    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+    y = arrays[target]
+    if y.ndim != 1 or y.dtype.kind not in "iubU":
         raise ValueError(
-            f"y has dtype {y.dtype} and shape {y.shape}, expected one integer per sample; "
-            "convert class names or floats to integer ids first"
+            f"{target} has dtype {y.dtype} and shape {y.shape}, expected one integer or string per "
+            "sample; convert floats to integer ids first"
         )
+    if y.dtype.kind == "U" and (y == "").any():
+        raise ValueError(f"{target} is empty in row {int(np.argmax(y == ''))}; name its class")
     values, labels = np.unique(y, return_inverse=True)
     if len(values) < 2:
-        raise ValueError(f"y holds {len(values)} class(es), expected at least two to classify")
+        raise ValueError(
+            f"{target} holds {len(values)} class(es), expected at least two to classify"
+        )
     return labels.astype(np.int64), [str(v) for v in values]
 
 
-def check_inputs(arrays: dict[str, np.ndarray], samples: int, root: str) -> dict[str, np.ndarray]:
-    inputs = {name: values for name, values in arrays.items() if name not in ("y", "split")}
-    if not inputs:
+def check_length(name: str, values: np.ndarray, labels: np.ndarray, root: str) -> None:
+    """Raise where what is said of each sample is not one value for each."""
+    if values.shape != labels.shape:
+        raise ValueError(
+            f"{name} in {root} has shape {values.shape}, expected {len(labels)} values, one per "
+            "label"
+        )
+
+
+def check_inputs(arrays: Named, samples: int, root: str) -> Named:
+    if not arrays:
         raise ValueError(f"{root} holds no modality, expected at least one array besides y")
-    for name, values in inputs.items():
+    for name, values in arrays.items():
         if len(values.shape) == 0 or len(values) != samples:
             raise ValueError(
                 f"array {name!r} has shape {values.shape} but y has {samples} labels; "
                 "every modality needs one row per sample"
             )
         if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
-            raise ValueError(f"array {name!r} has dtype {values.dtype}, expected real numbers")
+            raise ValueError(
+                f"array {name!r} has dtype {values.dtype}, expected real numbers; if it is no "
+                "modality, name those by dataset.columns"
+            )
+        if values.size == 0:
+            raise ValueError(f"array {name!r} has shape {values.shape}, no values; leave it out")
         broken = ~np.isfinite(values.reshape(samples, -1)).all(axis=1)
         if broken.any():
             raise ValueError(
                 f"array {name!r} holds NaN or infinity in {int(broken.sum())} sample(s), the first "
                 f"is row {int(np.argmax(broken))}; remove or impute them"
             )
-    return {n: v[:, None] if v.ndim == 1 else v for n, v in inputs.items()}
+    return {n: v[:, None] if v.ndim == 1 else v for n, v in arrays.items()}
 
 
-def index_from_split(split: np.ndarray, labels: np.ndarray, root: str) -> dict[str, np.ndarray]:
+def index_from_split(split: np.ndarray, labels: np.ndarray, root: str) -> Named:
     """Return the three index arrays that the file's own `split` names."""
     names = set(map(str, np.unique(split)))
-    if split.shape != labels.shape or names != set(SPLIT_NAMES):
+    if names != set(SPLIT_NAMES):
         raise ValueError(
             f"split in {root} has shape {split.shape} and values {sorted(names)[:6]}, expected "
             f"{len(labels)} strings that use each of {list(SPLIT_NAMES)}"

@@ -106,9 +106,7 @@ class AVDigits(Folded):
         split, facts = self.split_of(clips)
         if self.folded:  # pictures have folds of their own, so that none is in two splits
             assert self.fold is not None, "split_of has asked for it"
-            written_split = fold_splits(
-                picture_labels, self.folds, self.fold, seed=self.split_seed
-            )
+            written_split = fold_splits(picture_labels, self.folds, self.fold, seed=self.split_seed)
         labels = clips["digit"].to_numpy()
         rng = np.random.default_rng(self.split_seed)
         chosen = np.empty(len(clips), dtype=np.int64)
@@ -154,10 +152,9 @@ class AVDigits(Folded):
         """Return the split of each recording `(N,)`, and facts for the trace."""
         if self.folded:
             names = np.array([path.name for path in clips["path"]])
-            speakers = clips["speaker"].to_numpy(dtype=str)
             return self.draw_fold(
-                clips["digit"].to_numpy(), {"names": names}, groups={"speaker": speakers},
-                published=True,
+                clips["digit"].to_numpy(), {"names": names},
+                groups={"speaker": clips["speaker"].to_numpy(dtype=str)}, published=True,
             )  # fmt: skip
         if self.preset == "balanced":
             number = clips["number"].to_numpy()

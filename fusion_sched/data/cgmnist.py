@@ -136,7 +136,8 @@ class CGMNIST(Folded):
             "gray": _normalised(pictures[:, None], *GRAY),
             "colored": _normalised(colored, *COLOURED),
         }
-        return splits_from_arrays(inputs, labels, index, CLASSES, {"colours": self.colours, **facts})
+        facts = {"colours": self.colours, **facts}
+        return splits_from_arrays(inputs, labels, index, CLASSES, facts)
 
     def _split(self, digits: Mapping[str, Digits]) -> tuple[Index, dict[str, Any]]:
         """Return positions by split, and facts; test follows on MNIST's training part."""

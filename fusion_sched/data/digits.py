@@ -132,4 +132,5 @@ class DigitParts(DrawnSplit):
         names = ("upper", "lower") if self.parts == 2 else ("upper", "middle", "lower")
         cuts = [4] if self.parts == 2 else [3, 5]
         bands = np.split(images, cuts, axis=2)
-        return splits_from_arrays(dict(zip(names, bands, strict=True)), labels, index, CLASSES, facts)
+        inputs = dict(zip(names, bands, strict=True))
+        return splits_from_arrays(inputs, labels, index, CLASSES, facts)

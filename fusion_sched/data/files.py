@@ -70,7 +70,7 @@ class Files(ListedDataset):
     use : these modalities alone, in this order
     video_sound : the sound track of videos is a modality `audio`
     allow_outside_root : paths may lead out of `root`
-    allow_shared_groups : a group may be in two splits, where the list says so
+    allow_shared_groups : a group may be in two splits; without `group` single samples are drawn
     validation, test, split_seed : shares that are drawn where the list has no split
     rate, seconds, short, n_fft, hop, bands, audio_size, standardise : of sound, as `Spectrogram`
     frames, choose, size, frame_encoding, augmented : of pictures and videos, as `Frames`
@@ -216,9 +216,7 @@ class Files(ListedDataset):
                 expected = "train, validation or test in every row, or in none"
                 raise ReadError("unknown split", f"the split {split!r}, expected {expected}")
             for spec in self.specs:
-                values[spec.name] = value_of(
-                    spec, cells, Path(self.root), self.allow_outside_root
-                )
+                values[spec.name] = value_of(spec, cells, Path(self.root), self.allow_outside_root)
         except ReadError as error:
             message = f"{row.place} has {error}; correct it or take it out"
             return Issue(error.kind, row.place, "", message)
@@ -253,14 +251,17 @@ class Files(ListedDataset):
     ) -> tuple[Sequence[Clip], Sequence[Issue]]:
         """Draw the splits that the list does not give."""
         issues: Sequence[Issue] = []
+        grouped = self.group is not None
         if not self.folded and not any(clip.split for clip in clips):
-            clips, issues = leave_out_small(clips, classes, self.validation, self.test)
+            clips, issues = leave_out_small(
+                clips, classes, self.validation, self.test, grouped=grouped
+            )
         if not self.folded:
-            clips = draw_splits(clips, self.validation, self.test, self.split_seed)
+            clips = draw_splits(clips, self.validation, self.test, self.split_seed, grouped=grouped)
         return clips, issues
 
     def listing(self) -> Listing:
-        if self.group is None and GROUP in self.table.columns:
+        if self.group is None and not self.allow_shared_groups and GROUP in self.table.columns:
             return replace(self, group=GROUP).listing()
         listing = super().listing()
         issues = [*listing.issues, *absent_classes(listing.clips, listing.classes)]
@@ -286,7 +287,9 @@ class Files(ListedDataset):
             `allow_shared_groups`.
         """
         check_choice("on_error", self.on_error, ("raise", "skip"))
-        shared = [i for i in self.listing().issues if i.fatal and i.kind == f"shared {self.grouped_by}"]
+        shared = [
+            i for i in self.listing().issues if i.fatal and i.kind == f"shared {self.grouped_by}"
+        ]
         if shared:
             raise ValueError("\n".join(issue.message for issue in shared))
         numeric = [s.name for s in self.specs if s.kind in ("array", "numbers")]

@@ -91,12 +91,11 @@ class Folded:
             "group": self.group,
             "pool": digest_arrays(pool),
         }
-        shared = {n: _count_shared(v, splits) for n, v in known.items() if n != self.group}
         notes = [
             f"{count} {name}(s) are in test and in another split as well: accuracy on test is not "
             f"that on a {name} never seen; dataset.group={name} keeps each in one fold"
-            for name, count in shared.items()
-            if count and self.group is None
+            for name, values in known.items()
+            if self.group is None and (count := _count_shared(values, splits))
         ]
         if published:
             notes.append(
@@ -246,7 +245,7 @@ def _given_splits(
         if (counts > 1).any():
             raise ValueError(
                 f"{int((counts > 1).sum())} group(s) are in several of the folds that the dataset "
-                f"names, such as {ids[counts > 1][0]!r}; correct the folds, or leave out "
+                f"names, such as {str(ids[counts > 1][0])!r}; correct the folds, or leave out "
                 "dataset.group"
             )
     text = given.astype(str)

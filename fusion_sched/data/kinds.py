@@ -178,7 +178,9 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ReadError("unreadable", f"the file {path}, which is no UTF-8 text: {error}") from error
+        raise ReadError(
+            "unreadable", f"the file {path}, which is no UTF-8 text: {error}"
+        ) from error
 
 
 def reader_of(spec: ModalitySpec, knobs: Mapping[str, Any], clips: Sequence[Clip]) -> Modality:

@@ -13,16 +13,15 @@ from fusion_sched.data.memory import SPLIT_NAMES, least_per_class, stratified_sp
 
 
 def draw_splits(
-    clips: Sequence[Clip], validation: float, test: float, seed: int
+    clips: Sequence[Clip], validation: float, test: float, seed: int, *, grouped: bool
 ) -> Sequence[Clip]:
     """Return the clips, each with a split, where none or only training and test are given.
 
-    Stratified by class. Where groups are named, no group gets into two parts.
+    Stratified by class; `grouped`: no group gets into two parts.
     """
     given = {clip.split for clip in clips}
     if "validation" in given or not clips:
         return clips
-    grouped = all(clip.group for clip in clips)
     if "train" in given:
         return (_carve_groups if grouped else carve_validation)(clips, validation, seed)
     labels = np.array([clip.label for clip in clips])
@@ -57,10 +56,9 @@ def _parts(clips: Sequence[Clip], share: float) -> int:
 
 
 def leave_out_small(
-    clips: Sequence[Clip], classes: Sequence[str], validation: float, test: float
+    clips: Sequence[Clip], classes: Sequence[str], validation: float, test: float, *, grouped: bool
 ) -> tuple[list[Clip], list[Issue]]:
     """Return the clips of the classes that are large enough to be split, and what is not."""
-    grouped = any(clip.group for clip in clips)
     # One group or one sample at least to each split.
     units = {(clip.label, clip.group if grouped else clip.id) for clip in clips}
     counts = Counter(label for label, _ in units)

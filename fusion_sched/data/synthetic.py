@@ -108,7 +108,8 @@ class Synthetic(DrawnSplit):
             inputs[name] = prototypes[column] + noise
         index, facts = self.draw_index(labels, {"symbols": symbols})
         classes = [str(v) for v in values]
-        return splits_from_arrays(inputs, labels, index, classes, {"exact_pid": self.facts(), **facts})
+        facts = {"exact_pid": self.facts(), **facts}
+        return splits_from_arrays(inputs, labels, index, classes, facts)
 
 
 def as_number(digits: Sequence[np.ndarray], base: int, count: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from fusion_sched.data.array_files import read_arrays
 from fusion_sched.data.clips.types import Issue
 from fusion_sched.data.kinds import kind_of_path
 from fusion_sched.data.listed import ListRow, broken_row
@@ -113,10 +114,7 @@ def _line_break(row: ListRow, end: int) -> Issue:
 
 
 def _read_parquet(path: Path) -> tuple[list[str], list[ListRow], list[Issue]]:
-    try:
-        table = pd.read_parquet(path)
-    except ImportError as error:
-        raise ValueError(f"{path}: reading .parquet needs pyarrow; pip install pyarrow") from error
+    table = pd.DataFrame(read_arrays(path, ""))
     lists = [
         str(name) for name in table if len(table) and pd.api.types.is_list_like(table[name].iloc[0])
     ]
@@ -198,9 +196,7 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
         return [entry for entry in entries if not entry.name.startswith(".")]
 
 
-def _columns_of(
-    entry: os.DirEntry[str], suffixes: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
+def _columns_of(entry: os.DirEntry[str], suffixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the columns that a file belongs to, each with the name of its sample."""
     name = entry.name
     ending = [s for s in suffixes.values() if name.lower().endswith(s.lower())]

@@ -25,6 +25,26 @@ class Concat(nn.Module):
         return out
 
 
+class Hidden(nn.Module):
+    """A hidden layer on the concatenated embeddings; any number of modalities.
+
+    Unlike one linear layer, whose logits are a sum over modalities, it can represent interactions.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], classes: int, features: int = 128) -> None:
+        super().__init__()
+        if features < 1:
+            raise ValueError(f"features is {features}, expected at least 1")
+        self.names = tuple(sizes)
+        self.layers = nn.Sequential(
+            nn.Linear(sum(sizes.values()), features), nn.ReLU(), nn.Linear(features, classes)
+        )
+
+    def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
+        out: Tensor = self.layers(torch.cat([embeddings[name] for name in self.names], dim=1))
+        return out
+
+
 class Sum(nn.Module):
     """The sum of one linear layer per modality; any number of modalities."""
 

@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.types import Outputs
+from fusion_sched.models.ensembles import WeightedEnsemble
+from fusion_sched.models.fitting import fit_temperature
+from fusion_sched.types import FUSED, Outputs
 
 PRECISIONS = ("float32", "bf16")
 
@@ -16,8 +18,16 @@ class MultimodalNetwork(nn.Module):
     `encoders`: modality → module mapping `(B, *shape)` to `(B, size)`; `heads` alike to
     `(B, classes)`; `fusion` maps the dicts of embeddings and of logits to `(B, classes)`.
     `precision` is `"float32"`, or `"bf16"` for automatic mixed precision; outputs are
-    float32 either way.
+    float32 either way. With `calibrated`, the logits of `fuse` are divided by `temperatures`, one
+    for each modality's head and the last for the fused one; they are 1 until `calibrate` sets them.
+
+    A fitted `ensemble` gives the fused logits in place of `fusion`, and `fused` of 0 for a modality
+    hides its embedding from `fusion`. Both are absent until `deploy` sets them, and then in the
+    `state_dict`, from which they come back.
     """
+
+    temperatures: Tensor | None
+    fused: Tensor | None
 
     def __init__(
         self,
@@ -25,6 +35,7 @@ class MultimodalNetwork(nn.Module):
         heads: Mapping[str, nn.Module],
         fusion: nn.Module,
         precision: str = "float32",
+        calibrated: bool = False,
     ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
@@ -33,6 +44,25 @@ class MultimodalNetwork(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         self.heads = nn.ModuleDict(heads)
         self.fusion = fusion
+        temperatures = torch.ones(len(self.heads) + 1) if calibrated else None
+        self.register_buffer("temperatures", temperatures)
+        self.ensemble: WeightedEnsemble | None = None
+        self.register_buffer("fused", None)
+        # Typed in no release of torch so far.
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+
+    def deploy(self, fused: Collection[str], ensemble: WeightedEnsemble | None = None) -> None:
+        """Fuse these modalities from now on, by the ensemble where one is given."""
+        device = next(self.parameters()).device
+        shares = torch.tensor([float(m in fused) for m in self.modalities], device=device)
+        self.fused = None if set(fused) == set(self.modalities) else shares
+        self.ensemble = None if ensemble is None else ensemble.to(device)
+
+    def new_ensemble(self, heads: Collection[str]) -> WeightedEnsemble:
+        """Return an ensemble of these heads, of which `fused` may be one; it is to be fitted."""
+        classes = len(next(iter(self.heads.parameters())))  # rows of a linear layer's weight
+        sizes = dict.fromkeys((*self.modalities, FUSED), classes)
+        return WeightedEnsemble(sizes, classes, tuple(heads))
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -62,8 +92,27 @@ class MultimodalNetwork(nn.Module):
         """
         own = self.unimodal_logits(embeddings) if unimodal is None else dict(unimodal)
         with self._precision_of(embeddings):
-            fused = self.fusion(embeddings, own).float()
+            fused = self.fusion(self._fused_embeddings(embeddings), own).float()
+        if self.ensemble is not None:
+            fused = self.ensemble(embeddings, {**own, FUSED: fused})
+        if self.temperatures is not None:
+            *of_heads, of_fused = self.temperatures.unbind()
+            own = {m: z / of_head for (m, z), of_head in zip(own.items(), of_heads, strict=True)}
+            fused = fused / of_fused
         return Outputs(fused, own, {m: e.float() for m, e in embeddings.items()})
+
+    def _fused_embeddings(self, embeddings: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        if self.fused is None:
+            return embeddings
+        shares = dict(zip(self.modalities, self.fused, strict=True))
+        return {m: shares[m] * e for m, e in embeddings.items()}
+
+    def calibrate(self, logits: Mapping[str, Tensor], y: Tensor) -> dict[str, float]:
+        """Set and return the temperature of each head, fitted to held-out logits of `fuse`."""
+        assert self.temperatures is not None, "the network was built to be calibrated"
+        fitted = {m: fit_temperature(logits[m], y) for m in (*self.modalities, FUSED)}
+        self.temperatures.mul_(self.temperatures.new_tensor(list(fitted.values())))
+        return dict(zip(fitted, self.temperatures.tolist(), strict=True))
 
     def _precision_of(self, inputs: Mapping[str, Tensor]) -> torch.autocast:
         device = next(iter(inputs.values())).device.type
@@ -81,6 +130,18 @@ class MultimodalNetwork(nn.Module):
                 module.requires_grad_(name in active)
         self.fusion.train(joint)
         self.fusion.requires_grad_(joint)
+
+
+def _make_room(
+    network: MultimodalNetwork, state: Mapping[str, Tensor], prefix: str, *_: object
+) -> None:
+    """Before weights are loaded: an ensemble and a mask where `state` has them."""
+    device = next(network.parameters()).device
+    network.ensemble = None
+    if f"{prefix}ensemble.weights" in state:
+        network.ensemble = network.new_ensemble(network.modalities).to(device)
+    fused = state.get(f"{prefix}fused")
+    network.fused = None if fused is None else torch.ones_like(fused, device=device)
 
 
 def embedding_sizes(

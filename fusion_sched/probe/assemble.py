@@ -162,6 +162,22 @@ def independent_difference(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error, error)
 
 
+def difference_of_readings(first: Estimate, second: Estimate) -> Estimate:
+    """Return first - second of independent samples, whose intervals need not be symmetric.
+
+    The distances of the ends add as squares (Zou and Donner, 2008), so that the interval is as wide
+    as those of too few samples are.
+    """
+    value = first.value - second.value
+    (low, high), (least, most) = first.interval, second.interval
+    return Estimate(
+        value,
+        value - float(np.hypot(first.value - low, most - second.value)),
+        value + float(np.hypot(high - first.value, second.value - least)),
+        float(np.hypot(first.standard_error, second.standard_error)),
+    )
+
+
 def predicted_winner(
     estimates: PairEstimates, mi: Mapping[str, Estimate], names: Sequence[str]
 ) -> str | None:

@@ -129,11 +129,17 @@ def estimates_at(
     return [(quantity, value) for quantity, value in pairs if value is not None]
 
 
-def series_of(view: RunView, quantities: Sequence[Quantity], own: bool = False) -> list[Series]:
-    """Quantities over the probes, those that were measured; `own`: named each by itself."""
+def series_of(
+    view: RunView, quantities: Sequence[Quantity], own: bool = False, second: bool = False
+) -> list[Series]:
+    """Quantities over the probes, those that were measured.
+
+    `own`: named each by itself; `second`: of the generalising diagnoses.
+    """
+    read = [(p.number, p.generalising if second else p.diagnosis) for p in view.probes]
     made = []
     for quantity in quantities:
-        values = [(p.number, quantity.of(p.diagnosis)) for p in view.probes]
+        values = [(epoch, quantity.of(d)) for epoch, d in read if d is not None]
         known = [(epoch, value) for epoch, value in values if value is not None]
         if known:
             label = quantity.label if own else quantity.legend
@@ -191,10 +197,18 @@ def information_panel(view: RunView) -> Panel | None:
     series = series_of(view, information_quantities(view))
     if not series:
         return None
-    return Panel(
-        "information about the label I(X; Y) [bit]", [*series, label_entropy(view)], nulls=True,
-        from_zero=True,
-    )  # fmt: skip
+    second = any(p.generalising is not None for p in view.probes)
+    title = f"{'stored ' if second else ''}information about the label I(X; Y) [bit]"
+    return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)
+
+
+def generalising_panel(view: RunView) -> Panel | None:
+    """As `information_panel`, of samples that the encoders never trained on."""
+    series = series_of(view, information_quantities(view), second=True)
+    if not series:
+        return None
+    title = "generalising information I(X; Y), of validation samples [bit]"
+    return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)
 
 
 def strength_panel(view: RunView) -> Panel | None:

@@ -1,13 +1,13 @@
 """Events of a trace as typed records; an event that lacks what its kind needs gives `None`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
 
 from fusion_sched.runlog import diagnosis_from, inside
-from fusion_sched.runlog.schema import BY_NAME
-from fusion_sched.types import FUSED, Diagnosis, Stage
+from fusion_sched.runlog.schema import BY_NAME, estimates_from
+from fusion_sched.types import FUSED, Diagnosis, Estimate, Stage
 
 Event: TypeAlias = Mapping[str, Any]
 Cells: TypeAlias = Sequence[Sequence[int]]
@@ -43,15 +43,32 @@ class EpochRecord(EventRecord):
 
 @dataclass(frozen=True)
 class ProbeRecord(EventRecord):
-    """A diagnosis; `stage` is `None` where the event does not say it."""
+    """A diagnosis; `stage` is `None` where the event does not say it.
+
+    `generalising`: that of validation samples beside it, and `difference`: by modality, the
+    information of `diagnosis` less that of `generalising`, with `probe.source=both`.
+    """
 
     stage: Stage | None
     diagnosis: Diagnosis
+    generalising: Diagnosis | None = None
+    difference: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float | None:
         """What all its parts took together."""
         return sum(self.diagnosis.seconds.values()) if self.diagnosis.seconds else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of the diagnosis, and of the generalising one, which say so."""
+        second = () if self.generalising is None else self.generalising.warnings
+        return [*self.diagnosis.warnings, *(f"generalising reading: {text}" for text in second)]
+
+    @property
+    def cautions(self) -> list[str]:
+        """The warnings of a probe that checks itself, as those do that give lower bounds."""
+        return self.warnings if self.diagnosis.lower else []
 
 
 @dataclass(frozen=True)
@@ -162,22 +179,26 @@ def _epoch_record(event: Event) -> EpochRecord | None:
 def _probe_record(event: Event) -> ProbeRecord | None:
     epoch = event.get("epoch")
     try:
-        diagnosis = diagnosis_from(event)
-        sound = _holds_numbers(diagnosis)
+        diagnosis, second = diagnosis_from(event), event.get("generalising")
+        generalising = None if second is None else diagnosis_from(second)
+        difference = estimates_from(event.get("stored_minus_generalising_bits", {}))
+        sound = _holds_numbers(diagnosis, difference)
+        sound = sound and (generalising is None or _holds_numbers(generalising))
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     if not isinstance(epoch, int) or not sound:
         return None
-    return ProbeRecord(epoch, _number(event, "time"), _stage(event), diagnosis)
+    time, stage = _number(event, "time"), _stage(event)
+    return ProbeRecord(epoch, time, stage, diagnosis, generalising, difference)
 
 
-def _holds_numbers(diagnosis: Diagnosis) -> bool:
+def _holds_numbers(diagnosis: Diagnosis, beside: Mapping[str, Estimate] | None = None) -> bool:
     """`diagnosis_from` takes whatever stands where a number belongs."""
-    by_name = [getattr(diagnosis, name) for name in BY_NAME.values()]
+    by_name = [beside or {}, *(getattr(diagnosis, name) for name in BY_NAME.values())]
     single = (diagnosis.redundancy, diagnosis.synergy, diagnosis.joint_mi)
     estimates = [e for group in (*by_name, *diagnosis.pairs.values()) for e in group.values()]
     estimates += [e for e in single if e is not None]
-    plain = [diagnosis.clusters, diagnosis.quadrants, diagnosis.seconds]
+    plain = [diagnosis.clusters, diagnosis.quadrants, diagnosis.lower, diagnosis.seconds]
     numbers = [n for group in (*plain, *diagnosis.class_unique.values()) for n in group.values()]
     numbers += [diagnosis.label_entropy, *(e.value for e in estimates)]
     sides = [n for e in estimates for n in e if n is not None]

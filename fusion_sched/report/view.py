@@ -24,6 +24,8 @@ from fusion_sched.runlog import Trace, inside, read_trace
 from fusion_sched.types import FUSED, Stage
 
 HAND_OVER = "at the hand-over"
+NOT_SHOWN = ("start", "held_out")
+"""Kinds of events without a record: what is held out stands in the reasons of decisions."""
 UNKNOWN = "of kind {!r}, which this version does not know"
 LACKING = "of kind {!r}, of which a field is missing"
 
@@ -77,7 +79,7 @@ class RunView:
     def add(self, event: Event) -> Record | None:
         """Take in the next event; return its record, `None` where it has none."""
         kind = str(event["event"])
-        if kind == "start":
+        if kind in NOT_SHOWN:
             return None
         record = PARSERS[kind](event) if kind in PARSERS else None
         if record is None:
@@ -92,7 +94,7 @@ class RunView:
                 self.epochs.append(record)
             case ProbeRecord():
                 self.probes.append(record)
-                for warning in record.diagnosis.warnings:
+                for warning in record.warnings:
                     self.warnings = [w for w in self.warnings if w != warning] + [warning]
             case DecisionRecord():
                 self.decisions.append(record)
@@ -172,9 +174,14 @@ class RunView:
 
     @property
     def probe_source(self) -> str | None:
-        """The split that probes look at."""
+        """The samples of the main diagnosis; with two readings those of train."""
         source = inside(self.config, "probe", "source")
-        return source if isinstance(source, str) else None
+        return {"both": "train"}.get(source, source) if isinstance(source, str) else None
+
+    @property
+    def cautions(self) -> list[str]:
+        """Warnings of the self-checks of the main moment, which a reader must know first."""
+        return self.main_moment.probe.cautions if self.probes else []
 
     @property
     def trained(self) -> int:

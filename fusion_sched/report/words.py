@@ -22,10 +22,11 @@ def fixed(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 
 
-def estimate_words(estimate: Estimate | None) -> str:
+def estimate_words(estimate: Estimate | None, digits: int = 3) -> str:
     if estimate is None or estimate.low is None:
-        return fixed(None if estimate is None else estimate.value)
-    return f"{fixed(estimate.value)} [{fixed(estimate.low)}, {fixed(estimate.high)}]"
+        return fixed(None if estimate is None else estimate.value, digits)
+    ends = f"[{fixed(estimate.low, digits)}, {fixed(estimate.high, digits)}]"
+    return f"{fixed(estimate.value, digits)} {ends}"
 
 
 def duration(seconds: float) -> str:

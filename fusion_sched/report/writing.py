@@ -150,7 +150,7 @@ def write_runs(
     name = f"{view.method} on {view.dataset}, seed {view.seed}"
     write_page(
         output, request.title or name, headline(view), run_sections(view), facts=run_facts(view),
-        notes=runs.notes, reload_seconds=reload_seconds,
+        cautions=view.cautions, notes=runs.notes, reload_seconds=reload_seconds,
     )  # fmt: skip
     return runs.notes
 
@@ -162,7 +162,8 @@ def _write_several(
     comparison, unfit = compare_runs(request, runs)
     sections, left_out = many_sections(named, comparison)
     beside = () if comparison is None else comparison.notes
-    notes = [*runs.notes, *unfit, *beside, *left_out]
+    cautions = [f"{view.shown}: {text}" for view in runs.views for text in view.cautions]
+    notes = [*cautions, *runs.notes, *unfit, *beside, *left_out]
     datasets = ", ".join(dict.fromkeys(view.dataset for view in runs.views))
     write_page(
         output, request.title or f"{len(named)} runs on {datasets}", many_lead(named, comparison),

@@ -7,10 +7,13 @@ from fusion_sched.runtime.files import json_digest
 
 PLACES = ("root", "store", "lists", "list")
 """Keys of a dataset that name folders or files."""
-LATER: Mapping[str, Any] = {
+LATER_DATASET_KEYS: Mapping[str, Any] = {
     "folds": None, "fold": None, "group": None, "target": "y", "columns": None, "layout": "auto",
 }  # fmt: skip
 """Keys of a dataset that earlier versions had not, and the values that stand for what those did."""
+
+LATER_KEYS = {"role": "", "select": "fused", "calibrate": False}
+"""Keys that configurations of older versions lack, with the values that they ran with."""
 
 
 def protocol_of(
@@ -19,21 +22,23 @@ def protocol_of(
     """Return the protocol and its hash.
 
     It holds the data (settings and fingerprint of each split, whose test part is the denominator
-    of every accuracy), how the epoch is selected, the encoders with their initialisation, and the
-    budget. Not the method: controller, balancer, fusion, probe, solver, optimizers and seed may
-    differ; nor the machine: device, precision, threads, loader processes and compiler. How many
-    frames and seconds of sound a network sees is among the settings of the data. The folds of one
-    cross-validation have one protocol: it holds the fingerprint of all samples together, which
-    `facts` names, in place of the splits', and not the number of the fold.
+    of every accuracy), on what the epoch is selected, the encoders with their initialisation, and
+    the budget. Not the method: controller, balancer, fusion, probe, solver, optimizers, seed, and
+    `select`, by which every modality may have an epoch of its own, may differ; nor the machine:
+    device, precision, threads, loader processes and compiler. How many frames and seconds of sound
+    a network sees is among the settings of the data. The folds of one cross-validation have one
+    protocol: it holds the fingerprint of all samples together, which `facts` names, in place of
+    the splits', and not the number of the fold.
     """
     fold = facts.get("cross_validation")
     left_out = {*PLACES, *(() if fold is None else ("fold",))}
+    dataset = {key: value for key, value in config["dataset"].items() if key not in left_out}
     protocol = {
         # Where the data lies is not part of the protocol: the fingerprint says what it is.
         "dataset": {
             key: value
-            for key, value in config["dataset"].items()
-            if key not in left_out and not (key in LATER and value == LATER[key])
+            for key, value in dataset.items()
+            if key not in LATER_DATASET_KEYS or value != LATER_DATASET_KEYS[key]
         },
         "fingerprint": dict(fingerprint) if fold is None else {"all": fold["pool"]},
         "selection": "best validation accuracy of the fused head over joint epochs",

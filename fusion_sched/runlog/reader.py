@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusion_sched.runlog.schema import START_KEYS, TRACE_FILE, upgraded
+from fusion_sched.runlog.events import fault_of
+from fusion_sched.runlog.schema import TRACE_FILE, upgraded
+
+LONGEST_LINE = 50_000_000
+"""Bytes; the result of a run with thousands of classes has some megabytes."""
+
+STORED, GENERALISING = "stored", "generalising"
+"""Readings: diagnoses of training samples, and of samples that the encoders never trained on."""
 
 
 @dataclass(frozen=True)
@@ -46,30 +53,43 @@ def read_trace(run_dir: Path) -> Trace:
             f"{run_dir} holds no {TRACE_FILE}; expected the folder of a `fusion-sched train` run"
         )
     events, problems = [], []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    for number, line in enumerate(text.splitlines(), start=1):
-        event = _event_in(line)
-        if event is None:
-            problems.append(f"{path} line {number} is not an event and was left out: {line[:60]!r}")
-        else:
-            events.append(event)
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            events.append(_event_in(line))
+        except ValueError as error:
+            problems.append(f"{path} line {number} was left out: {error}")
     trace = Trace(path, events, problems)
-    if not trace.of("start") or not trace.start.keys() >= START_KEYS:
-        raise ValueError(f"{path} has no whole start event; it is not the trace of a run")
+    if not trace.of("start"):
+        reason = f" ({problems[0]})" if problems else ""
+        raise ValueError(f"{path} has no whole start event; it is not the trace of a run{reason}")
     return trace
 
 
-def _event_in(line: str) -> dict[str, Any] | None:
+def _event_in(line: bytes) -> dict[str, Any]:
+    """Return the event of a line, in the present format; a `ValueError` says what is wrong."""
+    if len(line) > LONGEST_LINE:
+        raise ValueError(f"it has {len(line)} bytes, expected at most {LONGEST_LINE}")
     try:
-        record = json.loads(line)
-    except json.JSONDecodeError:
-        return None
-    if not isinstance(record, dict) or "event" not in record:
-        return None
+        record = json.loads(line, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except ValueError as error:
+        start = line[:40].decode(errors="replace")
+        raise ValueError(f"it is not JSON: {error}: {start!r}") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"it is {type(record).__name__}, expected an object")
     try:
-        return upgraded(record)
-    except (KeyError, TypeError, ValueError):  # a probe event of format 1 that lacks a part
-        return None
+        event = upgraded(record)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"it lacks a part of a probe event of format 1: {error!r}") from error
+    fault = fault_of(event)
+    if fault is not None:
+        raise ValueError(fault)
+    return event
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def inside(record: Any, *keys: str) -> Any:
@@ -77,6 +97,12 @@ def inside(record: Any, *keys: str) -> Any:
     for key in keys:
         record = record.get(key) if isinstance(record, Mapping) else None
     return record
+
+
+def main_reading(start: Mapping[str, Any]) -> str:
+    """Whether a run's main diagnoses are of samples that the encoders trained on, or of others."""
+    others = ("held_out", "validation")
+    return GENERALISING if inside(start, "config", "probe", "source") in others else STORED
 
 
 def hand_over_epoch(trace: Trace) -> int | None:

@@ -8,13 +8,11 @@ other numbers under the same key in `interval`, `error`, `null` and `p_value`.
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_sched.types import Diagnosis, Estimate, Stage
+from fusion_sched.types import Diagnosis, Estimate, HeldOut, Stage
 
 TRACE_FILE = "trace.jsonl"
 FORMAT = 2
 """Written into the start event as `format`."""
-START_KEYS = {"run", "modalities", "classes", "fingerprint", "protocol_hash", "seed", "config"}
-"""What every start event holds."""
 BY_NAME = {
     "unique_bits": "unique", "mi_bits": "mi", "ecs": "ecs", "log_ratio": "log_ratio",
     "difference_bits": "difference", "ecs_log_ratio": "ecs_log_ratio", "change": "change",
@@ -25,8 +23,10 @@ PLAIN = {
     "label_entropy_bits": "label_entropy", "gap_bits": "gap", "samples": "samples",
     "clusters": "clusters", "samples_per_cell": "samples_per_cell", "union_mi_bits": "union_mi",
     "quadrants": "quadrants", "class_unique_bits": "class_unique", "winner": "winner",
-    "lower_bits": "lower", "models": "models", "seconds": "seconds",
+    "lower_bits": "lower", "models": "models", "checks": "checks", "seconds": "seconds",
 }  # fmt: skip
+AFTER_EPOCH, AT_HAND_OVER, AT_END = "epoch", "hand-over", "end"
+"""Moments of a held_out event."""
 SIDES_1 = {"error": "se", "null": "null", "p_value": "p"}
 """Fields beside a value in format 1, and their names in an estimate."""
 
@@ -57,18 +57,38 @@ def diagnosis_fields(diagnosis: Diagnosis) -> dict[str, Any]:
 def diagnosis_from(event: Mapping[str, Any]) -> Diagnosis:
     """The diagnosis that a probe event of the present format holds."""
     fields: dict[str, Any] = {
-        attribute: _estimates(event.get(key, {})) for key, attribute in BY_NAME.items()
+        attribute: estimates_from(event.get(key, {})) for key, attribute in BY_NAME.items()
     }
     fields |= {a: Estimate(**event[key]) for key, a in SINGLE.items() if key in event}
     fields |= {a: event[key] for key, a in PLAIN.items() if key in event}
     return Diagnosis(
         **fields,
-        pairs={pair: _estimates(atoms) for pair, atoms in event.get("pairs", {}).items()},
+        pairs={pair: estimates_from(atoms) for pair, atoms in event.get("pairs", {}).items()},
         warnings=tuple(event.get("warnings", ())),
     )
 
 
-def _estimates(objects: Mapping[str, Any]) -> dict[str, Estimate]:
+def held_out_fields(held_out: HeldOut) -> dict[str, Any]:
+    """The fields of a held_out event."""
+    return {
+        "information_bits": {name: e.to_json() for name, e in held_out.information.items()},
+        "gain_bits": {pair: e.to_json() for pair, e in held_out.gain.items()},
+        "accuracy": dict(held_out.accuracy),
+        "samples": held_out.samples,
+    }
+
+
+def held_out_from(event: Mapping[str, Any]) -> HeldOut:
+    """What a held_out event holds."""
+    return HeldOut(
+        information=estimates_from(event["information_bits"]),
+        accuracy=event["accuracy"],
+        gain=estimates_from(event["gain_bits"]),
+        samples=event["samples"],
+    )
+
+
+def estimates_from(objects: Mapping[str, Any]) -> dict[str, Estimate]:
     return {name: Estimate(**numbers) for name, numbers in objects.items()}
 
 

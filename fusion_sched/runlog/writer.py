@@ -1,6 +1,7 @@
 """Writes `trace.jsonl`: one JSON object per line, flushed after each."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,19 +31,19 @@ class TraceWriter:
         self._started = time.perf_counter() - elapsed
         kept = self._first_lines(keep_lines)
         with atomic_write(self.path) as file:
-            file.write("".join(kept).encode())
+            file.write(b"".join(kept))
         self._file = self.path.open("a", encoding="utf-8")
 
-    def _first_lines(self, count: int) -> list[str]:
+    def _first_lines(self, count: int) -> list[bytes]:
         if count == 0:
             return []
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        if len(lines) < count:
+        whole = [line for line in self.path.read_bytes().splitlines(True) if line.endswith(b"\n")]
+        if len(whole) < count:
             raise ValueError(
-                f"{self.path} has {len(lines)} lines but the checkpoint was made after {count}; "
-                "the trace was cut or replaced, so the run cannot go on: start a new one"
+                f"{self.path} has {len(whole)} whole lines but the checkpoint was made after "
+                f"{count}; the trace was cut or replaced, so the run cannot go on: start a new one"
             )
-        return lines[:count]
+        return whole[:count]
 
     @property
     def elapsed(self) -> float:
@@ -50,7 +51,15 @@ class TraceWriter:
         return time.perf_counter() - self._started
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event; a NaN or infinity in it raises ``ValueError``."""
+        """Append one event.
+
+        Raises
+        ------
+        ValueError
+            A number in it that is not finite.
+        OSError
+            The file is gone, or cannot be written.
+        """
         record = {"event": event, **fields, "time": round(self.elapsed, 3)}
         try:
             line = json.dumps(record, allow_nan=False)
@@ -58,10 +67,16 @@ class TraceWriter:
             raise ValueError(
                 f"{event} event holds a number that is not finite: {record}"
             ) from error
+        if not os.fstat(self._file.fileno()).st_nlink:
+            raise OSError(f"{self.path} was deleted while its run was writing it; start a new run")
         self._file.write(line + "\n")
         self._file.flush()
         self.lines += 1
         self._show(record)
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk: a checkpoint counts these lines."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
@@ -82,6 +97,9 @@ class NullTraceWriter:
 
     def write(self, event: str, **fields: Any) -> None:
         """Write nothing."""
+
+    def sync(self) -> None:
+        """Wait for nothing."""
 
     def close(self) -> None:
         """Close nothing."""

@@ -16,8 +16,16 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Yield a binary file that takes the place of `path` once all of it is on the disk.
 
     A process that is killed, or a body that raises, leaves `path` as it was. A killed one also
-    leaves a file `.NAME.PID.tmp` in the same folder.
+    leaves a file `.NAME.PID.tmp` in the same folder. A link stays, and the file it names changes.
+
+    Raises
+    ------
+    OSError
+        `path` is something else than a file: a device, a pipe or a folder.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not a regular file, expected a file's name to write to")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -25,6 +33,13 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise  # not of this file, but of what the body does besides
+        raise OSError(
+            f"{path} cannot be written: {error.strerror}; make room, or choose another place. "
+            "What was there before is unchanged"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -80,6 +80,7 @@ class RunComponents:
     tracker: Tracker
     robustness: bool
     workers: int
+    select: str
     config: dict[str, Any]
 
     def start_fields(self) -> dict[str, Any]:

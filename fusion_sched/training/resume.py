@@ -15,6 +15,7 @@ from fusion_sched.runlog import (
     diagnosis_from,
     read_trace,
 )
+from fusion_sched.runlog.protocol import LATER_KEYS
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.components import EventSink, RunComponents, make_loaders
 from fusion_sched.training.state import Run, RunState, make_optimizer
@@ -44,8 +45,11 @@ def save_run(run: Run) -> None:
         "trace_lines": run.trace.lines,
         "elapsed": run.trace.elapsed,
     }
+    run.trace.sync()
     checkpoint.save(run.checkpoint_dir / checkpoint.LAST, content)
-    needed = {checkpoint.LAST, str(state.peak), str(state.best)}
+    of_heads = {best["weights"] for best in state.best_heads.values()}
+    named = {state.peak, state.best, state.hand_over, *state.kept.values(), *of_heads}
+    needed = {checkpoint.LAST, *(name for name in named if name is not None)}
     checkpoint.remove_others(run.checkpoint_dir, needed)
 
 
@@ -134,7 +138,7 @@ def open_trace(
 
 def _check_same_run(parts: RunComponents, folder: Path) -> None:
     start = read_trace(folder).start
-    began = {"role": "", **start["config"]}  # a run from before there were roles has none
+    began = {**LATER_KEYS, **start["config"]}
     if began != parts.config:
         changed = sorted(k for k in parts.config if parts.config[k] != began.get(k))
         raise ValueError(

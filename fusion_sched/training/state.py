@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -13,13 +14,19 @@ from fusion_sched.runtime import checkpoint
 from fusion_sched.training.components import Loaders, RunComponents
 from fusion_sched.types import ControllerState, Diagnosis, Stage
 
+BEFORE = -1
+"""The epoch of what is observed and decided before the first one."""
+
 
 @dataclass
 class RunState:
     """What changes while a run goes on, besides weights and optimizer: it is in the checkpoint.
 
-    `epoch` and `step` are the next ones. `peak` and `best` name files of weights in the checkpoint
-    folder. `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
+    `epoch` and `step` are the next ones. `peak`, `best` and `hand_over` name files of weights in
+    the checkpoint folder, `kept` one per modality; `deployed`: `best` is what the controller chose.
+    `best_heads` has for each modality the `epoch`, `score` and `weights` of its best one, with
+    `select=heads`. `threshold_distance` is that of the last decision on a fresh diagnosis.
+    `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
     """
 
     stage: Stage
@@ -31,11 +38,16 @@ class RunState:
     probe_state: dict[str, Tensor] = field(default_factory=dict)
     generalising: Diagnosis | None = None
     generalising_state: dict[str, Tensor] = field(default_factory=dict)
+    threshold_distance: float | None = None
     balancer_state: BalancerState = field(default_factory=dict)
     peak: str | None = None
+    kept: dict[str, str] = field(default_factory=dict)
+    hand_over: str | None = None
+    deployed: bool = False
     best: str | None = None
     best_epoch: int = -1
     best_validation: dict[str, float] = field(default_factory=dict)
+    best_heads: dict[str, dict[str, Any]] = field(default_factory=dict)
     test_predictions: list[Tensor] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
 
@@ -54,6 +66,8 @@ class Run:
     def total_epochs(self) -> int:
         """Number of epochs over both stages, were stage 2 to start now."""
         plan = self.parts
+        if self.state.stage.joint and not self.state.stage.active:
+            return self.state.epoch
         used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
         return used + plan.stage2.epochs
 
@@ -74,6 +88,13 @@ class Run:
         """Load weights that `keep_weights` has saved."""
         content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
         self.parts.model.load_state_dict(content["model"])
+
+    def restore_modality(self, modality: str, name: str) -> None:
+        """Load encoder and head of one modality from weights that `keep_weights` has saved."""
+        content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
+        own = (f"encoders.{modality}.", f"heads.{modality}.")
+        weights = {key: value for key, value in content["model"].items() if key.startswith(own)}
+        self.parts.model.load_state_dict(weights, strict=False)
 
 
 def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LRScheduler]:

@@ -3,38 +3,42 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from fusion_sched.balancers import EvalPasses
-from fusion_sched.controllers import within_stage1
-from fusion_sched.data.loading import Loader
 from fusion_sched.evaluation import evaluate_robustness, mean_embeddings
 from fusion_sched.evaluation.metrics import Evaluation
-from fusion_sched.probe.assemble import error_quadrants, independent_difference
-from fusion_sched.runlog import FORMAT, diagnosis_fields, stage_fields
+from fusion_sched.probe.assemble import error_quadrants
+from fusion_sched.runlog import FORMAT, stage_fields
 from fusion_sched.runtime.environment import peak_memory_bytes, seed_everything, seed_for
 from fusion_sched.runtime.files import lock
 from fusion_sched.training.components import EventSink, RunComponents, make_loaders
 from fusion_sched.training.epoch import (
     Backward,
     EpochLog,
-    embed,
     evaluate,
     predict,
     step_scheduler,
     train_epoch,
     unimodal_backward,
 )
+from fusion_sched.training.hand_over import (
+    ask_controller,
+    choose_branch,
+    deploy,
+    measure_hand_over,
+    measure_heads,
+    restore_remembered,
+)
+from fusion_sched.training.probing import diagnose_samples, probe_is_due, run_probe
 from fusion_sched.training.resume import open_trace, resume_run, save_run
-from fusion_sched.training.state import Run, RunState, make_optimizer
-from fusion_sched.types import FUSED, Decision, Diagnosis, Observation, Stage
+from fusion_sched.training.selection import judge_epoch, select_weights
+from fusion_sched.training.state import BEFORE, Run, RunState, make_optimizer
+from fusion_sched.types import FUSED, HELD_OUT, Decision, Observation, Stage
 
-BEFORE = -1
-"""The epoch of what is observed and decided before the first one."""
 LOCK_FILE = ".lock"
 
 
@@ -79,7 +83,7 @@ def run_epochs(run: Run) -> dict[str, Any]:
     """Take the run from where it is to its end; return the result event."""
     while not (run.state.stage.joint and run.state.epoch >= run.total_epochs):
         log, seconds = train_one(run)
-        validation = evaluate(run.parts.model, run.loaders.validation)
+        validation = judge_epoch(run)
         record_epoch(run, log, validation, seconds)
         step_scheduler(run.scheduler, sum(log.loss.values()))
         fresh = probe_is_due(run)
@@ -92,14 +96,6 @@ def run_epochs(run: Run) -> dict[str, Any]:
         run.state.epoch += 1
         save_run(run)
     return finish(run)
-
-
-def probe_is_due(run: Run) -> bool:
-    """Say whether the state after this epoch is to be diagnosed."""
-    probe, number = run.parts.probe, run.state.epoch + 1
-    if not run.state.stage.joint:
-        return number % probe.every == 0
-    return number % probe.joint_every == 0 or (probe.last_epoch and number == run.total_epochs)
 
 
 def start_run(parts: RunComponents, folder: Path, show: EventSink) -> Run:
@@ -166,84 +162,55 @@ def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float
     )
 
 
-def run_probe(run: Run) -> None:
-    """Embed the probe's samples, estimate their information, and trace the diagnosis."""
-    state, started = run.state, time.perf_counter()
-    diagnosis, state.probe_state, embedded = _diagnose(run, run.loaders.probe, state.probe_state)
-    state.diagnosis = diagnosis
-    fields = diagnosis_fields(diagnosis)
-    fields["seconds"] = {"embed": embedded, **fields["seconds"]}
-    if run.loaders.generalising is not None:
-        second_started = time.perf_counter()
-        state.generalising, state.generalising_state, _ = _diagnose(
-            run, run.loaders.generalising, state.generalising_state
-        )
-        second = diagnosis_fields(state.generalising)
-        fields["generalising"] = {key: second[key] for key in second if key != "seconds"}
-        fields["stored_minus_generalising_bits"] = {
-            m: independent_difference(stored, state.generalising.mi[m]).to_json()
-            for m, stored in diagnosis.mi.items()
-        }
-        fields["seconds"]["generalising"] = time.perf_counter() - second_started
-    state.seconds["probe"] += time.perf_counter() - started
-    run.trace.write(
-        "probe", epoch=state.epoch, step=state.step, **stage_fields(state.stage), **fields
-    )
-
-
-def _diagnose(
-    run: Run, loader: Loader, probe_state: dict[str, Tensor]
-) -> tuple[Diagnosis, dict[str, Tensor], float]:
-    """Return the diagnosis of a loader's samples, the probe's next state, and seconds to embed."""
-    parts, started = run.parts, time.perf_counter()
-    inputs = embed(parts.model, loader, parts.probe.on_device)
-    embedded = time.perf_counter() - started
-    answer = None
-    if parts.processes.first:  # one process solves, so that all go on with the same numbers
-        answer = parts.probe.diagnose(inputs, parts.solver, probe_state)
-    agreed = parts.processes.agree(answer)
-    assert agreed is not None, "the first process has an answer"
-    return *agreed, embedded
-
-
 def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None:
     """Step the controller; keep or restore weights as it decides, and change the stage."""
     state, parts = run.state, run.parts
-    last = state.unimodal_epochs >= parts.stage1.epochs
+    generalising = state.diagnosis if parts.probe.source in HELD_OUT else state.generalising
+    measured = fresh and generalising is not None and state.epoch != BEFORE
     observation = Observation(
-        state.epoch, state.diagnosis, fresh, validation, last, state.generalising
-    )
-    state.controller, decision = parts.processes.agree(
-        within_stage1(parts.controller, state.controller, observation, parts.model.modalities)
-    )
-    if decision.keep:
-        state.peak = run.keep_weights("peak")
-    if decision.stage == state.stage:
+        state.epoch, state.diagnosis, fresh, validation,
+        last=state.unimodal_epochs >= parts.stage1.epochs,
+        generalising=generalising, held_out=measure_heads(run) if measured else None,
+    )  # fmt: skip
+    decision, before = ask_controller(run, observation), state.stage
+    if fresh:
+        state.threshold_distance = decision.threshold_distance
+    if decision.stage == before and not decision.measure:
         return
-    before = state.stage
     if decision.restore:
-        if state.peak is None:
-            raise ValueError(
-                f"{type(parts.controller).__name__} wants weights restored that it never asked "
-                "to keep: its decisions must say keep=True before they say restore=True"
-            )
-        run.restore_weights(state.peak)
-        # They belong to the weights that were trained since.
-        state.probe_state, state.generalising_state = {}, {}
+        restore_remembered(run)
+    restored = decision.restore
+    if decision.measure:
+        generalising, _, _ = diagnose_samples(
+            run, run.loaders.generalising or run.loaders.probe, {}
+        )
+        held_out = measure_hand_over(run, generalising)
+        observation = observation._replace(generalising=generalising, held_out=held_out)
+        decision = ask_controller(run, observation)
     state.stage = decision.stage
-    record_decision(run, decision, before)
+    record_decision(run, replace(decision, restore=restored), before)
     if state.stage.joint:
-        run.optimizer, run.scheduler = make_optimizer(parts, state)
+        enter_stage2(run, decision)
+
+
+def enter_stage2(run: Run, decision: Decision) -> None:
+    """Fuse as decided; where nothing trains any more, this network is the best one."""
+    deploy(run, decision, decision.fused)
+    run.optimizer, run.scheduler = make_optimizer(run.parts, run.state)
+    if not run.state.stage.active:
+        track_best(run, evaluate(run.parts.model, run.loaders.validation))
 
 
 def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
     """Trace a change of stage, and why."""
     origin = {} if before is None else {"from": stage_fields(before)}
+    fused = {"fused": list(decision.fused), "ensemble": decision.ensemble}
     run.trace.write(
         "decision",
         epoch=run.state.epoch, step=run.state.step, **stage_fields(decision.stage),
         **origin, to=stage_fields(decision.stage), restored=decision.restore,
         reason=decision.reason, controller=run.state.controller,
+        **(fused if decision.fused else {}),
     )  # fmt: skip
 
 
@@ -260,7 +227,11 @@ def track_best(run: Run, validation: Evaluation) -> None:
 def finish(run: Run) -> dict[str, Any]:
     """Score the selected epoch on test, and, for older papers, the best epoch on test."""
     state, parts = run.state, run.parts
-    run.restore_weights(str(state.best))
+    decision = choose_branch(run)
+    if decision is not None:
+        record_decision(run, decision, state.stage)
+        save_run(run)
+    selection = select_weights(run)
     test = evaluate(parts.model, run.loaders.test)
     robustness = {}
     if parts.robustness:
@@ -279,14 +250,15 @@ def finish(run: Run) -> dict[str, Any]:
         "test": {m: {"accuracy": accuracy[m], "macro_f1": f1[m]} for m in accuracy},
         "best_on_test": {
             "accuracy": max(scores),
-            "epoch": state.unimodal_epochs + scores.index(max(scores)),
+            "epoch": state.epoch - len(scores) + scores.index(max(scores)),
         },
-        "optimism_gap": max(scores) - accuracy[FUSED],
+        "optimism_gap": max(0.0, max(scores) - accuracy[FUSED]),
         "confusion": test.confusion(),
         "quadrants": error_quadrants(
             {m: test.predictions[m] for m in parts.model.modalities}, test.y
         ),
         **robustness,
+        **selection,
         "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
         "peak_memory_bytes": peak_memory_bytes(parts.device),
         "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),

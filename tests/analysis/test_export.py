@@ -90,7 +90,8 @@ def assert_row_schema(row: dict[str, Any]) -> None:
     spreads = {"fused_percent", "validation_percent", "macro_f1", "optimism_gap_points",
                "unimodal_epochs", "probe_share"}  # fmt: skip
     assert set(row) == spreads | {
-        "table", "dataset", "name", "role", "seeds", "missing_seeds", "unimodal_percent",
+        "table", "dataset", "name", "role", "seeds", "missing_seeds", "folds",
+        "missing_folds", "unimodal_percent",
         "cpu_hours", "gpu_hours", "peak_memory_bytes", "difference", "runs", "config",
     }  # fmt: skip
     for key in spreads:

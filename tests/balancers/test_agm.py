@@ -137,9 +137,9 @@ def test_alpha_0_is_plain_joint_training() -> None:
 def test_errors() -> None:
     with pytest.raises(ValueError, match=r"alpha is -0\.1"):
         AGM(alpha=-0.1)
-    model, batch = network(1), some_batch(1)
+    model = network(1)
     with pytest.raises(ValueError, match="balancer=agm compares modalities"):
-        AGM().start_epoch(model, passes_of(model, batch), {})
+        AGM().check(model)
 
 
 def test_it_trains_and_resumes(tmp_path: Path) -> None:

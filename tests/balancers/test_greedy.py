@@ -157,19 +157,19 @@ def test_errors() -> None:
             Greedy(**knobs)  # type: ignore[arg-type]
     alone, batch = network(1), some_batch(1)
     with pytest.raises(ValueError, match="balancer=greedy compares modalities"):
-        Greedy().start_epoch(alone, passes_of(alone, batch), {})
+        Greedy().check(alone)
     model, batch = network(fusion=First), some_batch()
     with pytest.raises(ValueError, match="no parameter of the encoder of 'm1'"):
         Greedy().backward(model, batch, started(model, batch))
 
 
 def test_several_processes_are_refused() -> None:
-    model, batch = network(), some_batch()
+    model = network()
     store = torch.distributed.HashStore()
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
     try:
         with pytest.raises(ValueError, match="train in one process"):
-            Greedy().start_epoch(model, passes_of(model, batch), {})
+            Greedy().check(model)
     finally:
         torch.distributed.destroy_process_group()
 

@@ -152,20 +152,19 @@ def test_heads_become_their_mean_once() -> None:
 def test_errors() -> None:
     with pytest.raises(ValueError, match="alpha is 0"):
         MLA(alpha=0)
-    batch = some_batch()
     with_fusion = network(fusion=Concat)
     with pytest.raises(ValueError, match=r"Concat has parameters.*fusion=entropy"):
-        MLA().start_epoch(with_fusion, passes_of(with_fusion, batch), {})
+        MLA().check(with_fusion)
     encoders = {"m0": nn.Linear(5, 4), "m1": nn.Linear(5, 3)}
     sizes = {"m0": 4, "m1": 3}
     heads: dict[str, nn.Module] = {m: nn.Linear(size, CLASSES) for m, size in sizes.items()}
     unequal = MultimodalNetwork(encoders, heads, Average(sizes, CLASSES))
     with pytest.raises(ValueError, match=r"equal size, got \{'m0': 4, 'm1': 3\}; give all"):
-        MLA().start_epoch(unequal, passes_of(unequal, batch), {})
+        MLA().check(unequal)
     heads["m1"] = nn.Sequential(nn.Linear(3, CLASSES))
     deep = MultimodalNetwork(encoders, heads, Average(sizes, CLASSES))
     with pytest.raises(ValueError, match=r"one linear head.*'m1': 'Sequential'"):
-        MLA().start_epoch(deep, passes_of(deep, batch), {})
+        MLA().check(deep)
 
 
 @pytest.mark.parametrize("dataset", ["digits_cg", "digits_thirds"])

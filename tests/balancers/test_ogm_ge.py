@@ -180,9 +180,9 @@ def test_errors() -> None:
         OGM(alpha=-1)
     with pytest.raises(ValueError, match="first_epoch is 3, last_epoch 2"):
         OGM(first_epoch=3, last_epoch=2)
-    model, batch = network(1), some_batch(1)
+    model = network(1)
     with pytest.raises(ValueError, match=r"balancer=ogm compares .* got \['m0'\]"):
-        OGM().start_epoch(model, passes_of(model, batch), {})
+        OGM().check(model)
 
 
 def test_a_step_tells_the_losses_without_gradients() -> None:

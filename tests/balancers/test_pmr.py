@@ -184,9 +184,9 @@ def test_errors() -> None:
         PMR(alpha=-1)
     with pytest.raises(ValueError, match="momentum is 1"):
         PMR(momentum=1)
-    model, batch = network(1), some_batch(1)
+    model = network(1)
     with pytest.raises(ValueError, match="balancer=pmr compares modalities"):
-        PMR().start_epoch(model, passes_of(model, batch), {})
+        PMR().check(model)
     with pytest.raises(ValueError, match=r"no training sample has class \[1\]"):
         prototypes(
             Predictions({FUSED: torch.zeros(2, 3)}, {"a": torch.ones(2, 4)}, torch.tensor([0, 2]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Answer, read_events
+from tests.conftest import Answer, check_message, read_events
 
 Command = Callable[..., Answer]
 SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200",
@@ -147,13 +147,6 @@ def test_impossible_values_are_named_and_exit_with_1(
         assert not (tmp_path / "run").exists()
 
 
-def check_message(answer: Answer, code: int, words: list[str]) -> None:
-    assert answer.code == code, answer.err
-    assert "Traceback" not in answer.err + answer.out
-    for word in words:
-        assert word in answer.err, answer.err
-
-
 GOOD = {"sound": np.zeros((60, 4)), "picture": np.zeros((60, 1, 8, 8)), "y": np.arange(60) % 3}
 BAD_ARRAYS = {
     "no labels": ({"y": None}, ["no `y`"]),
@@ -215,6 +208,9 @@ def test_train_replay_compare_and_resume_of_an_ended_run(command: Command, tmp_p
 
     same = command("replay", "run")
     assert (same.code, "same decisions" in same.out) == (0, True), same.err
+    assert "stored reading" in same.out
+    missing = command("replay", "run", "--reading", "generalising")
+    check_message(missing, 1, ["no generalising reading", "probe.source=both"])
     usage = command("replay", "--help").out
     assert "[controller=CHOICE] [controller.KEY=VALUE" in usage
     other = command("replay", "run", "controller=fixed", "controller.epochs=1")

@@ -75,6 +75,28 @@ def test_every_kind_of_damage_is_counted_and_named(command: Command, root: Path)
     assert "training refuses unless dataset.on_error=skip" in table.out
 
 
+def test_own_files_are_written_checked_and_prepared(command: Command, tmp_path: Path) -> None:
+    answer = command("data", "sample", "files", "--out", "own", "--clips", "40")
+    assert answer.code == 0
+    assert "fusion-sched train dataset=files dataset.root=own/clips" in answer.out
+    assert "dataset.list=own/pictures.csv encoder=by_modality" in answer.out
+    small = ("dataset.size=8", "dataset.seconds=0.5")
+    answer = command("data", "check", "files", *small, "--root", "own/clips")
+    assert answer.code == 0
+    assert "audio: Spectrogram (1, 64, 32)\nvisual: Frames (3, 8, 8)" in answer.out
+    assert "every clip can be read\n" in answer.out
+    sorted(Path("own/clips").glob("*/*.avi"))[0].unlink()
+    answer = command("data", "check", "files", *small, "--root", "own/clips")
+    assert answer.code == 1
+    assert "has no visual" in answer.out
+    answer = command("data", "prepare", "files", *small, "--root", "own/clips", "--workers", "1")
+    assert answer.out.startswith("39 clips, ")
+    assert "see them by `fusion-sched data check files --root=own/clips`" in answer.out
+    answer = command("data", "check", "files")
+    assert answer.code == 1
+    assert "neither dataset.root nor dataset.list is set" in answer.err
+
+
 def test_settings_of_the_dataset_are_taken_and_others_refused(
     command: Command, cremad_root: Path
 ) -> None:

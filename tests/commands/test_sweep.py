@@ -268,3 +268,17 @@ def test_a_preset_composes_or_names_its_extra(command: Command, preset: str) -> 
     else:
         assert answer.code == 1
         assert f'pip install "fusion-sched[{extra}]"' in answer.err
+
+
+def test_a_combination_that_cannot_train_is_refused_before_the_first_job(
+    command: Command, tmp_path: Path
+) -> None:
+    answer = command(
+        "train", "-m", "controller=fixed", "balancer=none,mla", *TINY, "hydra.sweep.dir=refused"
+    )
+    assert answer.code == 1
+    assert "no job of the sweep was started:" in answer.err
+    assert "controller=fixed balancer=mla" in answer.err
+    assert "balancer=mla has no fused loss, and Concat" in answer.err
+    assert "Traceback" not in answer.err
+    assert not (tmp_path / "refused").exists()

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from math import hypot, log
 
 import pytest
 
@@ -155,3 +156,39 @@ def test_one_modality_trains_to_the_end() -> None:
 def test_impossible_knobs_are_named(knobs: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(knobs))):
         PID(**knobs)  # type: ignore[arg-type]
+
+
+def distances(controller: Controller, diagnoses: Sequence[Diagnosis]) -> list[float]:
+    """How far each decision says that its nearest threshold is."""
+    made = [d.threshold_distance for d in play(controller, diagnoses)]
+    assert all(distance is not None for distance in made)
+    return [float(distance) for distance in made if distance is not None]
+
+
+def test_a_ratio_says_how_far_it_is_from_a_pause_in_standard_errors() -> None:
+    """The log ratio of these uniquenesses has the standard error 0.01 (1 / a + 1 / 0.4)."""
+    far, near = distances(PID(), [seen((0.5, 0.4)), seen((0.79, 0.4))])
+    assert far == pytest.approx(log(2 * 0.4 / 0.5) / (0.01 * (1 / 0.5 + 1 / 0.4)))
+    assert near == pytest.approx(log(2 * 0.4 / 0.79) / (0.01 * (1 / 0.79 + 1 / 0.4)))
+
+
+def test_a_ratio_beyond_the_threshold_is_as_far_as_its_evidence() -> None:
+    unsure = seen((0.3, 0.1), error=0.1)
+    ratio = unsure.log_ratio["a/b"]
+    assert ratio.low is not None
+    assert ratio.low < 0
+    assert distances(PID(), [unsure])[0] == pytest.approx(-ratio.low / ratio.standard_error)
+    # At once a pause; its end is then as far as the parity of both.
+    ended = log(3.0) / ratio.standard_error
+    assert distances(PID(evidence=False), [unsure])[0] == pytest.approx(ended)
+
+
+def test_synergy_says_how_far_it_is_from_its_drop() -> None:
+    values = [0.3, 0.3, 0.24, 0.2]
+    controller = PID(min_epochs=0, patience=2)
+    peak, risen, lower, fallen = distances(controller, [seen(synergy=s) for s in values])
+    error = hypot(0.01, 0.01)
+    assert risen == pytest.approx((0.3 - 0.8 * 0.3) / error)
+    assert lower == pytest.approx(0, abs=1e-9), "0.24 is 0.8 of the peak"
+    assert fallen == 0, "it is below, and the next one may start stage 2"
+    assert peak > 0

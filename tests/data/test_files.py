@@ -93,7 +93,10 @@ def test_a_folder_of_classes_is_matched_by_stem(folder: Path, tmp_path: Path) ->
     splits = data.load()
     assert splits.shapes == {"audio": (1, 8, 8), "visual": (3, 8, 8)}
     assert [len(split) for split in splits.by_name().values()] == [12, 4, 4]
-    assert data.check().modalities == {"audio": "Spectrogram (1, 8, 8)", "visual": "Frames (3, 8, 8)"}
+    assert data.check().modalities == {
+        "audio": "Spectrogram (1, 8, 8)",
+        "visual": "Frames (3, 8, 8)",
+    }
 
 
 def test_another_seed_draws_another_split(folder: Path) -> None:
@@ -227,6 +230,20 @@ def test_groups_are_held_out_as_a_whole(tmp_path: Path) -> None:
         assert fatal(listing.issues) == {}
 
 
+def test_a_column_of_groups_is_respected_unless_they_may_be_shared(tmp_path: Path) -> None:
+    rows = [{**row, "group": row["who"]} for row in numbered(40)]
+    path = write_list(tmp_path / "list.csv", rows)
+    named = {"face": {"columns": "AU*"}}
+    for settings in ({}, {"folds": 5, "fold": 2}):
+        whole = Files(list=str(path), modalities=named, **settings).check()
+        assert "shared group" not in kinds(whole.issues)
+        single = Files(
+            list=str(path), modalities=named, allow_shared_groups=True, **settings
+        ).check()
+        assert "shared group" in kinds(single.issues)
+        assert fatal(single.issues) == {}
+
+
 def test_a_group_in_two_splits_is_refused_unless_allowed(tmp_path: Path) -> None:
     parts = ("train", "train", "train", "validation", "test", "test")
     rows = [{**row, "split": parts[n // 2 % 6]} for n, row in enumerate(numbered(24))]
@@ -243,7 +260,9 @@ def test_a_group_in_two_splits_is_refused_unless_allowed(tmp_path: Path) -> None
 
 
 def test_given_splits_without_validation_have_it_drawn(tmp_path: Path) -> None:
-    rows = [{**row, "split": "Test" if n >= 32 else "training"} for n, row in enumerate(numbered(40))]
+    rows = [
+        {**row, "split": "Test" if n >= 32 else "training"} for n, row in enumerate(numbered(40))
+    ]
     settings: dict[str, Any] = {"modalities": {"face": {"columns": "AU*"}}}
     path = write_list(tmp_path / "list.csv", rows)
     splits = Files(list=str(path), **settings).load().by_name()
@@ -295,7 +314,9 @@ def test_the_same_files_twice_and_the_same_content_in_two_splits(tmp_path: Path)
     issues = Files(list=str(path), **TINY).check().issues
     assert "made of the same files as 3.wav" in fatal(issues)["listed twice"]
     assert "0.wav in train and" in kinds(issues)["same content"]
-    questions = [{**row, "question": f"is it number {n} now"} for n, row in enumerate([*rows, rows[3]])]
+    questions = [
+        {**row, "question": f"is it number {n} now"} for n, row in enumerate([*rows, rows[3]])
+    ]
     path = write_list(tmp_path / "asked.csv", questions)
     listing = Files(list=str(path), **TINY).listing()
     assert listing.issues == []
@@ -305,7 +326,9 @@ def test_the_same_files_twice_and_the_same_content_in_two_splits(tmp_path: Path)
 
 
 def test_damaged_files_are_named(folder: Path, tmp_path: Path) -> None:
-    rows = [{"voice": f"{n}.wav", "numbers": f"{n}.npy", "label": CLASSES[n % 2]} for n in range(12)]
+    rows = [
+        {"voice": f"{n}.wav", "numbers": f"{n}.npy", "label": CLASSES[n % 2]} for n in range(12)
+    ]
     for number in range(12):
         write_sound(tmp_path / f"{number}.wav", number)
         np.save(tmp_path / f"{number}.npy", np.ones(3) * number)
@@ -331,9 +354,15 @@ def test_damaged_files_are_named(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"modalities": {"face": {"kind": "smell"}}}, r"face names the column 'face', expected one"),
+        (
+            {"modalities": {"face": {"kind": "smell"}}},
+            r"face names the column 'face', expected one",
+        ),
         ({"modalities": {"voice": {"kind": "smell"}}}, "kind is 'smell', expected one of"),
-        ({"modalities": {"voice": {"frames": 3}}}, r"unknown key .*voice.frames; known for kind=so"),
+        (
+            {"modalities": {"voice": {"frames": 3}}},
+            r"unknown key .*voice.frames; known for kind=so",
+        ),
         ({"modalities": {"voice": {"rate": "fast"}}}, "voice.rate is 'fast', expected int"),
         ({"modalities": {"f": {"columns": "AU*"}}}, r"f names the column 'AU\*'"),
         ({"use": ["sight"]}, r"is a modality \['sight'\]"),
@@ -351,13 +380,13 @@ def test_settings_that_do_not_fit(settings: dict[str, Any], message: str, tmp_pa
 
 
 def test_shares_and_places_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="validation is 0.6 and test 0.5, expected shares"):
+    with pytest.raises(ValueError, match=r"validation is 0\.6 and test 0\.5, expected shares"):
         Files(root=str(tmp_path), validation=0.6, test=0.5)
-    with pytest.raises(FileNotFoundError, match=r"neither dataset.root nor dataset.list"):
+    with pytest.raises(FileNotFoundError, match=r"neither dataset\.root nor dataset\.list"):
         Files().listing()
     with pytest.raises(ValueError, match="holds no folder, expected one per class"):
         Files(root=str(tmp_path)).listing()
-    with pytest.raises(FileNotFoundError, match="no folder; set dataset.root"):
+    with pytest.raises(FileNotFoundError, match=r"no folder; set dataset\.root"):
         Files(root=str(tmp_path / "absent")).listing()
 
 

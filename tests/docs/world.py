@@ -91,7 +91,7 @@ class Reader:
         """Return the folder of an imitation of the dataset."""
         out = self.world.shared / "data" / name
         if not out.exists():
-            clips = SMALL[name][0]
+            clips = SMALL[name][0] if name in SMALL else 40
             self.fusion_sched("data", "sample", name, "--out", str(out), "--clips", str(clips))
         return out
 

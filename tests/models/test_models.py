@@ -3,13 +3,14 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from fusion_sched.models.encoders import MLP, ByShape, SmallCNN
-from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Sum
+from fusion_sched.models.fusion import Average, Concat, FiLM, Gated, Hidden, Sum
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.models.resnet import ResNet18
 
-FUSIONS = [Concat, Sum, FiLM, Gated]
+FUSIONS = [Concat, Hidden, Sum, FiLM, Gated]
 
 
 def test_resnet18_has_torchvisions_parameters() -> None:
@@ -65,7 +66,7 @@ def test_every_fusion_takes_any_embedding_sizes(
     assert all(e.grad is not None and e.grad.abs().sum() > 0 for e in embeddings.values())
 
 
-@pytest.mark.parametrize("fusion", [Concat, Sum])
+@pytest.mark.parametrize("fusion", [Concat, Hidden, Sum])
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_concat_and_sum_take_any_number(fusion: type[nn.Module], count: int) -> None:
     sizes = {f"m{i}": 3 + i for i in range(count)}
@@ -117,3 +118,23 @@ def test_unimodal_logits_are_those_of_the_whole_network() -> None:
     )
     assert outputs.logits.shape == (3, 2)
     assert network.modalities == ("a", "b")
+
+
+def test_a_hidden_layer_learns_an_interaction_that_one_linear_layer_cannot() -> None:
+    a, b = torch.meshgrid(torch.tensor([-1.0, 1.0]), torch.tensor([-1.0, 1.0]), indexing="ij")
+    embeddings = {"a": a.reshape(-1, 1), "b": b.reshape(-1, 1)}
+    y = (embeddings["a"] * embeddings["b"] > 0)[:, 0].long()
+    right = {}
+    for fusion in (Hidden, Concat):
+        torch.manual_seed(0)
+        module = fusion({"a": 1, "b": 1}, 2)
+        optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
+        for _ in range(100):
+            optimizer.zero_grad()
+            cross_entropy(module(embeddings, {}), y).backward()
+            optimizer.step()
+        right[fusion] = int((module(embeddings, {}).argmax(dim=1) == y).sum())
+    assert right[Hidden] == 4
+    assert right[Concat] < 4
+    with pytest.raises(ValueError, match="at least 1"):
+        Hidden({"a": 1}, 2, features=0)

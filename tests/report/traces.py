@@ -35,6 +35,24 @@ def changed(events: Events, change: Callable[[dict[str, Any]], None]) -> Events:
     return copies
 
 
+def with_second_reading(event: dict[str, Any]) -> None:
+    """Give a probe event lower bounds, label models, a warning and a generalising diagnosis."""
+    if event["event"] != "probe":
+        return
+    names = [*event["mi_bits"], "all"]
+    second = json.loads(json.dumps(event))
+    for reading, model in ((event, "naive Bayes"), (second, "kernel 1")):
+        reading["lower_bits"] = dict.fromkeys(names, 0.25)
+        reading["models"] = dict.fromkeys(names, model)
+        reading["warnings"] = [f"the cells of {model} hold 0.10 bit less"]
+    gaps = {}
+    for name, information in event["mi_bits"].items():
+        second["mi_bits"][name] = {"value": 0.5, "low": 0.4, "high": 0.6, "se": 0.05}
+        gap = information["value"] - 0.5
+        gaps[name] = {"value": gap, "low": gap - 0.2, "high": gap + 0.2, "se": 0.1}
+    event |= {"generalising": second, "stored_minus_generalising_bits": gaps}
+
+
 def without_intervals(event: dict[str, Any]) -> None:
     """Leave the value alone of every estimate in an event."""
     for value in event.values():

@@ -13,16 +13,24 @@ from fusion_sched.runlog import (
     hand_over_probe,
     read_trace,
 )
-from fusion_sched.runlog.schema import START_KEYS, diagnosis_fields, diagnosis_from
+from fusion_sched.runlog.schema import diagnosis_fields, diagnosis_from
 
-START: dict[str, Any] = dict.fromkeys(START_KEYS, "")
+START: dict[str, Any] = {
+    "run": "run", "modalities": {"gray": [1, 8, 8]}, "classes": ["0"], "fingerprint": {},
+    "protocol_hash": "hash", "seed": 0, "config": {},
+}  # fmt: skip
+EPOCH: dict[str, Any] = {
+    "epoch": 0, "step": 0, "stage": "unimodal", "active": ["gray"], "loss": {"gray": 0.5},
+    "accuracy": {"train": {"gray": 0.5}, "validation": {}}, "lr": 0.1, "samples_per_second": 1.0,
+    "seconds": 1.0,
+}  # fmt: skip
 
 
 def test_events_come_back_in_order_and_are_shown(tmp_path: Path) -> None:
     shown: list[dict[str, Any]] = []
     trace = TraceWriter(tmp_path, shown.append)
     trace.write("start", **START)
-    trace.write("epoch", epoch=0, loss={"gray": 0.5})
+    trace.write("epoch", **EPOCH)
     trace.close()
     back = read_trace(tmp_path)
     assert back.events == shown
@@ -125,3 +133,64 @@ def test_a_damaged_event_of_format_1_is_left_out_and_named(tmp_path: Path, key: 
     trace = read_trace(tmp_path)
     assert trace.of("probe") == []
     assert "line 2" in trace.problems[0]
+
+
+BROKEN = {
+    "an epoch that is text": ({"epoch": "3"}, "epoch is '3', expected int"),
+    "an accuracy above 1": (
+        {"accuracy": {"train": {"gray": 1.5}, "validation": {}}},
+        "accuracy.train.gray is 1.5, expected 0.0 to 1.0",
+    ),
+    "a stage that there is not": ({"stage": "third"}, "expected one of unimodal, joint"),
+    "a list for an object": ({"loss": []}, "loss is [], expected an object"),
+    "true for a number": ({"lr": True}, "lr is True, expected float"),
+    "no step": ({"step": None}, "step is None"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_field_of_the_wrong_type_is_named(tmp_path: Path, name: str) -> None:
+    change, expected = BROKEN[name]
+    events = [{"event": "start", **START}, {"event": "epoch", "time": 1.0, **EPOCH, **change}]
+    (tmp_path / "trace.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    trace = read_trace(tmp_path)
+    assert len(trace.events) == 1
+    assert expected in trace.problems[0]
+    assert f"{tmp_path / 'trace.jsonl'} line 2" in trace.problems[0]
+
+
+LINES = {
+    "not UTF-8": b'{"event": "\xff"}',
+    "nested": b"[" * 100_000 + b"]" * 100_000,
+    "a number of 5,000 digits": b'{"event": "epoch", "epoch": ' + b"9" * 5000 + b"}",
+    "NaN": b'{"event": "epoch", "epoch": NaN}',
+    "torn": b'{"event": "epoch", "epo',
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_line_that_is_no_event_is_named(tmp_path: Path, name: str) -> None:
+    start = json.dumps({"event": "start", **START}).encode()
+    (tmp_path / "trace.jsonl").write_bytes(start + b"\n" + LINES[name])
+    trace = read_trace(tmp_path)
+    assert len(trace.events) == 1
+    assert "line 2 was left out" in trace.problems[0]
+
+
+def test_a_torn_line_is_not_counted(tmp_path: Path) -> None:
+    trace = TraceWriter(tmp_path, lambda event: None)
+    trace.write("start", **START)
+    trace.close()
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ValueError, match="0 whole lines"):
+        TraceWriter(tmp_path, lambda event: None, keep_lines=1)
+
+
+def test_a_folder_that_vanishes_stops_the_run(tmp_path: Path) -> None:
+    trace = TraceWriter(tmp_path, lambda event: None)
+    trace.write("start", **START)
+    (tmp_path / "trace.jsonl").unlink()
+    with pytest.raises(OSError, match="was deleted"):
+        trace.write("epoch", **EPOCH)
+    trace.close()

@@ -1,5 +1,6 @@
 """Checkpoints are written whole or not at all, and are read without unpickling anything."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,25 @@ def test_a_truncated_file_is_named(tmp_path: Path, kept: int) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"best-0001\.pt"):
         checkpoint.load(tmp_path / "best-0001.pt", CPU)
+
+
+def test_no_flipped_bit_is_read_as_other_weights(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    content = {"weights": torch.arange(1000.0), "step": 3}
+    checkpoint.save(path, content)
+    whole, rng = path.read_bytes(), random.Random(0)
+    outcomes = []
+    for _ in range(200):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            back = checkpoint.load(path, CPU)
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017
+            outcomes.append("refused")
+        else:  # a bit between the parts, which holds nothing
+            assert torch.equal(back["weights"], content["weights"])
+            assert back["step"] == 3
+            outcomes.append("equal")
+    assert outcomes.count("refused") > 100

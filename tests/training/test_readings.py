@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,13 @@ from fusion_sched.runlog import diagnosis_from, read_trace
 from fusion_sched.training.components import make_loaders
 from fusion_sched.training.epoch import embed
 from fusion_sched.training.trainer import train
-from fusion_sched.types import ControllerState, Decision, Observation
+from fusion_sched.types import (
+    NEAR_THRESHOLD,
+    STAGE_END,
+    ControllerState,
+    Decision,
+    Observation,
+)
 from tests.conftest import make_parts, of, read_events, run_once
 from tests.training.test_resume import Killed, assert_same_run
 
@@ -159,12 +166,92 @@ def test_a_probe_gets_the_same_values_wherever_it_computes(on_device: bool) -> N
         assert torch.equal(values, there.embeddings[name])
 
 
-def test_checks_come_with_every_fifth_diagnosis(tmp_path: Path) -> None:
-    options = [o for o in BOTH if not o.startswith(("probe.", "stage1"))]
-    events = run_once(tmp_path, *options, "stage1.epochs=6", "probe.checks_every=5")
-    probes = of(events, "probe")[:7]
-    assert ["null" in p["joint_mi_bits"] for p in probes] == [True, *[False] * 4, True, False]
+@dataclass(frozen=True)
+class Near:
+    """Hands over in the last epoch of stage 1; says how far its threshold is after each epoch."""
+
+    distances: tuple[float | None, ...]
+
+    def init(self, modalities: Sequence[str]) -> tuple[ControllerState, Decision]:
+        return {}, Decision(unimodal(modalities), "alone")
+
+    def step(
+        self, state: ControllerState, observation: Observation
+    ) -> tuple[ControllerState, Decision]:
+        names = ["x1", "x2"]
+        if observation.last:
+            return state, Decision(jointly(names), "the last one")
+        distance = self.distances[observation.epoch + 1]
+        return state, Decision(unimodal(names), "on", threshold_distance=distance)
+
+
+ONE = [option for option in BOTH if not option.startswith(("probe.", "stage1"))]
+
+
+def checks_of(events: list[dict[str, Any]]) -> list[str | None]:
+    """Why each diagnosis has checks; no diagnosis has null levels without a reason."""
+    probes = of(events, "probe")
+    assert all(("null" in p["joint_mi_bits"]) == ("checks" in p) for p in probes)
     assert all("low" in p["joint_mi_bits"] for p in probes)
+    return [p.get("checks") for p in probes]
+
+
+def test_checks_come_by_rhythm_near_a_threshold_and_at_the_end_of_a_stage(tmp_path: Path) -> None:
+    parts = make_parts(*ONE, "stage1.epochs=8", "stage2.epochs=3", "probe.joint_every=1")
+    near = Near((9.0, 9.0, 0.4, None, 0.6, 0.0, 9.0, 9.0))
+    train(dataclasses.replace(parts, controller=near), tmp_path, lambda event: None)
+    first = ["rhythm", None, None, NEAR_THRESHOLD, None, "rhythm", NEAR_THRESHOLD, None]
+    assert checks_of(read_events(tmp_path)) == [*first, STAGE_END, None, None, STAGE_END]
+
+
+def test_a_distance_holds_until_the_next_diagnosis(tmp_path: Path) -> None:
+    """Epochs without a diagnosis decide on nothing new."""
+    parts = make_parts(*ONE, "stage1.epochs=6", "stage2.epochs=1", "probe.every=2")
+    near = Near((9.0, 0.1, 0.1, 9.0, 9.0, 9.0))
+    train(dataclasses.replace(parts, controller=near), tmp_path, lambda event: None)
+    assert checks_of(read_events(tmp_path)) == [
+        "rhythm", None, NEAR_THRESHOLD, STAGE_END, STAGE_END
+    ]  # fmt: skip
+
+
+def test_one_knob_has_all_checks(tmp_path: Path) -> None:
+    events = run_once(tmp_path, *BOTH, "probe.checks_every=1", "probe.joint_every=1")
+    assert checks_of(events) == ["rhythm"] * 6
+    assert all("null" in p["generalising"]["joint_mi_bits"] for p in of(events, "probe"))
+
+
+def test_checks_change_no_estimate(tmp_path: Path, both: Path) -> None:
+    often = run_once(tmp_path, *BOTH, "probe.checks_every=1")
+    for one, other in zip(of(often, "probe"), of(read_events(both), "probe"), strict=True):
+        assert one["joint_mi_bits"]["value"] == other["joint_mi_bits"]["value"]
+        assert one["synergy_bits"]["se"] == other["synergy_bits"]["se"]
+
+
+def test_what_was_near_a_threshold_is_known_after_a_resume(tmp_path: Path) -> None:
+    """Stopped after every fourth event."""
+    options = (*ONE, "stage1.epochs=4", "stage2.epochs=1")
+    near = Near((9.0, 0.1, 9.0, 9.0))
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    for folder in (whole, stopped):
+        folder.mkdir()
+    train(dataclasses.replace(make_parts(*options), controller=near), whole, lambda event: None)
+    assert NEAR_THRESHOLD in checks_of(read_events(whole))
+    stops = 0
+    while not (stops and of(read_events(stopped), "result")):
+        left = 4
+
+        def show(event: dict[str, object]) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0 and event["event"] != "result":
+                raise Killed
+
+        with suppress(Killed):
+            parts = dataclasses.replace(make_parts(*options), controller=near)
+            train(parts, stopped, show)
+        stops += 1
+    assert stops > 2
+    assert_same_run(stopped, whole)
 
 
 def test_the_diagnosis_says_what_it_rests_on(both: Path) -> None:

@@ -82,7 +82,9 @@ def audio_warnings(
     if length < SHORT_SECONDS:
         warnings.append(("short", f"{path} gives {length:.2f} s, less than {SHORT_SECONDS} s"))
     if used is not None and length > used + 0.05:
-        warnings.append(("cut", f"{path} gives {length:.2f} s, of which the first {used:g} are used"))
+        warnings.append(
+            ("cut", f"{path} gives {length:.2f} s, of which the first {used:g} are used")
+        )
     if recording.floats and peak > 1:
         warnings.append(
             ("outside ±1", f"{path} holds floats up to {peak:.3g}, expected at most 1: what is "

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fusion_sched.data.array_files import read_arrays
 from fusion_sched.data.clips.files import check_present
 from fusion_sched.data.clips.load import Stored
 from fusion_sched.data.clips.types import Clip, Issue, ReadError, Views
@@ -67,14 +68,14 @@ def read_npy(path: Path) -> np.ndarray:
     """
     check_present(path)
     try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        values: np.ndarray = read_arrays(path, "values")["values"]
+    except ValueError as error:
+        raise ReadError("unreadable", str(error)) from error
+    if values.dtype.kind not in "biuf" or not values.size:
         raise ReadError(
-            "unreadable", f"{path} is no readable .npy file: {error}; save it again"
-        ) from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf" or not values.size:
-        shown = f"{values.dtype} of shape {values.shape}" if hasattr(values, "dtype") else "arrays"
-        raise ReadError("unreadable", f"{path} holds {shown}, expected an array of real numbers")
+            "unreadable",
+            f"{path} holds {values.dtype} of shape {values.shape}, expected real numbers",
+        )
     if not (np.abs(values.astype(np.float64)) <= np.finfo(np.float32).max).all():
         raise ReadError(
             "not finite",

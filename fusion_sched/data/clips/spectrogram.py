@@ -29,9 +29,8 @@ class Spectrogram:
     to [-1, 1]. `centre`: frames centred on their time, with zeros before and behind the wave.
     `size`: (height, width) to resize the spectrogram to, bilinear with anti-aliasing, as
     torchvision's `Resize` does with tensors. `standardise` then takes out the clip's own mean
-    and divides by its deviation + 1e-7. With `bands`, `log_mel` takes the place of the linear
-    bands, and what is quieter than 1e-3 that of silence. Stored as float16: values lie in [-17, 7], and are off by
-    at most 0.008.
+    and divides by its deviation + 1e-7. With `bands` it is `log_mel` instead. Stored as float16:
+    values lie in [-17, 7], and are off by at most 0.008.
     """
 
     name: str = "audio"

@@ -35,9 +35,7 @@ def write_own_files(out: Path, spec: SampleSpec) -> None:
             label, CLASSES, spec.strength_of("visual"), FRAMES, HEIGHT, WIDTH, rng
         )
         write_video(out / "clips" / f"{name}.avi", drawn, FPS)
-        picture = moving_drawing(
-            label, CLASSES, spec.strength_of("picture"), 1, HEIGHT, WIDTH, rng
-        )
+        picture = moving_drawing(label, CLASSES, spec.strength_of("picture"), 1, HEIGHT, WIDTH, rng)
         write_frames(out / "pictures", picture, first=number)
         title = draw_title(label, spec.strength_of("title"), CLASSES, rng)
         rows.append((f"pictures/{number:05d}.jpg", title, DISHES[label], f"maker{number % MAKERS}"))

@@ -22,14 +22,13 @@ MI1, MI2, JOINT, UNION = range(4)
 
 @dataclass(frozen=True)
 class SourceModel:
-    """A label model's log P(y | x) (N, classes) and its information in nats.
+    """A label model's P(y | x) (N, classes) and its information in nats.
 
-    `scores` (any, N, classes) are uncalibrated; `pointwise` (N,) are each sample's parts;
-    `lower` is the held-out lower bound and `added` what the information has beyond it.
+    `pointwise` (N,) are each sample's parts; `lower` is the held-out lower bound, and `added` what
+    the information has beyond it, or what the model changes with its training set if that is more.
     """
 
-    log_p: Tensor
-    scores: Tensor
+    p: Tensor
     information: Tensor
     pointwise: Tensor
     added: Tensor
@@ -40,8 +39,8 @@ class SourceModel:
 class PairInformation:
     """I(X1;Y), I(X2;Y), I(X1,X2;Y) and I* in nats.
 
-    `pointwise` (N, 4) scatters as the errors of `values` (4,) do; `added` (4,) is the part of
-    the values beyond held-out lower bounds; `gap` (bits) is the solver's certified error.
+    `pointwise` (N, 4) scatters as the errors of `values` (4,) do; `added` (4,) is what
+    `SourceModel.added` is; `gap` (bits) is the solver's certified error.
     """
 
     values: Tensor
@@ -71,7 +70,7 @@ def pair_information(
     count = cells_for(labels)
     if halved:  # but one for each class
         count = max(count // 2, labels.count)
-    cell, posterior = shared_cells(torch.stack([one.log_p, two.log_p]), count, generator)
+    cell, posterior = shared_cells(torch.stack([one.p, two.p]), count, generator)
     table = tables(cell, posterior, torch.stack([one.information, two.information]), labels)
     # A sample may lie in a cell that all but excludes its class: its dual has to be finite.
     independent = table.sum(2, keepdim=True) * table.sum(1, keepdim=True)

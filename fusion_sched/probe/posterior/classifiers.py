@@ -1,11 +1,13 @@
-"""Cross-fitted label models: no sample is scored by a model that was fitted on it.
+"""Cross-fitted label models: no sample is scored by anything that was fitted on its label.
 
 `training` chooses among the two training sets of `Folds`: 0 all other folds, 1 half of them.
+Options, temperatures, weights and strengths of a fold are fitted on the samples of the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -26,8 +28,8 @@ STRENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1e9)
 class Classifier(Protocol):
     """Scores (options, N, classes) of all samples, each by a model of other folds."""
 
-    def scores(self, training: int, options: tuple[float, ...]) -> Tensor:
-        """Log-likelihood ratios up to a factor, for each of the options."""
+    def scores(self, training: int, options: Tensor) -> Tensor:
+        """Log-likelihood ratios up to a factor, for options (options, folds)."""
 
 
 class Discriminant:
@@ -52,12 +54,11 @@ class Discriminant:
         level = level.maximum(LEAST_SPREAD * whole)
         self.level = torch.where(level > 0, level, 1.0)
 
-    def scores(self, training: int, options: tuple[float, ...]) -> Tensor:
+    def scores(self, training: int, options: Tensor) -> Tensor:
         """Log-likelihood ratios (ridges, N, classes)."""
         means, level = self.means[training].mT, self.level[training]
-        ridges = torch.as_tensor(options, dtype=level.dtype, device=level.device)
         matrix = self.within[training].repeat(len(options), 1, 1, 1)
-        matrix.diagonal(dim1=-2, dim2=-1).add_((ridges[:, None] * level).unsqueeze(-1))
+        matrix.diagonal(dim1=-2, dim2=-1).add_((options * level).unsqueeze(-1))
         means = means.expand(len(options), -1, -1, -1)
         weights = torch.cholesky_solve(means, torch.linalg.cholesky(matrix))
         offset = -0.5 * (means * weights).sum(-2)
@@ -85,78 +86,100 @@ class Interaction:
         # (2, folds, classes, d1, d2)
         self.moments = folds.training_sums(moments.transpose(0, 1)) / sizes
 
-    def scores(self, training: int, options: tuple[float, ...]) -> Tensor:
+    def scores(self, training: int, options: Tensor) -> Tensor:
         """Tilts of the log-probabilities (ranks, N, classes)."""
         moments = self.moments[training]
-        ranks = [min(int(r), *moments.shape[-2:]) for r in options]
+        most = min(int(options.max()), *moments.shape[-2:])
         beside, above = moments.transpose(1, 2).flatten(2), moments.flatten(1, 2)
         left, right = (
-            torch.linalg.eigh(m)[1][..., -max(ranks) :].flip(-1)
+            torch.linalg.eigh(m)[1][..., -most:].flip(-1)
             for m in (beside @ beside.mT, above.mT @ above)
         )
         core = left.mT.unsqueeze(1) @ moments @ right.unsqueeze(1)
-        z1, z2 = self.x1 @ left, self.x2 @ right
-        scores = []
-        for r in ranks:
-            products = (z1[..., :r, None] * z2[..., None, :r]).flatten(-2)
-            scores.append(products @ core[..., :r, :r].flatten(-2).mT)
-        return self.folds.scatter(torch.stack(scores)) / self.prior.sqrt()
+        products = ((self.x1 @ left).unsqueeze(-1) * (self.x2 @ right).unsqueeze(-2)).flatten(-2)
+        direction = torch.arange(most, device=core.device)
+        within = (direction < options[..., None]).to(core.dtype)
+        cores = core * (within.unsqueeze(-1) * within.unsqueeze(-2)).unsqueeze(2)
+        return self.folds.scatter(products @ cores.flatten(-2).mT) / self.prior.sqrt()
 
 
-class FixedMixture:
+class FixedScores:
     """Scores that are known already (2, N, classes); it has one option."""
 
     def __init__(self, scores: Tensor) -> None:
         self.known = scores
 
-    def scores(self, training: int, options: tuple[float, ...]) -> Tensor:
+    def scores(self, training: int, options: Tensor) -> Tensor:
         """The known scores."""
-        return self.known[training].unsqueeze(0)
+        return self.known[training].expand(len(options), -1, -1)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What several classifiers say.
+
+    `p` (2, N, classes): P(y | x) of each; `options`: what each chose for every fold; `scores`
+    (any, N, classes): those of every classifier and option before calibration, known ones left out.
+    """
+
+    p: dict[str, Tensor]
+    options: dict[str, list[float]]
+    scores: list[Tensor]
 
 
 def fit(
-    classifiers: Mapping[str, tuple[Classifier, tuple[float, ...]]],
+    classifiers: Mapping[str, tuple[Classifier, Tensor]],
     base: Tensor,
     labels: Labels,
     folds: Folds,
-) -> tuple[dict[str, Tensor], dict[str, float], list[Tensor]]:
-    """log P(y | x) (2, N, classes) of each classifier, and its option of highest likelihood.
+) -> Fit:
+    """P(y | x) of each classifier with its options (options, folds) of highest likelihood.
 
-    Also the scores of every option (options, N, classes), fixed ones left out. Scores tilt the
-    `base` (2, N, classes), log-probabilities, by one inverse temperature each.
+    Scores tilt the `base` (2, N, classes), log-probabilities, by one inverse temperature each.
     """
     scores = [c.scores(0, options) for c, options in classifiers.values()]
-    stacked = torch.cat(scores)
-    kinds = [c for c, _ in classifiers.values()]
-    free = [s for s, c in zip(scores, kinds, strict=True) if not isinstance(c, FixedMixture)]
-    every = max(1, stacked.shape[1] // SUBSET)
-    some = stacked[:, ::every].contiguous(), base[0, ::every], labels.y[::every]
-    beta = _newton(*some, beta=None, steps=SUBSET_STEPS)
-    likelihood = _log_likelihood(*some, beta)
-    start, chosen, options = 0, [], {}
-    for (name, (_, values)), s in zip(classifiers.items(), scores, strict=True):
-        best = start + likelihood[start : start + len(s)].argmax()
-        chosen.append(best)
-        options[name] = values[int(best) - start]
-        start += len(s)
-    index = torch.stack(chosen)
-    half = [c.scores(1, (options[name],)) for name, (c, _) in classifiers.items()]
-    both = torch.stack([stacked[index], torch.cat(half)])
+    every = max(1, len(labels.y) // SUBSET)
+    chosen, whole, half, start = {}, [], [], []
+    for (name, (classifier, options)), s in zip(classifiers.items(), scores, strict=True):
+        beta, best = _best_options(s[:, ::every], base[0, ::every], labels.y[::every],
+                                   folds.member[::every])  # fmt: skip
+        picked = options.gather(0, best[None])
+        chosen[name] = picked[0].tolist()
+        by_sample = best[folds.of_sample]
+        whole.append(
+            s[0] if len(s) == 1 else s[by_sample, torch.arange(s.shape[1], device=s.device)]
+        )
+        half.append(classifier.scores(1, picked)[0])
+        start.append(beta[best].mean())
+    both = torch.stack([torch.stack(whole), torch.stack(half)])
     base = base.unsqueeze(1)
-    beta = _newton(both, base, labels.y, beta[index].expand(2, -1), NEWTON_STEPS)
+    beta = _newton(both, base, labels.y, torch.stack(start).expand(2, -1), NEWTON_STEPS)
     beta = _cross_fitted(both, base, labels.y, folds, beta)
-    log_p = torch.log_softmax(beta.unsqueeze(-1) * both + base, -1)
-    return dict(zip(classifiers, log_p.unbind(1), strict=True)), options, free
+    p = torch.softmax(beta.unsqueeze(-1) * both + base, -1)
+    fitted = [c for c, _ in classifiers.values()]
+    free = [s for s, c in zip(scores, fitted, strict=True) if not isinstance(c, FixedScores)]
+    return Fit(dict(zip(classifiers, p.unbind(1), strict=True)), chosen, free)
+
+
+def _best_options(scores: Tensor, base: Tensor, y: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
+    """Inverse temperatures (options,), and the best option (folds,) by the other folds."""
+    beta = _newton(scores.contiguous(), base, y, beta=None, steps=SUBSET_STEPS)
+    if len(scores) == 1:
+        return beta, torch.zeros(member.shape[1], dtype=torch.long, device=y.device)
+    logits = beta[:, None, None] * scores + base
+    held_out = (own(logits, y) - torch.logsumexp(logits, -1)) @ member
+    return beta, best_without(held_out)
+
+
+def best_without(held_out: Tensor) -> Tensor:
+    """For each fold the option with the largest sum over the others, of (options, folds)."""
+    best: Tensor = (held_out.sum(1, keepdim=True) - held_out).argmax(0)
+    return best
 
 
 def own(x: Tensor, y: Tensor) -> Tensor:
     """The entries (..., N) of (..., N, classes) at each sample's class."""
     return x.gather(-1, y[:, None].expand(*x.shape[:-1], 1)).squeeze(-1)
-
-
-def _log_likelihood(scores: Tensor, base: Tensor, y: Tensor, beta: Tensor) -> Tensor:
-    logits = beta[..., None, None] * scores + base
-    return (own(logits, y) - torch.logsumexp(logits, -1)).mean(-1)
 
 
 def _newton(scores: Tensor, base: Tensor, y: Tensor, beta: Tensor | None, steps: int) -> Tensor:
@@ -190,33 +213,43 @@ def _derivatives(scores: Tensor, mine: Tensor, beta: Tensor, base: Tensor) -> tu
     return mine - mean, (weighted * scores).sum(-1) - mean * mean
 
 
-def mixture(components: list[Tensor], y: Tensor) -> tuple[Tensor, Tensor]:
-    """The mixture of log-probabilities (2, N, classes) of highest likelihood, and its weights."""
-    likelihood = torch.stack([own(c, y) for c in components], -1).exp().clamp(min=LEAST)
-    count = len(components)
-    weights = likelihood.new_full((len(likelihood), 1, count), 1.0 / count)
+def mixture(components: Sequence[Tensor], y: Tensor, folds: Folds) -> tuple[Tensor, Tensor]:
+    """The mixture of probabilities (2, N, classes) of highest likelihood, and mean weights.
+
+    The weights of each fold are those of highest likelihood on the others (EM).
+    """
+    likelihood = torch.stack([own(c, y) for c in components], -1).clamp(min=LEAST)
+    others = 1.0 - folds.member
+    others = others / others.sum(0)
+    weights = likelihood.new_full((2, len(components), others.shape[1]), 1.0 / len(components))
     for _ in range(MIXING_STEPS):
-        share = likelihood * weights
-        weights = (share / share.sum(-1, keepdim=True)).mean(1, keepdim=True)
+        weights = weights * (likelihood.mT @ (others / (likelihood @ weights)))
+    by_sample = weights[..., folds.of_sample]
     mixed = torch.zeros_like(components[0])
-    for w, c in zip(weights.unbind(-1), components, strict=True):
-        mixed += w[..., None] * c.exp()
-    return mixed.clamp(min=LEAST).log(), weights[:, 0]
+    for w, c in zip(by_sample.unbind(1), components, strict=True):
+        mixed.addcmul_(w.unsqueeze(-1), c)
+    return mixed.clamp_(min=LEAST), weights[0].mean(-1)
 
 
-def refine(log_p: Tensor, cell: Tensor, cells: int, labels: Labels, folds: Folds) -> Tensor:
-    """Blend each sample's model with the label counts of its cell in the training folds.
+def refine(p: Tensor, cell: Tensor, cells: int, labels: Labels, folds: Folds) -> Tensor:
+    """Blend each sample's probabilities (2, N, classes) with its cell's counts in training folds.
 
-    (counts + s P) / (total + s) with the strength s of highest held-out likelihood.
+    (counts + s P) / (total + s); the strength s of each fold has the highest likelihood on the
+    others.
     """
     classes, count = labels.count, len(folds.index)
     place = (folds.of_sample * cells + cell) * classes + labels.y
-    counts = torch.bincount(place, minlength=count * cells * classes).to(log_p.dtype)
+    counts = torch.bincount(place, minlength=count * cells * classes).to(p.dtype)
     counts = folds.training_sums(counts.reshape(count, cells * classes))
-    counts = counts.reshape(2, count, cells, classes)[:, folds.of_sample, cell]
-    total = counts.sum(-1)
-    strengths = torch.as_tensor(STRENGTHS, dtype=log_p.dtype, device=log_p.device)[:, None, None]
-    blended = (own(counts, labels.y) + strengths * own(log_p, labels.y).exp()) / (total + strengths)
-    best = strengths.flatten()[blended.clamp(min=LEAST).log().mean(-1).argmax(0)][:, None, None]
-    mixed = (counts + best * log_p.exp()) / (total[..., None] + best)
-    return mixed.clamp(min=LEAST).log()
+    counts = counts.reshape(2, count, cells, classes)
+    total = counts.sum(-1)[:, folds.of_sample, cell]
+    strengths = torch.as_tensor(STRENGTHS, dtype=p.dtype, device=p.device)[:, None, None]
+    own_count = counts[:, folds.of_sample, cell, labels.y]
+    blended = (own_count + strengths * own(p, labels.y)) / (total + strengths)
+    held_out = blended.clamp(min=LEAST).log() @ folds.member  # (strengths, 2, folds)
+    best = torch.stack([best_without(h) for h in held_out.unbind(1)])
+    if bool((best == len(STRENGTHS) - 1).all()):
+        return p
+    strength = strengths.flatten()[best][:, folds.of_sample]
+    mixed = counts[:, folds.of_sample, cell].add_(strength.unsqueeze(-1) * p)
+    return mixed.div_((total + strength).unsqueeze(-1)).clamp_(min=LEAST)

@@ -12,7 +12,7 @@ from torch import Tensor
 from fusion_sched.pid import Solver
 from fusion_sched.probe.posterior.atoms import JOINT, SourceModel, pair_information
 from fusion_sched.probe.posterior.checks import check_cells, check_halved, check_samples
-from fusion_sched.probe.posterior.features import ModalityFeatures, prepare_features
+from fusion_sched.probe.posterior.features import ModalityFeatures
 from fusion_sched.probe.posterior.folds import Folds, make_folds
 from fusion_sched.probe.posterior.inputs import (
     BITS,
@@ -28,7 +28,7 @@ from fusion_sched.probe.posterior.intervals import (
     swapped,
     widened,
 )
-from fusion_sched.probe.posterior.nulls import Nulls
+from fusion_sched.probe.posterior.nulls import Nulls, largest_scores, shuffled_labels
 from fusion_sched.probe.posterior.sources import LabelModel, joint, unimodal_model
 from fusion_sched.types import Estimate
 
@@ -41,11 +41,11 @@ RENEW = 5  # diagnoses after which all candidates are tried again
 class State:
     """What the next diagnosis of the same modalities starts from.
 
-    `kept` holds, by source, the candidates that mattered and their options, and `age` counts the
-    diagnoses since all were tried.
+    `kept` holds, by source, the candidates that mattered with their options for each fold, and the
+    cells that were of use; `age` counts the diagnoses since all were tried.
     """
 
-    kept: dict[str, dict[str, float]]
+    kept: dict[str, dict[str, list[float]]]
     age: int = 0
 
 
@@ -136,10 +136,11 @@ def estimate(
     sources = {name: _source(model, run) for name, model in models.items()}
     names = list(run.modalities)
     warnings = check_samples(len(y), run.labels.count)
-    pairs, pair_warnings = _estimate_pairs(run, sources, intervals, solver)
+    nulls = _nulls(run, models) if intervals or len(names) == 1 else {}
+    pairs, pair_warnings = _estimate_pairs(run, sources, nulls, solver)
     if warnings:
-        pairs = {key: widened(pair, run.entropy) for key, pair in pairs.items()}
-    return _gathered(run, models, sources, pairs, (*warnings, *pair_warnings), names)
+        pairs = {key: widened(pair, run.most) for key, pair in pairs.items()}
+    return _gathered(run, models, sources, pairs, (*warnings, *pair_warnings), nulls)
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class _Run:
     folds: Folds
     groups: Tensor | None
     seed: int
-    kept: dict[str, dict[str, float]]
+    kept: dict[str, dict[str, list[float]]]
     age: int
 
     @staticmethod
@@ -166,7 +167,7 @@ class _Run:
         labels = checked_labels(y, order)
         folds = make_folds(labels.y, groups, order)
         modalities = {
-            name: prepare_features(standardised(name, embeddings[name]), order, generator_of(seed))
+            name: ModalityFeatures(standardised(name, embeddings[name]), order, generator_of(seed))
             for name in sorted(embeddings)
         }
         fresh = state is None or state.age + 1 >= RENEW
@@ -174,8 +175,9 @@ class _Run:
         return _Run(modalities, labels, folds, groups, seed, kept, age)
 
     @property
-    def entropy(self) -> float:
-        return float(self.labels.entropy) * BITS
+    def most(self) -> float:
+        """What no information exceeds, in bits."""
+        return float(self.labels.entropy_limit) * BITS
 
     def generator(self) -> torch.Generator:
         return generator_of(self.seed)
@@ -228,11 +230,25 @@ def _source(model: LabelModel, run: _Run) -> SourceModel:
     information = information.clamp(min=0.0).minimum(run.labels.entropy)
     pointwise = torch.where(missing.mean() > 0, refined + missing, refined)
     added = (information - lower.clamp(min=0.0)).clamp(min=0.0)
-    return SourceModel(model.log_p[0], model.scores, information, pointwise, added, lower)
+    whole, half = model.held_out
+    unsteady = run.folds.extrapolation * (whole * (whole / half).log()).sum(-1).mean()
+    added = added.maximum(unsteady) + model.unclear
+    return SourceModel(model.p[0], information, pointwise, added, lower)
+
+
+def _nulls(run: _Run, models: dict[str, LabelModel]) -> dict[str, Tensor]:
+    """By source, the largest scores of the true and the shuffled labels."""
+    drawn = shuffled_labels(run.labels, run.folds, run.groups, run.generator())
+    nulls = {name: largest_scores(model.scores, drawn) for name, model in models.items()}
+    alone = {m: nulls[m] for m in run.modalities}
+    for name in nulls.keys() - alone.keys():  # a model of several has those of each as candidates
+        members = alone if name == ALL else {m: alone[m] for m in name.split("+")}
+        nulls[name] = torch.stack([nulls[name], *members.values()]).amax(0)
+    return nulls
 
 
 def _estimate_pairs(
-    run: _Run, sources: dict[str, SourceModel], intervals: bool, solver: Solver | None
+    run: _Run, sources: dict[str, SourceModel], nulls: dict[str, Tensor], solver: Solver | None
 ) -> tuple[dict[str, PosteriorPair], tuple[str, ...]]:
     rows = _pairs(list(run.modalities))
     three = {row: (sources[row[0]], sources[row[1]], sources[row[2]]) for row in rows}
@@ -244,12 +260,10 @@ def _estimate_pairs(
     for row, pair in solved.items():
         if row[2] == ALL and most is not None:
             pair = pair.with_joint(most)
-        nulls = None
-        if intervals:
-            nulls = Nulls.of(three[row], run.labels, run.folds, run.generator())
-        result = estimate_pair(pair, run.groups, run.entropy, nulls)
+        shuffled = Nulls.of([nulls[s] for s in row], len(run.labels.y)) if nulls else None
+        result = estimate_pair(pair, run.groups, run.most, shuffled)
         warnings += check_cells(row, pair, three[row])
-        if intervals:
+        if nulls:
             coarse = pair_information(three[row], run.labels, run.generator(), solver, halved=True)
             warnings += check_halved(row, result, coarse)
         pairs[f"{row[0]}/{row[1]}"] = result
@@ -262,18 +276,19 @@ def _gathered(
     sources: dict[str, SourceModel],
     pairs: dict[str, PosteriorPair],
     warnings: tuple[str, ...],
-    names: list[str],
+    nulls: dict[str, Tensor],
 ) -> PosteriorEstimate:
+    names = list(run.modalities)
     rests = dict(zip(names, [f"{r[0]}/{r[1]}" for r in _pairs(names)], strict=False))
     against = {m: pairs[key] for m, key in rests.items()}
     if len(names) == 2:
         against[names[1]] = swapped(pairs[rests[names[0]]])
     if len(names) == 1:
         only = sources[names[0]]
-        nulls = Nulls.of((only, only, only), run.labels, run.folds, run.generator())
-        alone = estimate_source(only, run.groups, run.entropy, nulls)
+        shuffled = Nulls.of([nulls[names[0]]] * 3, len(run.labels.y))
+        alone = estimate_source(only, run.groups, run.most, shuffled)
         if check_samples(len(run.labels.y), run.labels.count):
-            alone = alone._replace(low=0.0, high=max(alone.value, run.entropy))
+            alone = alone._replace(low=0.0, high=max(alone.value, run.most))
         mi, joint_mi = {names[0]: alone}, alone
     else:
         mi = {m: against[m]["mi1"] for m in names}
@@ -286,7 +301,7 @@ def _gathered(
         {k: v for k, v in pairs.items() if k not in rests.values()},
         {s: float(sources[s].lower) * BITS for s in listed},
         {s: m.leading for s, m in models.items()},
-        run.entropy,
+        float(run.labels.entropy) * BITS,
         len(run.labels.y),
         run.labels.count,
         max((p.gap for p in pairs.values()), default=0.0),

@@ -2,52 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-LANDMARKS = 200
+LANDMARKS = 160
 WIDTHS = (0.4, 1.0)  # kernel widths, in median distances
 COMPONENTS = 96  # of a kernel map
 LINEAR = 256  # principal components at most
 LEVELS = (4, 8, 16, 32)  # k-means cells, coarse to fine
-CLUSTERED = 24  # principal components that k-means looks at
-STEPS = 5  # of Lloyd's algorithm
+CLUSTERED = 32  # principal components that k-means looks at
+STEPS = 4  # of Lloyd's algorithm
 NEGLIGIBLE = 1e-10
 
 
-@dataclass(frozen=True)
 class ModalityFeatures:
-    """One modality's principal components (N, d), squared distances to landmarks, and cells.
+    """One modality's principal components (N, d), and what is made of them on demand.
 
-    `distances` (N, landmarks) are in units of their median; `cells` (levels, N) number the k-means
-    cells of each level.
+    `order` is a random order of the samples, whose first ones are the landmarks.
     """
 
-    components: Tensor
-    distances: Tensor
-    cells: Tensor
-    kernels: dict[float, Tensor] = field(default_factory=dict)
+    def __init__(self, x: Tensor, order: Tensor, generator: torch.Generator) -> None:
+        self.components = principal_components(x)
+        self._landmarks = order[:LANDMARKS]
+        self._generator = generator
+        self._kernels: dict[float, Tensor] = {}
+        self._cells: dict[int, Tensor] = {}
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """Squared distances (N, landmarks) in units of their median."""
+        distances = squared_distances(self.components, self.components[self._landmarks])
+        middle = distances[self._landmarks].median()
+        if float(middle) <= 0:
+            middle = distances.mean().clamp(min=1e-300)
+        return distances / middle
 
     def kernel(self, width: float) -> Tensor:
-        """Scores of the modality's kernel map, computed once."""
-        if width not in self.kernels:
-            self.kernels[width] = kernel_scores(self.distances, width)
-        return self.kernels[width]
+        """Scores of the modality's kernel map."""
+        if width not in self._kernels:
+            self._kernels[width] = kernel_scores(self.distances, width)
+        return self._kernels[width]
 
+    @cached_property
+    def _leading(self) -> Tensor:
+        return self.components[:, :CLUSTERED].contiguous()
 
-def prepare_features(x: Tensor, order: Tensor, generator: torch.Generator) -> ModalityFeatures:
-    """Describe standardised embeddings (N, d)."""
-    components = principal_components(x)
-    distances = squared_distances(components, components[order[:LANDMARKS]])
-    middle = distances[order[:LANDMARKS]].median()
-    if float(middle) <= 0:
-        middle = distances.mean().clamp(min=1e-300)
-    leading = components[:, :CLUSTERED].contiguous()
-    centres = seeds(leading, max(LEVELS), generator, starts=2)
-    cells = torch.stack([k_means(leading, centres[:, :k]) for k in LEVELS])
-    return ModalityFeatures(components, distances / middle, cells)
+    @cached_property
+    def _centres(self) -> Tensor:
+        return seeds(self._leading, max(LEVELS), self._generator, starts=2)
+
+    def cells(self, count: int) -> Tensor:
+        """The number (N,) of each sample's k-means cell, of so many."""
+        if count not in self._cells:
+            self._cells[count] = k_means(self._leading, self._centres[:, :count])
+        return self._cells[count]
 
 
 def principal_components(x: Tensor) -> Tensor:
@@ -76,6 +87,11 @@ def kernel_scores(distances: Tensor, width: float) -> Tensor:
         distances = distances[:, : LANDMARKS // 2]
     kernel = torch.exp(-distances / (2 * width * width))
     return principal_components(kernel - kernel.mean(0))[:, :COMPONENTS]
+
+
+def joint_kernel(modalities: Sequence[ModalityFeatures], width: float) -> Tensor:
+    """Scores of the kernel map of several modalities, each with the same weight."""
+    return kernel_scores(torch.stack([m.distances for m in modalities]).mean(0), width)
 
 
 def with_radius(x: Tensor) -> Tensor:

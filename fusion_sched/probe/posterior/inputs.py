@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 BITS = 1.0 / math.log(2.0)
+NORMAL_95 = 1.96
 LEAST_GROUPS = 12  # two in every fold
 RESOLUTION = 64.0  # a spread below this many rounding errors of its offset is no measurement
 
@@ -28,11 +30,20 @@ class Labels:
         return -(self.prior * self.prior.log()).sum()
 
     @property
+    def entropy_limit(self) -> Tensor:
+        """Upper 95 % limit of the population's H(Y) in nats, at most the log of the classes."""
+        count, surprise = len(self.y), -self.prior.log()
+        variance = (self.prior * (surprise - self.entropy).square()).sum() / count
+        bias = (self.count - 1) / (2 * count)
+        limit = self.entropy + bias + NORMAL_95 * variance.sqrt()
+        return limit.clamp(max=math.log(self.count)).maximum(self.entropy)
+
+    @property
     def base(self) -> Tensor:
         """log P(y) as the log-probabilities (2, N, classes) of a model without information."""
         return self.prior.log().expand(2, len(self.y), -1)
 
-    @property
+    @cached_property
     def one_hot(self) -> Tensor:
         """Membership (N, classes), float64."""
         return torch.nn.functional.one_hot(self.y, self.count).double()

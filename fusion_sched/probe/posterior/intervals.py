@@ -12,12 +12,13 @@ from torch import Tensor
 
 from fusion_sched.estimation.ratio import log_ratio_interval, log_ratio_of
 from fusion_sched.probe.posterior.atoms import PairInformation, SourceModel
-from fusion_sched.probe.posterior.inputs import BITS
+from fusion_sched.probe.posterior.inputs import BITS, NORMAL_95
 from fusion_sched.probe.posterior.nulls import Nulls
 from fusion_sched.types import Estimate
 
-NORMAL_95 = 1.96
-DOUBT = 0.4  # standard error of what is added to the held-out lower bound, as a share of it
+# Standard error of what is added to the held-out lower bound, as a share of it: the 95 % interval
+# then holds learning curves of any rate from 0.4 to 1.
+DOUBT = 0.4
 SPARE = 1.0  # share of that by which I* may be too high where a unique information is zero
 
 # Atoms and informations as sums of I(X1;Y), I(X2;Y), I(X1,X2;Y) and I*.
@@ -41,8 +42,8 @@ class PosteriorPair:
     """The names of `PARTS` and `log_ratio`, each with its interval, in bits.
 
     redundancy + unique1 = mi1, redundancy + unique2 = mi2, and the four atoms sum to joint_mi.
-    `change` needs `pointwise` (N, 4) and `doubt` (4,), the standard error of what was added to the
-    held-out lower bounds.
+    `change` needs `pointwise` (N, 4) and `doubt` (4,), the standard error that comes from the
+    models and not from the scatter of the samples.
     """
 
     measures: Mapping[str, Estimate]

@@ -3,46 +3,77 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from fusion_sched.probe.posterior.atoms import SourceModel
 from fusion_sched.probe.posterior.folds import Folds
 from fusion_sched.probe.posterior.inputs import BITS, Labels
 
-SHUFFLES = 99
+SHUFFLES = 199
+
+
+def shuffled_labels(
+    labels: Labels, folds: Folds, groups: Tensor | None, generator: torch.Generator
+) -> Tensor:
+    """Labels (1 + shuffles, N): the true ones, then shuffles within the folds.
+
+    With `groups`, each group takes the labels of another group of its fold, in their order, from
+    the first again where it is longer: what the samples of a group share stays together.
+    """
+    order = torch.arange(len(labels.y), device=labels.y.device)
+    unit = order if groups is None else torch.unique(groups, return_inverse=True)[1]
+    first = torch.argsort(unit, stable=True)
+    size = torch.bincount(unit)
+    start = size.cumsum(0) - size
+    fold = folds.of_sample[first[start]]
+    keys = torch.rand(SHUFFLES, len(size), generator=generator)
+    by_fold = torch.argsort(fold, stable=True)
+    partner = torch.empty(keys.shape, dtype=torch.int64, device=fold.device)
+    partner[:, by_fold] = (keys.to(fold.device) + fold).argsort(1)
+    place = torch.empty_like(order)
+    place[first] = order - start[unit[first]]
+    partner = partner[:, unit]
+    shuffled = labels.y[first[start[partner] + place % size[partner]]]
+    return torch.cat([labels.y[None], shuffled])
+
+
+def largest_scores(scores: Tensor, drawn: Tensor) -> Tensor:
+    """Largest standardised mean (1 + shuffles,) of scores (any, N, classes), at least 0.
+
+    The scores are those of every candidate and option before calibration, which would favour the
+    true labels. Models stay as they are, so that a shuffle costs one look-up per sample.
+    """
+    _, count, classes = scores.shape
+    rows = scores.permute(1, 2, 0).flatten(0, 1).float()  # single precision: half the traffic
+    index = drawn + torch.arange(count, device=drawn.device) * classes
+    means = torch.nn.functional.embedding_bag(index, rows, mode="mean").double()
+    centred = means - means[1:].mean(0)
+    spread = centred[1:].std(0)
+    standard = torch.where(spread > 0, centred / spread.clamp(min=1e-300), 0.0)
+    # Two samples of different folds enter each other's models: the true labels' score counts each
+    # pair twice, and has twice the variance that shuffles with fixed models show.
+    standard[0] /= math.sqrt(2.0)
+    return standard.amax(1).clamp(min=0.0)
 
 
 @dataclass(frozen=True)
 class Nulls:
     """Information under shuffled labels (shuffles, 3), bits, and p-values (3,).
 
-    The sources are 1, 2 and both. Labels are shuffled within the folds and the models stay, so that
-    a shuffle costs one look-up. The statistic is the largest standardised score of any candidate
-    and option before calibration, which would favour the true labels; z standard errors are worth
-    z^2 / 2N nats.
+    The sources are 1, 2 and both; z standard errors are worth z^2 / 2N nats.
     """
 
     shuffled: Tensor
     p_values: tuple[float, ...]
 
     @staticmethod
-    def of(
-        sources: tuple[SourceModel, ...], labels: Labels, folds: Folds, generator: torch.Generator
-    ) -> Nulls:
-        """Shuffle the labels and score them again."""
-        count = len(labels.y)
-        keys = torch.rand(SHUFFLES, count, generator=generator, dtype=torch.float64)
-        keys = keys.to(labels.y.device) + folds.of_sample
-        into = torch.argsort(folds.of_sample, stable=True)
-        shuffled = torch.empty_like(keys, dtype=torch.int64)
-        shuffled[:, into] = labels.y[keys.argsort(1)]
-        drawn = torch.cat([labels.y[None], shuffled])
-        statistics = [_largest(source.scores, drawn) for source in sources]
+    def of(statistics: Sequence[Tensor], samples: int) -> Nulls:
+        """Compare the true labels with the shuffles, in the `largest_scores` of the sources."""
         reached = [int((s[1:] >= s[0]).sum()) for s in statistics]
-        null = torch.stack([s[1:].square() / (2 * count) for s in statistics], 1) * BITS
+        null = torch.stack([s[1:].square() / (2 * samples) for s in statistics], 1) * BITS
         return Nulls(null, tuple((1 + r) / (1 + SHUFFLES) for r in reached))
 
     def of_quantity(
@@ -70,16 +101,3 @@ class Nulls:
             sides = 2.0 if name == "unique_difference" else 1.0
             p = max(p, sides * 0.5 * math.erfc(max(0.0, reach)))
         return float(level.mean()), p
-
-
-def _largest(scores: Tensor, y: Tensor) -> Tensor:
-    """Largest standardised mean score (1 + shuffles,) of the candidates, at least 0."""
-    index = y.T.expand(len(scores), -1, -1)
-    means = scores.float().gather(2, index).mean(1).double()  # single precision: half the traffic
-    centred = means - means[:, 1:].mean(1, keepdim=True)
-    spread = centred[:, 1:].std(1, keepdim=True)
-    standard = torch.where(spread > 0, centred / spread.clamp(min=1e-300), 0.0)
-    # Two samples of different folds enter each other's models: the true labels' score counts each
-    # pair twice, and has twice the variance that shuffles with fixed models show.
-    standard[:, 0] /= math.sqrt(2.0)
-    return standard.amax(0).clamp(min=0.0)

@@ -30,7 +30,7 @@ from fusion_sched.probe.posterior.intervals import (
     change,
     swapped,
 )
-from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
+from fusion_sched.types import RHYTHM, Diagnosis, Estimate, ProbeInputs
 
 CHANGES = ("redundancy", "synergy", "joint_mi", "log_ratio")
 CANDIDATES = "candidates"
@@ -46,7 +46,8 @@ class PosteriorProbe:
     ``source``: ``train`` (without augmentation), ``held_out`` (at most a fifth of train, not
     trained on), ``validation`` or ``both`` (``train``, and ``validation`` beside it).
     ``checks_every``: diagnoses from one with null levels, p-values and the check of the cells to
-    the next; intervals are always there. ``solver``: ``own`` solves I* to 1e-3 bits, which is below
+    the next, besides those where `ProbeInputs.checks` asks for them; intervals are always there.
+    ``solver``: ``own`` solves I* to 1e-3 bits, which is below
     what samples tell, ``run`` by the solver of the run. ``seed``: of folds, landmarks and shuffles.
     """
 
@@ -79,19 +80,27 @@ class PosteriorProbe:
         `state` is what the last call returned, or empty. `solver` is that of the run.
         """
         started = time.perf_counter()
+        checks = self._checks_made(inputs.checks, int(state.get(COUNT, 0)))
         result = estimate(
             inputs.embeddings,
             inputs.y,
             groups=inputs.groups,
             seed=self.seed,
-            intervals=int(state.get(COUNT, 0)) % self.checks_every == 0,
+            intervals=checks is not None,
             solver=solver if self.solver == "run" else None,
             state=_recalled_state(state),
         )
         changes = _changes(result, _recalled_pairs(state, inputs.y.device), list(inputs.embeddings))
         diagnosis = _diagnosis(result, inputs, changes)
         memory = _remembered(result) | {COUNT: state.get(COUNT, torch.tensor(0)) + 1}
-        return replace(diagnosis, seconds={"estimate": time.perf_counter() - started}), memory
+        seconds = {"estimate": time.perf_counter() - started}
+        return replace(diagnosis, checks=checks, seconds=seconds), memory
+
+    def _checks_made(self, wanted: str | None, earlier: int) -> str | None:
+        """Why this diagnosis has checks, after so many earlier ones."""
+        if self.checks_every == 1 or (wanted == RHYTHM and earlier % self.checks_every == 0):
+            return RHYTHM
+        return None if wanted == RHYTHM else wanted
 
 
 def _diagnosis(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch import Tensor
 from fusion_sched.probe.posterior.classifiers import (
     Classifier,
     Discriminant,
-    FixedMixture,
+    FixedScores,
     Interaction,
     fit,
     mixture,
@@ -25,8 +24,8 @@ from fusion_sched.probe.posterior.features import (
     LEVELS,
     WIDTHS,
     ModalityFeatures,
+    joint_kernel,
     k_means,
-    kernel_scores,
     principal_components,
     seeds,
     whitened,
@@ -47,40 +46,95 @@ POSTERIOR_CELLS = (6, 12)  # of either modality, for pairs of cells
 KEPT = 2  # candidates that the next diagnosis fits again
 
 Options = tuple[float, ...]
-Kept = Mapping[str, float]
-T = TypeVar("T")
+Kept = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
 class LabelModel:
-    """log P(y | x) (2, N, classes) for both training sets.
+    """P(y | x) (2, N, classes) for both training sets.
 
     `held_out` is the same before refinement by cells of the posteriors themselves.
-    `shares` are the candidates' weights in the mixture, `options` what each of them chose, and
-    `scores` (any number, N, classes) are those of every candidate and option, not calibrated.
+    `shares` are the candidates' mean weights in the mixture, `options` what each of them chose for
+    every fold, `refined` the cells whose counts were of use, and `scores` (any number, N, classes)
+    are those of every candidate and option, not calibrated. `unclear` is the largest gain per
+    sample, in nats, that cells of the posteriors may have given without information.
     """
 
-    log_p: Tensor
+    p: Tensor
     held_out: Tensor
     shares: dict[str, float]
-    options: dict[str, float]
+    options: dict[str, list[float]]
+    refined: tuple[str, ...]
     scores: Tensor
+    unclear: float
 
     def gains(self, labels: Labels) -> tuple[Tensor, Tensor]:
         """log P(y | x) / P(y) of each sample in nats: all (N,), and held out (2, N)."""
         prior = labels.prior.log()[labels.y]
-        return own(self.log_p[0], labels.y) - prior, own(self.held_out, labels.y) - prior
+        return own(self.p[0], labels.y).log() - prior, own(self.held_out, labels.y).log() - prior
 
     @property
-    def kept(self) -> dict[str, float]:
-        """The options of the candidates that matter, for the next diagnosis."""
+    def kept(self) -> dict[str, list[float]]:
+        """The options of the candidates that matter, and the cells in use, for the next one."""
         ranked = sorted(self.options, key=lambda name: -self.shares[name])
-        return {name: self.options[name] for name in ranked[:KEPT]}
+        return {n: self.options[n] for n in ranked[:KEPT]} | {n: [] for n in self.refined}
 
     @property
     def leading(self) -> str:
         """The candidate with the largest share."""
         return max(self.shares, key=lambda name: self.shares[name])
+
+
+class _Candidates:
+    """The classifiers to be fitted: all of them, or those `kept` with their options."""
+
+    def __init__(self, labels: Labels, folds: Folds, kept: Kept | None) -> None:
+        self.labels, self.folds, self.kept = labels, folds, kept
+        self.chosen: dict[str, tuple[Classifier, Tensor]] = {}
+
+    def add(self, name: str, make: Callable[[], Classifier], options: Options) -> None:
+        """Make the classifier if it is wanted."""
+        if self.kept is not None and name not in self.kept:
+            return
+        prior = self.labels.prior
+        if self.kept is None:
+            values = prior.new_tensor(options)[:, None].expand(-1, len(self.folds.index))
+        else:
+            values = prior.new_tensor(self.kept[name])[None]
+        self.chosen[name] = make(), values
+
+    def add_map(self, name: str, features: Callable[[], Tensor], options: Options) -> None:
+        """A discriminant analysis in this feature map."""
+        self.add(name, lambda: Discriminant(features(), self.labels, self.folds), options)
+
+
+class _Refinement:
+    """Probabilities (2, N, classes), step by step refined by the counts of cells."""
+
+    def __init__(self, p: Tensor, labels: Labels, folds: Folds, kept: Kept | None) -> None:
+        self.p, self.labels, self.folds, self.kept = p, labels, folds, kept
+        self.used: list[str] = []
+        self.unclear = 0.0
+
+    def by(self, name: str, cell: Callable[[], Tensor], cells: int, clear: bool = False) -> None:
+        """Refine by these cells where that helps.
+
+        `clear`: only where it gains more than it may without information. A sample's label has a
+        small part in the posteriors of the samples that share a cell of similar posterior.
+        """
+        if self.kept is not None and name not in self.kept:
+            return
+        refined = refine(self.p, cell(), cells, self.labels, self.folds)
+        if refined is self.p:
+            return
+        if clear:
+            y = self.labels.y
+            gain = float((own(refined[0], y) / own(self.p[0], y)).log().sum())
+            if gain <= CLEAR * cells**0.5:
+                self.unclear = max(self.unclear, gain / len(y))
+                return
+        self.p = refined
+        self.used.append(name)
 
 
 def unimodal_model(
@@ -91,24 +145,27 @@ def unimodal_model(
     kept: Kept | None = None,
 ) -> LabelModel:
     """The label model of one modality, of all candidates or of the ones `kept`."""
-    maps: dict[str, tuple[Callable[[], Tensor], Options]] = {
-        "linear": (lambda: modality.components, LINEAR_RIDGES),
-        "radius": (lambda: with_radius(modality.components), LINEAR_RIDGES[1:3]),
-    }
+    candidates = _Candidates(labels, folds, kept)
+    candidates.add_map("linear", lambda: with_radius(modality.components), LINEAR_RIDGES)
     for width in WIDTHS:
-        maps[f"kernel {width:g}"] = partial(modality.kernel, width), KERNEL_RIDGES
-    classifiers = {
-        name: (Discriminant(make(), labels, folds), options)
-        for name, (make, options) in _wanted(maps, kept).items()
-    }
-    components, chosen, scores = fit(classifiers, labels.base, labels, folds)
-    log_p, shares = _mixture(components, labels)
-    for cells, cell in zip(LEVELS, modality.cells, strict=True):
-        log_p = refine(log_p, cell, cells, labels, folds)
-    held_out = log_p
-    cell = _posterior_cells(log_p, OWN_CELLS, generator)
-    log_p = _refine_if_clear(log_p, cell, OWN_CELLS, labels, folds)
-    return LabelModel(log_p, held_out, shares, chosen, torch.cat(scores))
+        candidates.add_map(f"kernel {width:g}", partial(modality.kernel, width), KERNEL_RIDGES)
+    fitted = fit(candidates.chosen, labels.base, labels, folds)
+    p, shares = _mixture(fitted.p, labels, folds)
+    refinement = _Refinement(p, labels, folds, kept)
+    for cells in LEVELS:
+        refinement.by(f"{cells} cells", partial(modality.cells, cells), cells)
+    held_out = refinement.p
+    similar = partial(_posterior_cells, held_out, OWN_CELLS, generator)
+    refinement.by("cells of similar posterior", similar, OWN_CELLS, clear=True)
+    return LabelModel(
+        refinement.p,
+        held_out,
+        shares,
+        fitted.options,
+        tuple(refinement.used),
+        torch.cat(fitted.scores),
+        refinement.unclear,
+    )
 
 
 def joint(
@@ -121,102 +178,97 @@ def joint(
 ) -> LabelModel:
     """The label model of several modalities together; `models` are those of each alone."""
     parts = list(modalities.values())
-    maps: dict[str, tuple[Callable[[], Tensor], Options]] = {
-        "linear": (lambda: torch.cat([m.components for m in parts], 1), LINEAR_RIDGES)
-    }
-    maps[f"kernel {WIDTHS[0]:g}"] = partial(_joint_kernel, parts, WIDTHS[0]), KERNEL_RIDGES
-    classifiers: dict[str, tuple[Classifier, Options]] = {
-        name: (Discriminant(make(), labels, folds), options)
-        for name, (make, options) in _wanted(maps, kept).items()
-    }
-    evidence = torch.stack([m.log_p for m in models.values()]).sum(0) - len(models) * labels.base
-    classifiers["naive Bayes"] = FixedMixture(evidence), (0.0,)
-    components, chosen, scores = fit(classifiers, labels.base, labels, folds)
-    components |= {f"{name} alone": m.log_p for name, m in models.items()}
-    log_p, shares = _mixture(components, labels)
-    interactions = {
-        name: (make(), options)
-        for name, (make, options) in _wanted(
-            _interactions(modalities, models, labels, folds), kept
-        ).items()
-    }
-    if interactions:
-        tilted, ranks, tilts = fit(interactions, log_p, labels, folds)
-        scores += tilts
-        log_p, shares = _mixture(components | tilted, labels)
-        chosen |= ranks
-    for one, two in combinations(parts, 2):
-        for count, a, b in zip(LEVELS, one.cells, two.cells, strict=True):
+    logs = {name: m.p.log() for name, m in models.items()}
+    together = _Candidates(labels, folds, kept)
+    together.add_map("linear", lambda: torch.cat([m.components for m in parts], 1), LINEAR_RIDGES)
+    together.add_map(f"kernel {WIDTHS[0]:g}", lambda: joint_kernel(parts, WIDTHS[0]), KERNEL_RIDGES)
+    evidence = torch.stack(list(logs.values())).sum(0) - len(models) * labels.base
+    together.add("naive Bayes", lambda: FixedScores(evidence), (0.0,))
+    components = {f"{name} alone": m.p for name, m in models.items()}
+    additive = fit(together.chosen, labels.base, labels, folds) if together.chosen else None
+    if additive is not None:
+        components = additive.p | components
+    p, shares = _mixture(components, labels, folds)
+    interacting = _Candidates(labels, folds, kept)
+    _add_interactions(interacting, modalities, logs)
+    options, scores = ({}, []) if additive is None else (additive.options, additive.scores)
+    if interacting.chosen:
+        tilted = fit(interacting.chosen, p.log(), labels, folds)
+        p, shares = _mixture(components | tilted.p, labels, folds)
+        options, scores = options | tilted.options, scores + tilted.scores
+    refinement = _Refinement(p, labels, folds, kept)
+    for one, two in combinations(modalities, 2):
+        pair = modalities[one], modalities[two]
+        for count in LEVELS:
             if count * count * labels.count <= PAIR_CELLS:
-                log_p = refine(log_p, a * count + b, count * count, labels, folds)
-    held_out = log_p
-    for first, second in combinations(models.values(), 2):
+                name = f"{count} x {count} cells of {one} and {two}"
+                refinement.by(name, partial(_pairs_of_cells, *pair, count), count * count)
+    held_out = refinement.p
+    for one, two in combinations(models, 2):
         for count in POSTERIOR_CELLS:
-            a, b = (_posterior_cells(m.log_p, count, generator) for m in (first, second))
-            log_p = _refine_if_clear(log_p, a * count + b, count * count, labels, folds)
-    scores += [m.scores for m in models.values()]
-    return LabelModel(log_p, held_out, shares, chosen, torch.cat(scores))
+            refinement.by(
+                f"{count} x {count} cells of similar posterior of {one} and {two}",
+                partial(_posterior_pairs, models[one].p, models[two].p, count, generator),
+                count * count,
+                clear=True,
+            )
+    return LabelModel(
+        refinement.p,
+        held_out,
+        shares,
+        options,
+        tuple(refinement.used),
+        torch.cat(scores),
+        refinement.unclear,
+    )
 
 
-def _posterior_cells(log_p: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def _posterior_cells(p: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Cells (N,) of similar posterior."""
-    root = (log_p[0] / 2).exp()
+    root = p[0].sqrt()
     return k_means(root, seeds(root, count, generator))
 
 
-def _refine_if_clear(
-    log_p: Tensor, cell: Tensor, cells: int, labels: Labels, folds: Folds
-) -> Tensor:
-    """Refine by cells of the posteriors, if that gains more than it may without information.
-
-    A sample's label has a small part in the posteriors of the samples that share its cell.
-    """
-    refined = refine(log_p, cell, cells, labels, folds)
-    gain = (own(refined[0], labels.y) - own(log_p[0], labels.y)).sum()
-    return torch.where(gain > CLEAR * cells**0.5, refined, log_p)
+def _pairs_of_cells(one: ModalityFeatures, two: ModalityFeatures, count: int) -> Tensor:
+    return one.cells(count) * count + two.cells(count)
 
 
-def _wanted(maps: dict[str, tuple[T, Options]], kept: Kept | None) -> dict[str, tuple[T, Options]]:
-    if kept is None:
-        return maps
-    return {name: (make, (kept[name],)) for name, (make, _) in maps.items() if name in kept}
+def _posterior_pairs(one: Tensor, two: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    return _posterior_cells(one, count, generator) * count + _posterior_cells(two, count, generator)
 
 
-def _joint_kernel(modalities: Sequence[ModalityFeatures], width: float) -> Tensor:
-    return kernel_scores(torch.stack([m.distances for m in modalities]).mean(0), width)
-
-
-def _interactions(
+def _add_interactions(
+    candidates: _Candidates,
     modalities: Mapping[str, ModalityFeatures],
-    models: Mapping[str, LabelModel],
-    labels: Labels,
-    folds: Folds,
-) -> dict[str, tuple[Callable[[], Interaction], Options]]:
+    logs: Mapping[str, Tensor],
+) -> None:
     """Models of what two modalities tell only together."""
+    labels, folds = candidates.labels, candidates.folds
     most = min(INTERACTING, int((MOMENTS / labels.count) ** 0.5))
 
-    def of_kernels(one: ModalityFeatures, two: ModalityFeatures) -> Interaction:
-        maps = [whitened(m.kernel(WIDTHS[0]), most) for m in (one, two)]
-        return Interaction(maps[0], maps[1], labels, folds)
+    def of_maps(make: Callable[[str], Tensor], i: str, j: str) -> Interaction:
+        return Interaction(make(i), make(j), labels, folds)
 
-    def of_components(one: ModalityFeatures, two: ModalityFeatures) -> Interaction:
-        maps = [whitened(m.components, min(most, 16)) for m in (one, two)]
-        return Interaction(maps[0], maps[1], labels, folds)
+    def kernel(m: str) -> Tensor:
+        return whitened(modalities[m].kernel(WIDTHS[0]), most)
 
-    def of_posteriors(one: str, two: str) -> Interaction:
-        roots = [(models[m].log_p[0] / 2).exp() for m in (one, two)]
-        maps = [whitened(principal_components(r - r.mean(0)), 16) for r in roots]
-        return Interaction(maps[0], maps[1], labels, folds)
+    def linear(m: str) -> Tensor:
+        return whitened(modalities[m].components, min(most, 16))
 
-    result: dict[str, tuple[Callable[[], Interaction], Options]] = {}
-    for (i, one), (j, two) in combinations(modalities.items(), 2):
-        result[f"kernel interaction of {i} and {j}"] = partial(of_kernels, one, two), RANKS
-        result[f"linear interaction of {i} and {j}"] = partial(of_components, one, two), RANKS
-        result[f"posterior interaction of {i} and {j}"] = partial(of_posteriors, i, j), RANKS
-    return result
+    def posterior(m: str) -> Tensor:
+        root = (logs[m][0] / 2).exp()
+        return whitened(principal_components(root - root.mean(0)), 16)
+
+    for i, j in combinations(modalities, 2):
+        for name, make in (("kernel", kernel), ("linear", linear), ("posterior", posterior)):
+            candidates.add(
+                f"{name} interaction of {i} and {j}", partial(of_maps, make, i, j), RANKS
+            )
 
 
-def _mixture(components: dict[str, Tensor], labels: Labels) -> tuple[Tensor, dict[str, float]]:
-    log_p, weights = mixture([*components.values(), labels.base], labels.y)
+def _mixture(
+    components: dict[str, Tensor], labels: Labels, folds: Folds
+) -> tuple[Tensor, dict[str, float]]:
+    p, weights = mixture([*components.values(), labels.base.exp()], labels.y, folds)
     names = [*components, "no information"]
-    return log_p, dict(zip(names, weights[0].tolist(), strict=True))
+    return p, dict(zip(names, weights.tolist(), strict=True))

@@ -9,9 +9,9 @@ from fusion_sched.probe.posterior.features import k_means, seeds
 from fusion_sched.probe.posterior.inputs import Labels
 
 CELLS = 64
-SCALING_STEPS = 5  # to the marginals while the exponent is sought
+SCALING_STEPS = 3  # to the marginals while the exponent is sought
 FINAL_STEPS = 40
-BISECTIONS = 30
+BISECTIONS = 20
 SHARPEST = 6.0  # natural logarithm of the largest exponent
 
 
@@ -20,13 +20,13 @@ def cells_for(labels: Labels) -> int:
     return max(CELLS, (5 * labels.count) // 4)
 
 
-def shared_cells(log_p: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def shared_cells(p: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Cells (sources, N) of similar posterior and their mean posteriors (cells, classes).
 
     The sources share the cells, so that sources with equal posteriors get equal tables.
     """
-    sources, samples, classes = log_p.shape
-    p = log_p.exp().flatten(0, 1)
+    sources, samples, classes = p.shape
+    p = p.flatten(0, 1)
     count = min(count, len(p))
     root = p.sqrt()
     cell = k_means(root, seeds(root, count, generator))

@@ -133,13 +133,14 @@ def write_page(
     sections: Sequence[Section],
     *,
     facts: Mapping[str, str] | None = None,
+    cautions: Sequence[str] = (),
     notes: Sequence[str] = (),
     reload_seconds: float | None = None,
 ) -> None:
     """Write a page to a file of its own, in one step: a reader never sees half of it.
 
-    `lead` and `facts` stand below the title: what a reader must know first; `notes` at the
-    end: what was left out. With `reload_seconds` the page reloads itself so often, until it is
+    `lead`, `cautions` and `facts` stand below the title: what a reader must know first; `notes` at
+    the end: what was left out. With `reload_seconds` the page reloads itself so often, until it is
     written without.
 
     Raises:
@@ -149,9 +150,9 @@ def write_page(
     check_output(output)
     check_ids(sections)
     html = environment().get_template("page.html").render(
-        title=title, lead=lead, sections=sections, facts=facts or {}, notes=notes,
-        reload_seconds=reload_seconds, plotly=packed_plotly(), style=page_file("page.css"),
-        scripts=[page_file(name) for name in SCRIPTS],
+        title=title, lead=lead, sections=sections, facts=facts or {}, cautions=cautions,
+        notes=notes, reload_seconds=reload_seconds, plotly=packed_plotly(),
+        style=page_file("page.css"), scripts=[page_file(name) for name in SCRIPTS],
     )  # fmt: skip
     with atomic_write(output) as file:
         file.write(html.encode())

@@ -38,7 +38,7 @@ def provenance(view: RunView) -> list[Block]:
     unknown = (None, "")
     facts = {n: "not in this trace" if v in unknown else str(v) for n, v in values.items()}
     blocks: list[Block] = [_command(view), Facts(facts)]
-    warnings = list(dict.fromkeys(w for p in view.probes for w in p.diagnosis.warnings))
+    warnings = list(dict.fromkeys(w for p in view.probes for w in p.warnings))
     if warnings:
         blocks.append(Notes("Warnings of the probe", warnings))
     if view.problems:

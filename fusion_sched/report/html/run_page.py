@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from fusion_sched.report.html.charts import cost, decomposition, heads, robustness
+from fusion_sched.report.html.charts.readings import readings
 from fusion_sched.report.html.charts.timeline import timeline
 from fusion_sched.report.html.document import Block, Section, Table, Text
 from fusion_sched.report.html.provenance import provenance
@@ -48,7 +49,7 @@ def run_sections(view: RunView, prefix: str = "") -> list[Section]:
     chart = timeline(view) or Text(["The trace holds neither an epoch nor a probe yet."])
     run = _present([chart, _score_table(view), _decision_table(view)])
     parts = decomposition.decomposition(view)
-    information = _present([parts, decomposition.pairs_table(view)]) or [
+    information = _present([parts, readings(view), decomposition.pairs_table(view)]) or [
         Text(["The trace holds no probe: nothing is known about information."])
     ]
     costs = _present([cost.time_shares(view), cost.epoch_costs(view)])

@@ -2,10 +2,11 @@
 
 from rich.table import Table
 
+from fusion_sched.report.readings import joint_model_words, readings_words, source_readings
 from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING
-from fusion_sched.runlog import Trace, hand_over_probe, inside
+from fusion_sched.runlog import Trace, inside
 
 
 def result_table(trace: Trace) -> Table:
@@ -43,11 +44,22 @@ def result_table(trace: Trace) -> Table:
     return table
 
 
-def warning_lines(trace: Trace) -> list[str]:
-    """Notes on the data, and the warnings of the diagnosis that joint training began from."""
-    probe = hand_over_probe(trace)
-    texts = [*(inside(trace.start, "facts", "notes") or []), *(probe or {}).get("warnings", [])]
-    return [f"note: {text}" for text in texts]
+def diagnosis_lines(trace: Trace) -> list[str]:
+    """Notes on the data; of the hand-over's diagnosis, its warnings and its readings in bits."""
+    view = RunView.of(trace)
+    notes = [f"note: {text}" for text in inside(trace.start, "facts", "notes") or []]
+    probe = view.hand_over_probe
+    if probe is None:
+        return notes
+    mark = "caution" if probe.cautions else "note"
+    sentences = readings_words(source_readings(view, probe))
+    model = joint_model_words(probe)
+    return [
+        *notes,
+        *(f"{mark}: {text}" for text in probe.warnings),
+        *(f"bits at the hand-over, {text}" for text in sentences),
+        *([] if model is None else [model]),
+    ]
 
 
 def optimism_line(trace: Trace) -> str:

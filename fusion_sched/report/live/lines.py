@@ -33,7 +33,15 @@ def record_line(record: DecisionRecord | EpochRecord | ProbeRecord) -> str:
                 )
                 if estimate is not None
             )
-            return f"      bits: unique {unique}{atoms}"
+            return f"      bits: unique {unique}{atoms}{_generalising_text(record)}"
+
+
+def _generalising_text(record: ProbeRecord) -> str:
+    if record.generalising is None:
+        return ""
+    stored, generalising = record.diagnosis.mi, record.generalising.mi
+    readings = " ".join(f"{m} {stored[m].value:.2f}/{e.value:.2f}" for m, e in generalising.items())
+    return f" | stored/generalising {readings}"
 
 
 def _bit_text(estimate: Estimate) -> str:

@@ -94,9 +94,10 @@ class Display:
         ):
             texts.append(record_line(record))
         if isinstance(record, ProbeRecord):
-            new = [w for w in record.diagnosis.warnings if w not in self._warned]
+            new = [w for w in record.warnings if w not in self._warned]
             self._warned.update(new)
-            texts += [f"note: {warning}" for warning in new]
+            mark = "caution" if record.cautions else "note"
+            texts += [f"{mark}: {warning}" for warning in new]
         if texts:
             safe = "\n".join(printable(text, self.console.encoding) for text in texts)
             # A terminal's own wrapping breaks numbers; in a file a line stays a line.

@@ -16,7 +16,18 @@ SIDE_BY_SIDE = 110
 """Columns from which on the decomposition stands beside the rest."""
 BETWEEN = 4
 """Columns between the two."""
-LEFT_OUT = ("gap", "older notes", "legend", "mi", "axis", "note", "atoms", "decision", "scores")
+LEFT_OUT = (
+    "gap",
+    "older notes",
+    "legend",
+    "mi",
+    "readings",
+    "axis",
+    "note",
+    "atoms",
+    "decision",
+    "scores",
+)
 """Parts in the order in which they are left out where the terminal is too low for all."""
 GAP = Line("gap", Text())
 

@@ -12,7 +12,13 @@ from rich.text import Text
 from fusion_sched.report.live import bars, glyphs
 from fusion_sched.report.live.remaining import Pace, Plan, clock, rough_duration
 from fusion_sched.report.palette import HEX
-from fusion_sched.report.panels import Quantity, decomposition_quantities, estimates_at
+from fusion_sched.report.panels import (
+    Quantity,
+    decomposition_quantities,
+    estimates_at,
+)
+from fusion_sched.report.readings import joint_model_words, readings_words, source_readings
+from fusion_sched.report.records import ProbeRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.types import Estimate
 
@@ -79,7 +85,21 @@ def head(view: RunView, now: datetime, canvas: Canvas) -> list[Line]:
         text.append(f"  training: {canvas.names(view.stage.active)}")
     if view.paused:
         text.append(f"   paused: {canvas.names(view.paused)}", "italic")
-    return [*canvas.wrapped("head", text), *_progress(view, now, canvas)]
+    return [
+        *canvas.wrapped("head", text), *_progress(view, now, canvas), *_caution(view, canvas)
+    ]  # fmt: skip
+
+
+def _caution(view: RunView, canvas: Canvas) -> list[Line]:
+    """The first warning of the last diagnosis, where the probe checks itself."""
+    text = Text()
+    for caution in _cautions(view)[:1]:
+        text = Text.assemble(("caution: ", f"bold {HEX['2']}"), canvas.printable(caution))
+    return canvas.wrapped("head", text) if text else []
+
+
+def _cautions(view: RunView) -> list[str]:
+    return view.probes[-1].cautions if view.probes else []
 
 
 def _progress(view: RunView, now: datetime, canvas: Canvas) -> list[Line]:
@@ -161,7 +181,18 @@ def diagnosis(view: RunView, canvas: Canvas) -> list[Line]:
         lines.append(Line(part, text.append(drawn, COLOURS.get(quantity.kind, "default"))))
     end = f"{entropy:.2f} bit = H(Y)"
     scale = " " * (label + number + 4) + bars.axis(end, room, canvas.glyphs)
-    return [*lines, Line("axis", Text(scale)), *_legend(rows, canvas)]
+    beside = _readings(view, probe, canvas)
+    return [*lines, Line("axis", Text(scale)), *_legend(rows, canvas), *beside]
+
+
+def _readings(view: RunView, probe: ProbeRecord, canvas: Canvas) -> list[Line]:
+    """What each source stores and what generalises, with lower bounds, and the joint model."""
+    sentences = readings_words(source_readings(view, probe))
+    model = joint_model_words(probe)
+    if model is not None:
+        sentences.append(model)
+    texts = [Text(canvas.printable(sentence)) for sentence in sentences]
+    return [line for text in texts for line in canvas.wrapped("readings", text)]
 
 
 def _interval_text(estimate: Estimate) -> str:
@@ -190,7 +221,8 @@ def decision(view: RunView, canvas: Canvas) -> list[Line]:
 
 def notes(view: RunView, canvas: Canvas) -> list[Line]:
     lines: list[Line] = []
-    for number, warning in enumerate([*reversed(view.warnings)][:NOTES]):
+    warnings = [text for text in reversed(view.warnings) if text not in _cautions(view)[:1]]
+    for number, warning in enumerate(warnings[:NOTES]):
         text = Text.assemble(("note: ", f"bold {HEX['2']}"), canvas.printable(warning))
         lines += canvas.wrapped("older notes" if number else "note", text)
     return lines

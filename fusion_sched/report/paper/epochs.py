@@ -101,6 +101,11 @@ def draw_information(axes: Axes, view: RunView) -> list[Entry]:
     """Draw each modality's and the joint information and the redundancy, in bits."""
     quantities = [*information_quantities(view), shared_quantities(view)[0]]
     entries = draw_quantities(axes, view, quantities)
+    alone = information_quantities(view)[: len(view.modalities)]
+    for series in series_of(view, alone, own=True, second=True):
+        dotted = series.style._replace(dash="dot")
+        label = f"{series.label} generalising"
+        entries.append(_draw_series(axes, view, series._replace(label=label, style=dotted)))
     if view.probes:
         entropy = view.probes[0].diagnosis.label_entropy
         axes.axhline(entropy, color=INK, linewidth=0.8, linestyle=":")

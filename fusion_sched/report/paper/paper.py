@@ -26,6 +26,7 @@ from fusion_sched.report.paper.figures import (
     draw_noise,
     draw_rows,
 )
+from fusion_sched.report.paper.readings import draw_readings
 from fusion_sched.report.paper.stages import draw_stages
 from fusion_sched.report.paper.style import (
     METADATA,
@@ -59,11 +60,12 @@ def draw_figures(
 ) -> list[Path]:
     """Draw each run's figures, and for several runs their accuracies in one; return the files.
 
-    Per run `NAME-`: `accuracy` and `decomposition` over epochs, decomposition at the
-    `handover`, `confusion` on test, accuracy under `noise`; what a trace does not hold (yet)
-    is left out. `names` holds one name per trace; runs of the same name are the seeds of one row
-    of `all_runs`. Without it each run is a row of its own, named as its folder. 3.35 inches fit
-    a column, 6.9 a page. Events that lack a field, as those of older versions may, are left out.
+    Per run `NAME-`: `accuracy` and `decomposition` over epochs, decomposition at the `handover`,
+    stored and generalising `readings` there, `confusion` on test, accuracy under `noise`; what a
+    trace does not hold (yet) is left out. `names` holds one name per trace; runs of the same name
+    are the seeds of one row of `all_runs`. Without it each run is a row of its own, named as its
+    folder. 3.35 inches fit a column, 6.9 a page. Events that lack a field, as those of older
+    versions may, are left out.
     The same traces give the same bytes, with the same Matplotlib.
 
     Raises:
@@ -112,6 +114,9 @@ def _figures(view: RunView, width: float) -> Iterator[tuple[str, Figure]]:
     handover = draw_handover(view, width)
     if handover is not None:
         yield "handover", handover
+    readings = draw_readings(view, width)
+    if readings is not None:
+        yield "readings", readings
     cells = view.result.confusion.get(FUSED) if view.result else None
     if cells:
         yield "confusion", draw_confusion(cells, view.classes, width)

@@ -13,6 +13,7 @@ from fusion_sched.report.paper.stages import draw_stages
 from fusion_sched.report.paper.style import SCREEN, drawable, drawing_style, legend_beside
 from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
+from fusion_sched.runtime.files import atomic_write
 
 PICTURE = "trace.png"
 ROW = 0.08
@@ -49,4 +50,5 @@ def draw_trace(trace: Trace, path: Path) -> None:
         end = f"fused test accuracy {result.accuracy:.1%}" if result else "not ended"
         controller = drawable(view.controller)
         figure.suptitle(f"controller {controller}, seed {view.seed}: {end}", fontsize=11)
-        figure.savefig(path)
+        with atomic_write(path) as whole:
+            figure.savefig(whole, format="png")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion_sched.report.palette import HEX, LineStyle
+from fusion_sched.runtime.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -145,7 +146,8 @@ def write_figure(figure: Figure, folder: Path, stem: str, formats: Sequence[str]
     figure.set_layout_engine("none")
     files = [folder / f"{stem}.{suffix}" for suffix in formats]
     for file, suffix in zip(files, formats, strict=True):
-        figure.savefig(file, format=suffix, metadata=METADATA[suffix])
+        with atomic_write(file) as whole:
+            figure.savefig(whole, format=suffix, metadata=METADATA[suffix])
     return files
 
 

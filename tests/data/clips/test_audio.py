@@ -278,6 +278,29 @@ def test_remarks_are_of_the_clip_not_of_the_file(tmp_path: Path) -> None:
     assert audio_warnings(path, 16000, 1.0, 0.9) == []
 
 
+def test_floats_outside_one_are_reported_and_integers_among_them_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, 8 * tone(300, 16000), 16000, subtype="FLOAT")
+    ((kind, message),) = audio_warnings(path, 16000)
+    assert kind == "outside ±1"
+    assert "floats up to 4, expected at most 1" in message
+    soundfile.write(path, 32767 * tone(300, 16000), 16000, subtype="FLOAT")
+    with pytest.raises(
+        ReadError, match=r"16383.*expected -1 to 1: integers that were not"
+    ) as caught:
+        read_audio(path, 16000)
+    assert caught.value.kind == "integer scale"
+
+
+def test_what_is_cut_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(300, 16000), 16000)
+    assert audio_warnings(path, 16000, used=1.0) == []
+    ((kind, message),) = audio_warnings(path, 16000, used=0.7)
+    assert kind == "cut"
+    assert message.endswith("a.wav gives 1.00 s, of which the first 0.7 are used")
+
+
 def test_waves_are_padded_to_length() -> None:
     assert padded(np.arange(9.0), 5).tolist() == [0, 1, 2, 3, 4]
     assert padded(np.arange(3.0), 5).tolist() == [0, 1, 2, 0, 0]

@@ -106,6 +106,18 @@ def test_settings_that_make_no_spectrogram_are_refused() -> None:
         Spectrogram(seconds=0.01)
 
 
+def test_mel_bands(tmp_path: Path) -> None:
+    write_speechlike(tmp_path / "a.wav", 16000, 2.0)
+    modality = Spectrogram(rate=16000, seconds=2.0, hop=160, bands=40)
+    value = modality.read(clip_of(tmp_path / "a.wav"))
+    assert value.shape == modality.shape == (1, 40, 201)
+    assert np.isfinite(value).all()
+    with pytest.raises(ValueError, match="bands is 40 with centre=False"):
+        Spectrogram(bands=40, centre=False)
+
+
 def test_settings_are_told_apart_by_their_repr() -> None:
     assert repr(Spectrogram()) == repr(Spectrogram())
+    assert "bands" not in repr(Spectrogram())  # stores of before have names without it
+    assert repr(Spectrogram()) != repr(Spectrogram(bands=64))
     assert repr(Spectrogram()) != repr(Spectrogram(standardise=True))

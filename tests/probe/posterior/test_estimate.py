@@ -6,6 +6,10 @@ import pytest
 import torch
 
 from fusion_sched.probe.posterior import change, estimate
+from fusion_sched.probe.posterior.classifiers import mixture
+from fusion_sched.probe.posterior.folds import make_folds
+from fusion_sched.probe.posterior.inputs import checked_labels
+from fusion_sched.probe.posterior.nulls import shuffled_labels
 
 ATOMS = ("redundancy", "unique1", "unique2", "synergy")
 
@@ -145,7 +149,8 @@ def test_a_state_fits_fewer_candidates_to_like_values(mixed, mixed_result):
     again = estimate(*mixed, state=mixed_result.state)
     assert atoms(again) == pytest.approx(atoms(mixed_result), abs=0.1)
     assert again.state.age == 1
-    assert all(len(kept) <= 3 for kept in mixed_result.state.kept.values())
+    fresh = mixed_result.models.keys()
+    assert again.state.kept.keys() == mixed_result.state.kept.keys() == fresh
 
 
 def test_change_on_the_same_samples(mixed, mixed_result):
@@ -185,6 +190,46 @@ def test_groups_are_scored_by_models_without_them():
     x, y = coded(speaker, 24, 0.2), label_of[speaker]
     assert estimate({"a": x}, y, intervals=False).lower["a"] > 0.9
     assert estimate({"a": x}, y, groups=speaker, intervals=False).lower["a"] < 0.3
+
+
+def test_shuffles_keep_groups_of_one_label_together():
+    generator = torch.Generator().manual_seed(0)
+    speaker = torch.arange(24).repeat_interleave(10)
+    order = torch.randperm(240, generator=generator)
+    labels = checked_labels((speaker % 3)[order], torch.arange(240))
+    groups = speaker[order]
+    folds = make_folds(labels.y, groups, torch.arange(240))
+    drawn = shuffled_labels(labels, folds, groups, generator)
+    for row in drawn:
+        assert all(len(torch.unique(row[groups == g])) == 1 for g in range(24))
+    assert torch.equal(drawn[0], labels.y)
+    assert not torch.equal(drawn[1], drawn[2])
+    for fold in range(6):  # each fold keeps its labels
+        within = folds.of_sample == fold
+        assert all(torch.equal(row[within].sort()[0], labels.y[within].sort()[0]) for row in drawn)
+
+
+def test_voices_of_speakers_with_one_label_are_no_information():
+    """By samples, the label of a speaker's voice looks certain; by speakers, it is not."""
+    generator = torch.Generator().manual_seed(1)
+    speaker = torch.arange(30).repeat_interleave(12)
+    x, y = coded(speaker, 24, 0.2), torch.randint(2, (30,), generator=generator)[speaker]
+    assert estimate({"a": x}, y).joint_mi.p == pytest.approx(1 / 200)
+    assert estimate({"a": x}, y, groups=speaker).joint_mi.p > 0.05
+
+
+def test_weights_of_a_fold_do_not_see_its_labels():
+    """A candidate that is right in one fold alone has no weight there."""
+    y = torch.arange(120) % 2
+    labels = checked_labels(y, torch.arange(120))
+    folds = make_folds(labels.y, None, torch.arange(120))
+    first = (folds.of_sample == 0)[:, None]
+    flat = torch.full((2, 120, 2), 0.5, dtype=torch.float64)
+    certain = 0.98 * labels.one_hot + 0.01
+    opposite = 0.98 * (1 - labels.one_hot) + 0.01
+    lucky = torch.where(first, certain, opposite).expand(2, -1, -1)
+    mixed, _ = mixture([lucky, flat], labels.y, folds)
+    assert mixed[0][first[:, 0]] == pytest.approx(0.5, abs=0.01)
 
 
 def test_few_samples_say_so():

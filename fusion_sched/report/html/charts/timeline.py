@@ -32,8 +32,8 @@ HOVERS = {"%": "%{y:.1f} %", "nat": "%{y:.3f}"}
 HOVER_INTERVAL = "%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
 PANELS = (
     (panels.accuracy_panel, 190), (panels.loss_panel, 136), (panels.unique_panel, 160),
-    (panels.shared_panel, 160), (panels.information_panel, 160), (panels.strength_panel, 136),
-    (panels.ratio_panel, 136),
+    (panels.shared_panel, 160), (panels.information_panel, 160), (panels.generalising_panel, 160),
+    (panels.strength_panel, 136), (panels.ratio_panel, 136),
 )  # fmt: skip
 """Each with its height in pixels."""
 ROW_PIXELS, BAR_PIXELS, MARK_PIXELS = 22, 9, 10

@@ -6,7 +6,7 @@ const SHAPES = {
   cross: "M11 1h4v3h3v4h-3v3h-4V8H8V4h3z", x: "M9 1l4 3 4-3 1 2-3 3 3 3-1 2-4-3-4 3-1-2 3-3-3-3z",
   star: "M13 0l2 4 4 .5-3 3 1 4.5-4-2.5L9 12l1-4.5-3-3L11 4z",
   "star-diamond": "M13 0l2 4 4 2-4 2-2 4-2-4-4-2 4-2z", hexagon: "M10 1h6l3 5-3 5h-6L7 6z",
-  pentagon: "M13 1l5 4-2 6h-6L8 5z", bowtie: "M8 1l5 3.5L18 1v10l-5-3.5L8 11z",
+  pentagon: "M13 1l5 4-2 6h-6L8 5z", bowtie: "M8 1l5 3.5L18 1v10l-5-3.5L8 11z", "line-ns": "M13 0v12",
 };
 const HATCHES = {
   "/": "M4 11L12 1M12 11l8-10", "\\": "M4 1l8 10M12 1l8 10", "-": "M3 4h20M3 8h20", "|": "M8 1v10M13 1v10M18 1v10",

@@ -1,0 +1,244 @@
+"""Arrays and tables in files: .csv, .npy, .npz, .parquet and .pt, for training and diagnoses."""
+
+import csv
+import math
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.lib.format import MAGIC_PREFIX
+
+NO_NAME = "(unnamed) "
+"""What a column without a name is called, before its place counted from 1."""
+MOST_DEFLATED = 1032
+"""Bytes that one byte of a deflated file can stand for, at most."""
+
+Columns = dict[str, Any]
+"""Name → an array, a tensor, or a column of a table."""
+
+
+def read_files(root: str | Sequence[str]) -> Columns:
+    """Return arrays by name from a file, from several, or from a folder of .npy files.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file that is not there, or a folder without .npy files.
+    ValueError
+        A file that cannot be read, or a name in two files.
+    """
+    if isinstance(root, str) and Path(root).is_dir():
+        paths = sorted(Path(root).glob("*.npy"))
+        if not paths:
+            raise FileNotFoundError(
+                f"{root} holds no .npy file, expected one per modality and y.npy; or set "
+                f"dataset.root to a file, one of {sorted(READERS)}"
+            )
+    else:
+        paths = [Path(path) for path in ([root] if isinstance(root, str) else root)]
+    columns: Columns = {}
+    for path in paths:
+        content = read_arrays(path, path.stem)
+        repeated = sorted(set(content) & set(columns))
+        if repeated:
+            raise ValueError(f"{path} holds {repeated}, which another file holds as well")
+        columns |= content
+    return columns
+
+
+def read_arrays(path: Path, name: str) -> Columns:
+    """Return arrays by name from a file; a single array of an .npy gets the name given."""
+    if path.suffix not in READERS:
+        raise ValueError(f"{path} ends in {path.suffix!r}, expected one of {sorted(READERS)}")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; expected one of {sorted(READERS)}")
+    content = READERS[path.suffix](path)
+    return content if isinstance(content, dict) else {name: content}
+
+
+def plain_array(values: Any, name: str) -> np.ndarray:
+    """Return what a file holds under a name as an array: of numbers, or of strings (N,)."""
+    if isinstance(values, torch.Tensor):
+        return values.detach().numpy()
+    if not isinstance(values, pd.Series):
+        array = np.asarray(values)
+        return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    if len(values) and isinstance(values.iloc[0], list | np.ndarray):
+        return stack_cells(values, name)
+    missing = values.isna().to_numpy()
+    if missing.any():
+        raise ValueError(
+            f"column {name!r} is empty in {int(missing.sum())} row(s), the first is row "
+            f"{int(np.argmax(missing))}; fill or drop them"
+        )
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        kind = values.dtype.name.lower().replace("boolean", "bool")  # Int64, Float64, boolean
+        return values.to_numpy(dtype=np.dtype(kind))
+    return values.astype(str).str.strip().to_numpy(dtype=str)
+
+
+def stack_cells(cells: "pd.Series[Any]", name: str) -> np.ndarray:
+    """Return cells that hold a list each as one array (N, features)."""
+    try:
+        return np.stack([np.asarray(cell, dtype=np.float64) for cell in cells])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"column {name!r} holds lists that are not all of one length and of numbers: {error}"
+        ) from error
+
+
+def _read_csv(path: Path) -> Columns:
+    """Return the columns of a table with a header."""
+    try:
+        header, trailing = _checked_header(path)
+        table = pd.read_csv(
+            path, keep_default_na=False, na_values=[""], skipinitialspace=True, skiprows=1,
+            header=None, names=[*header, *[f"{NO_NAME}trailing"] * trailing], index_col=False,
+            encoding="utf-8-sig", low_memory=False,
+        )  # fmt: skip
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as a .csv table: {error}") from error
+    empty = [n for n in header if n.startswith(NO_NAME) and bool(table[n].isna().all())]
+    return {name: table[name] for name in header if name not in empty}
+
+
+def _checked_header(path: Path) -> tuple[list[str], bool]:
+    """Names of the columns, and whether a comma ends the rows.
+
+    Raises `ValueError` for names that occur twice, rows with another number of cells, and cells
+    with line breaks.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.reader(file, skipinitialspace=True)
+        header = [name.strip() for name in next(rows, [])]
+        if not any(header):
+            raise ValueError(f"{path} has no header, expected the names of the columns in line 1")
+        if rows.line_num > 1:
+            raise ValueError(f"{path}: the header has a line break in it; expected one line")
+        repeated = sorted({name for name in header if name and header.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{path} names {repeated} more than once; rename these columns")
+        last, trailing = rows.line_num, False
+        for row in rows:
+            if rows.line_num > last + 1:
+                raise ValueError(
+                    f"{path}, line {last + 1}: a quote that opens here is closed in line "
+                    f"{rows.line_num}; expected one row per line, drop the column or the quotes"
+                )
+            last = rows.line_num
+            extra = len(row) == len(header) + 1 and not row[-1]
+            trailing |= extra
+            if row and len(row) != len(header) and not extra:
+                raise ValueError(
+                    f"{path}, line {last}: {len(row)} cells, but the header has {len(header)}; "
+                    "quote cells that hold a comma"
+                )
+    return [name or f"{NO_NAME}{place}" for place, name in enumerate(header, start=1)], trailing
+
+
+def _read_parquet(path: Path) -> Columns:
+    try:
+        table = pd.read_parquet(path)
+    except ImportError as error:
+        raise ValueError(f"{path}: reading .parquet needs pyarrow; pip install pyarrow") from error
+    return {str(name): table[name] for name in table.columns}
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        with path.open("rb") as stream:
+            _check_declared(stream, path.stat().st_size, path)
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: {error}; expected one plain array saved by np.save") from error
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Return every array of the file; objects that need unpickling are refused."""
+    with path.open("rb") as stream:
+        if stream.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+            raise ValueError(f"{path} holds one array, as an .npy does; rename it to end in .npy")
+    try:
+        with ZipFile(path) as archive:
+            for member in archive.infolist():
+                _check_member(archive, member, path)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (BadZipFile, EOFError) as error:
+        raise ValueError(f"{path} is not a readable .npz file: {error}; save it again") from error
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}; expected plain numeric arrays, save them without objects"
+        ) from error
+
+
+def _check_member(archive: ZipFile, member: ZipInfo, path: Path) -> None:
+    """Raise where an array of an archive, or its packed size, cannot be as large as declared."""
+    factor = 1 if member.compress_type == ZIP_STORED else MOST_DEFLATED
+    if member.file_size > factor * (member.compress_size + 1):
+        raise ValueError(
+            f"{member.filename} declares {member.file_size:,} bytes but {member.compress_size:,} "
+            "are stored, which cannot be; the file is damaged"
+        )
+    with archive.open(member) as stream:
+        _check_declared(stream, member.file_size, Path(member.filename))
+
+
+def _check_declared(stream: IO[bytes], size: int, name: Path) -> None:
+    """Raise where the header of an array declares more than `size` bytes of a file can hold."""
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0}.get(version)  # fmt: skip
+    if read is None:
+        raise ValueError(f"{name} has numpy format {version}, of arrays with named fields")
+    shape, _, dtype = read(stream)
+    declared, held = math.prod(shape) * dtype.itemsize, size - stream.tell()
+    if not dtype.hasobject and (declared > held or min(shape, default=0) < 0):
+        raise ValueError(
+            f"{name} declares shape {shape} of {dtype}, {declared:,} bytes, but holds {held:,}; "
+            "the file is damaged or was written with a wrong header, save it again"
+        )
+
+
+def _read_pt(path: Path) -> Columns:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{path} cannot be read as tensors ({str(error).splitlines()[0]}); expected "
+            "torch.save of a dict of tensors"
+        ) from error
+    if not isinstance(content, Mapping) or not all(
+        isinstance(value, torch.Tensor | list) for value in content.values()
+    ):
+        raise ValueError(f"{path} holds {type(content).__name__}, expected a dict of tensors")
+    for name, value in content.items():
+        if isinstance(value, torch.Tensor):
+            _check_tensor(value, f"{name!r} in {path}")
+    return {
+        str(name): value.float() if getattr(value, "dtype", None) == torch.bfloat16 else value
+        for name, value in content.items()
+    }
+
+
+def _check_tensor(value: torch.Tensor, name: str) -> None:
+    """Raise where a tensor is not dense, or declares more values than are stored."""
+    if value.layout != torch.strided or value.is_meta or value.is_quantized:
+        raise ValueError(f"{name} is a tensor of {value.layout} on {value.device}, expected dense")
+    declared, held = value.numel() * value.element_size(), value.untyped_storage().nbytes()
+    if declared > held:
+        raise ValueError(
+            f"{name} declares shape {tuple(value.shape)} of {value.dtype}, {declared:,} bytes, but "
+            f"{held:,} are stored; save it by .contiguous(), or the file is damaged"
+        )
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    ".csv": _read_csv, ".npz": read_npz, ".npy": _read_npy, ".parquet": _read_parquet,
+    ".pt": _read_pt,
+}  # fmt: skip

@@ -1,0 +1,266 @@
+"""The types of what an event holds, held against each line of a trace as it is read.
+
+A field that is not named here may hold anything; a named one may be absent unless it is required.
+"""
+
+import math
+import types
+import typing
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args, get_origin
+
+Share = Annotated[float, (0.0, 1.0)]
+Count = Annotated[int, (0, 2**53)]
+Epoch = Annotated[int, (-1, 2**53)]
+ByName = dict[str, float]
+
+StageName = Literal["unimodal", "joint"]
+
+
+class EstimateFields(TypedDict):
+    """An estimated quantity."""
+
+    value: float
+    low: float
+    high: float
+    se: NotRequired[float | None]
+    null: NotRequired[float | None]
+    p: NotRequired[Share | None]
+
+
+Estimates = dict[str, EstimateFields]
+
+
+class StageFields(TypedDict):
+    """A stage and the modalities that train in it."""
+
+    stage: StageName
+    active: list[str]
+
+
+class StartEvent(TypedDict):
+    """The setting of a run."""
+
+    event: Literal["start"]
+    run: str
+    modalities: dict[str, list[Count]]
+    classes: list[str]
+    split_sizes: NotRequired[dict[str, Count]]
+    fingerprint: dict[str, str]
+    protocol: NotRequired[dict[str, Any]]
+    protocol_hash: str
+    facts: NotRequired[dict[str, Any]]
+    seed: Count
+    parameters: NotRequired[Count]
+    device: NotRequired[str]
+    versions: NotRequired[dict[str, str]]
+    git: NotRequired[str | None]
+    config: dict[str, Any]
+    time: NotRequired[float]
+
+
+class AccuracyFields(TypedDict):
+    """Accuracy by modality or `fused`."""
+
+    train: dict[str, Share]
+    validation: dict[str, Share]
+
+
+class EpochEvent(TypedDict):
+    """A trained epoch."""
+
+    event: Literal["epoch"]
+    epoch: Count
+    step: Count
+    stage: StageName
+    active: list[str]
+    loss: ByName
+    accuracy: AccuracyFields
+    lr: float
+    samples_per_second: float
+    seconds: float
+    time: float
+
+
+class DecisionEvent(TypedDict):
+    """A change of stage."""
+
+    event: Literal["decision"]
+    epoch: Epoch
+    step: Count
+    to: StageFields
+    restored: NotRequired[bool]
+    fused: NotRequired[list[str]]
+    ensemble: NotRequired[bool]
+    reason: str
+    controller: NotRequired[dict[str, Any]]
+    time: float
+
+
+class DiagnosisFields(TypedDict):
+    """A diagnosis."""
+
+    unique_bits: NotRequired[Estimates]
+    mi_bits: Estimates
+    ecs: NotRequired[Estimates]
+    log_ratio: NotRequired[Estimates]
+    difference_bits: NotRequired[Estimates]
+    ecs_log_ratio: NotRequired[Estimates]
+    change: NotRequired[Estimates]
+    redundancy_bits: NotRequired[EstimateFields]
+    synergy_bits: NotRequired[EstimateFields]
+    joint_mi_bits: NotRequired[EstimateFields]
+    label_entropy_bits: float
+    gap_bits: NotRequired[float | None]
+    samples: Count
+    clusters: NotRequired[dict[str, Count]]
+    samples_per_cell: NotRequired[float]
+    union_mi_bits: NotRequired[float]
+    quadrants: NotRequired[dict[str, Share]]
+    class_unique_bits: NotRequired[dict[str, ByName]]
+    winner: NotRequired[str | None]
+    lower_bits: NotRequired[ByName]
+    models: NotRequired[dict[str, str]]
+    checks: NotRequired[str | None]
+    pairs: NotRequired[dict[str, Estimates]]
+    warnings: NotRequired[list[str]]
+
+
+class ProbeEvent(DiagnosisFields):
+    """A diagnosis after an epoch, and a second one of samples that no encoder trained on."""
+
+    event: Literal["probe"]
+    epoch: Epoch
+    step: Count
+    stage: StageName
+    active: list[str]
+    seconds: NotRequired[ByName]
+    generalising: NotRequired[DiagnosisFields]
+    stored_minus_generalising_bits: NotRequired[Estimates]
+    time: float
+
+
+class HeldOutEvent(TypedDict):
+    """What heads and ensembles of them tell of validation samples."""
+
+    event: Literal["held_out"]
+    epoch: Epoch
+    step: Count
+    stage: StageName
+    active: list[str]
+    moment: Literal["epoch", "hand-over", "end"]
+    information_bits: Estimates
+    gain_bits: Estimates
+    accuracy: dict[str, Share]
+    samples: Count
+    generalising: NotRequired[DiagnosisFields]
+    time: float
+
+
+class ScoreFields(TypedDict):
+    """How well a head does on test."""
+
+    accuracy: Share
+    macro_f1: Share
+
+
+class BestOnTest(TypedDict):
+    """The epoch that is best on test."""
+
+    accuracy: Share
+    epoch: Count
+
+
+class ResultEvent(TypedDict):
+    """The end of a run."""
+
+    event: Literal["result"]
+    epoch: Count
+    selected_epoch: Count
+    unimodal_epochs: Count
+    validation: dict[str, Share]
+    test: dict[str, ScoreFields]
+    best_on_test: BestOnTest
+    optimism_gap: float
+    confusion: dict[str, list[list[Count]]]
+    quadrants: NotRequired[dict[str, Share]]
+    robustness: NotRequired[dict[str, Any]]
+    seconds: ByName
+    peak_memory_bytes: NotRequired[Count | None]
+    probe_share: NotRequired[Share]
+    time: float
+
+
+EVENTS: dict[str, Any] = {
+    "start": StartEvent, "epoch": EpochEvent, "probe": ProbeEvent, "held_out": HeldOutEvent,
+    "decision": DecisionEvent, "result": ResultEvent,
+}  # fmt: skip
+
+
+def fault_of(event: dict[str, Any]) -> str | None:
+    """Return what is wrong with an event, in words that name the field, or `None`."""
+    kind = event.get("event")
+    if not isinstance(kind, str) or kind not in EVENTS:
+        return f"event is {_shown(kind)}, expected one of {', '.join(EVENTS)}"
+    return _fault(event, EVENTS[kind], "")
+
+
+def _fault(value: Any, hint: Any, field: str) -> str | None:
+    """Return what is wrong with the value of a field, or `None`."""
+    if typing.is_typeddict(hint):
+        return _fault_of_record(value, hint, field)
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        faults = [_fault(value, part, field) for part in parts]
+        return None if None in faults else faults[0]
+    if origin is Annotated:
+        low, high = parts[1]
+        wrong = _fault(value, parts[0], field)
+        if wrong is None and not low <= value <= high:
+            return f"{field} is {_shown(value)}, expected {low} to {high}"
+        return wrong
+    if origin is Literal:
+        expected = f", expected one of {', '.join(parts)}"
+        return None if value in parts else f"{field} is {_shown(value)}{expected}"
+    if origin is dict:
+        return _fault_within(value, dict, parts[1], field)
+    if origin is list:
+        return _fault_within(value, list, parts[0], field)
+    if hint is Any or _is_plain(value, hint):
+        return None
+    name = "nothing" if hint is types.NoneType else hint.__name__
+    return f"{field} is {_shown(value)}, expected {name}"
+
+
+def _fault_of_record(value: Any, hint: Any, field: str) -> str | None:
+    if not isinstance(value, dict):
+        return f"{field} is {_shown(value)}, expected an object"
+    for name, inner in typing.get_type_hints(hint, include_extras=True).items():
+        place = f"{field}.{name}" if field else name
+        if name not in value:
+            if name in hint.__required_keys__:
+                return f"{place} is not there"
+            continue
+        inner = get_args(inner)[0] if get_origin(inner) is NotRequired else inner
+        wrong = _fault(value[name], inner, place)
+        if wrong is not None:
+            return wrong
+    return None
+
+
+def _fault_within(value: Any, kind: Any, inner: Any, field: str) -> str | None:
+    if not isinstance(value, kind):
+        return f"{field} is {_shown(value)}, expected {'an object' if kind is dict else 'a list'}"
+    items: Any = value.items() if kind is dict else enumerate(value)
+    faults = (_fault(item, inner, f"{field}.{name}") for name, item in items)
+    return next((fault for fault in faults if fault is not None), None)
+
+
+def _is_plain(value: Any, hint: Any) -> bool:
+    if hint is float:
+        return type(value) is int or (type(value) is float and math.isfinite(value))
+    return value is None if hint is types.NoneType else type(value) is hint
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
