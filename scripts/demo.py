@@ -15,7 +15,7 @@ from rich.table import Table
 
 from fusion_sched.runlog import read_trace
 
-CONTROLLERS = ("joint", "pid")
+CONTROLLERS = ("joint", "evidence")
 COMMAND = Path(sys.executable).with_name("fusion-sched")
 
 
@@ -62,7 +62,7 @@ def verdict(folder: Path) -> list[str]:
     joint = accuracy["joint"]
     best = max((n for n in joint if n != "fused"), key=joint.__getitem__)
     lost = 100 * (joint[best] - joint["fused"])
-    gained = 100 * (accuracy["pid"]["fused"] - joint["fused"])
+    gained = 100 * (accuracy["evidence"]["fused"] - joint["fused"])
     return [
         f"Trained jointly from scratch, the fused model is {abs(lost):.1f} points "
         f"{'behind' if lost > 0 else 'ahead of'} its own {best} modality.",

@@ -46,9 +46,9 @@ RUNS = {
     "scheduler@stage2.scheduler=cosine",
     "greedy": f"{KMEANS} dataset=digits_halves +method=greedy",
     "relearning": f"{KMEANS} dataset=digits_thirds +method=relearning",
-    "predictions, adamw": f"probe=predictions {DRAWS} solver=scaling "
+    "predictions, adamw": f"probe=predictions controller=pid {DRAWS} solver=scaling "
     "optimizer@stage1.optimizer=adamw fusion=film",
-    "cremad": f"{KMEANS} +experiment=cremad_smoke stage1.epochs=1 stage2.epochs=1",
+    "cremad": f"{KMEANS} controller=pid +experiment=cremad_smoke stage1.epochs=1 stage2.epochs=1",
     "posterior": "probe=posterior probe.source=both controller=pid probe.samples=400",
 }
 IGNORED = {

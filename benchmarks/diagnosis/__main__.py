@@ -134,7 +134,7 @@ SIZED = ("6 classes, mixed", "line, 6 classes", "moons, both bits", "28 symbols,
 
 def _sizes(cases: Sequence[Case], count: int) -> list[str]:
     lines = [
-        f"## Convergence in the number of samples: {count} samples each", "",
+        f"## Convergence in the number of samples, each drawn {count} time(s)", "",
         "| embeddings | samples | bias R / U of a / U of b / S | worst | intervals that hold |",
         "|---|---|---|---|---|",
     ]  # fmt: skip
@@ -252,8 +252,8 @@ def _exchangeable(count: int) -> list[str]:
 def _times() -> list[str]:
     lines = [
         "## CPU seconds of a diagnosis, 64 + 64 dimensions, median of 3", "",
-        "| classes | k-means | posterior | without intervals | next one, from the state |",
-        "|---|---|---|---|---|",
+        "| classes | k-means | posterior | no checks | from a state | from it, no checks |",
+        "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for case, classes in (
         (planted("6", mixed(8, 6, 0, 1.5)), 6),

@@ -94,7 +94,7 @@ class Evidence:
         """Follow the rules above; between diagnoses nothing changes."""
         held_out = observation.held_out
         if held_out is None:
-            return state, self._go_on(state, observation, "no new diagnosis", ())
+            return self._go_on(state, observation, "no new diagnosis", ())
         if state["next"] == HAND_OVER:
             assert observation.generalising is not None, "measured with the held-out samples"
             return self._hand_over(state, observation.generalising, held_out)
@@ -103,8 +103,7 @@ class Evidence:
         state, reason, risen = self._pause(
             state, observation.diagnosis, held_out, observation.epoch
         )
-        decision = self._go_on(state, observation, reason, risen)
-        return {**state, "next": HAND_OVER if decision.measure else ALONE}, decision
+        return self._go_on(state, observation, reason, risen)
 
     def _pause(
         self, state: ControllerState, stored: Diagnosis | None, held_out: HeldOut, epoch: int
@@ -154,11 +153,14 @@ class Evidence:
         observation: Observation,
         reason: str,
         risen: tuple[str, ...],
-    ) -> Decision:
+    ) -> tuple[ControllerState, Decision]:
+        """Keep what has risen; end stage 1 after its last epoch or with nothing left to train."""
         stage = Stage(tuple(state["active"]))
         if stage.active and not observation.last:
-            return Decision(stage, reason, keep_only=risen)
-        return Decision(stage, reason, keep_only=risen, restore=True, measure=True)
+            return state, Decision(stage, reason, keep_only=risen)
+        return {**state, "next": HAND_OVER}, Decision(
+            stage, reason, keep_only=risen, restore=bool(state["best"]), measure=True
+        )
 
     def _hand_over(
         self, state: ControllerState, diagnosis: Diagnosis, held_out: HeldOut

@@ -45,7 +45,8 @@ def run(command: Command, tmp_path: Path, tmp_path_factory: pytest.TempPathFacto
     ended = tmp_path_factory.getbasetemp() / "run_of_somebody"
     if not ended.exists():
         command("train", f"hydra.run.dir={ended}", "stage1.epochs=1", "stage2.epochs=1",
-                "probe.samples=200", "robustness=false", "encoder=mlp", "tracker=none")  # fmt: skip
+                "probe=kmeans", "probe.samples=200", "controller=pid", "robustness=false",
+                "encoder=mlp", "tracker=none")  # fmt: skip
     joblib.dump(_Evil(), tmp_path / "evil.joblib")
     return Path(shutil.copytree(ended, tmp_path / "run"))
 

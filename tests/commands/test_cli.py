@@ -14,8 +14,8 @@ import pytest
 from tests.conftest import Answer, check_message, read_events
 
 Command = Callable[..., Answer]
-SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe.samples=200",
-         "robustness=false", "encoder=mlp", "tracker=none")  # fmt: skip
+SHORT = ("stage1.epochs=1", "stage2.epochs=1", "probe=kmeans", "probe.samples=200",
+         "controller=pid", "robustness=false", "encoder=mlp", "tracker=none")  # fmt: skip
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ USAGE_ERRORS = [
     (["--epochs", "3"], ["--epochs"]),
 ]
 FAILURES = [
-    (["controller.threshold=0"], ["threshold is 0", "above 1"]),
-    (["controller.threshold=high"], ["controller.threshold", "'high'", "float"]),
-    (["+controller.treshold=2"], ["controller.treshold", "threshold"]),
+    (["controller=pid", "controller.threshold=0"], ["threshold is 0", "above 1"]),
+    (["controller=pid", "controller.threshold=high"], ["controller.threshold", "'high'", "float"]),
+    (["controller=pid", "+controller.treshold=2"], ["controller.treshold", "threshold"]),
     (["probe=kmeans", "probe.clusters=1"], ["clusters is 1", "at least 2"]),
     (["probe=kmeans", "probe.clusters=some"], ["clusters", "some"]),
     (["probe.every=0"], ["every=0"]),

@@ -118,8 +118,9 @@ def test_prepare_makes_the_store_that_training_finds(command: Command, root: Pat
     before = stores(root)
     settings = ("dataset=cremad", f"dataset.root={root}", *small, "encoder=mlp")
     trained = command(
-        "train", *settings, "stage1.epochs=1", "stage2.epochs=1", "robustness=false", "tracker=none"
-    )
+        "train", *settings, "stage1.epochs=1", "stage2.epochs=1", "robustness=false",
+        "tracker=none", "probe=kmeans", "controller=fixed",
+    )  # fmt: skip
     assert trained.code == 0, trained.err
     assert stores(root) == before
 

@@ -17,7 +17,7 @@ def test_parts_from_outside_the_package_train(
     monkeypatch.syspath_prepend(str(PLUGINS))
     answer = command(
         "train", "--config-dir", str(PLUGINS / "conf"), "dataset=blobs", "encoder=linear",
-        "controller=alternate", "stage1.epochs=4", "stage2.epochs=4",
+        "controller=alternate", "probe=kmeans", "stage1.epochs=4", "stage2.epochs=4",
         "stage1.optimizer.lr=0.1", "stage2.optimizer.lr=0.1", "hydra.run.dir=run",
         "robustness=false", "tracker=none",
     )  # fmt: skip

@@ -96,6 +96,20 @@ def test_between_diagnoses_nothing_changes() -> None:
     assert state["resting"] == {"a": 0, "b": 0}
 
 
+def test_the_last_epoch_ends_stage_1_without_a_diagnosis_of_its_own() -> None:
+    state, decisions = play(Evidence(), [heads(a=1.0, b=0.5), None], seen(), last=1)
+    assert decisions[-1].measure
+    assert decisions[-1].restore
+    observation = Observation(1, seen(), False, {}, True, seen(joint=2.0), measured(0.1))
+    assert Evidence().step(state, observation)[1].stage.joint
+
+
+def test_nothing_is_restored_where_nothing_was_kept() -> None:
+    _, decisions = play(Evidence(), [None, None], seen(), last=1)
+    assert decisions[-1].measure
+    assert not decisions[-1].restore
+
+
 HAND_OVERS: Mapping[str, tuple[Diagnosis, HeldOut, tuple[str, ...], bool]] = {
     "adds next to nothing": (with_synergy(0, 0.0, 0.02, (0.5, 0.01)), measured(0.1), ("a",), True),
     "the ensemble loses by it": (

@@ -165,7 +165,7 @@ class AlwaysMeasures(Evidence):
     """Ends stage 1 at once."""
 
     def step(self, state: Any, observation: Any) -> Any:
-        return state, self._go_on({**state, "active": []}, observation, "", ())
+        return self._go_on({**state, "active": []}, observation, "", ())
 
 
 def test_a_probe_of_training_samples_is_refused_while_the_run_is_built() -> None:
