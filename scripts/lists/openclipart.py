@@ -3,7 +3,8 @@
     python -m scripts.lists.openclipart FOLDER OUT.csv
 
 FOLDER holds the pictures and `items.csv` with a row per picture: `file`, `category`, `title`,
-`group` (its creator's number) and `creator_fold`. It is the `dataset.root` of the list; docs/experiments.md tells how to make it.
+`group` (its creator's number) and `creator_fold`. It is the `dataset.root` of the list;
+docs/experiments.md tells how to make it. Beside OUT.csv, `random.csv` has no groups and no folds.
 """
 
 import sys
@@ -26,6 +27,7 @@ def write_list(folder: Path, out: Path) -> int:
     rows = items[list(COLUMNS)].rename(columns=COLUMNS)
     out.parent.mkdir(parents=True, exist_ok=True)
     rows.to_csv(out, index=False)
+    rows.drop(columns=["group", "fold"]).to_csv(out.with_name("random.csv"), index=False)
     return len(rows)
 
 
