@@ -124,7 +124,7 @@ def _check_reading(trace: Trace, reading: str) -> None:
 
 
 def recorded_stages(trace: Trace) -> list[tuple[int, dict[str, Any]]]:
-    """Return the run's own changes of stage, as (epoch, stage)."""
+    """Return the run's own changes of stage, as (epoch, stage); `ensemble` where one was chosen."""
     return [
         (event["epoch"], event["to"] | ({"ensemble": True} if event.get("ensemble") else {}))
         for event in trace.of("decision")

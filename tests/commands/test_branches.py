@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.conftest import Answer
+from tests.processes import Answer
 from tests.training.test_hand_over import ENSEMBLE
 
 Command = Callable[..., Answer]

@@ -84,8 +84,11 @@ def test_every_method_has_its_name_and_the_role_of_its_components(name: str) -> 
 )
 def test_every_choice_of_a_group_builds(group: str) -> None:
     for choice in set(list_choices()[group]) - NOT_FOR_PICTURES:
-        untrained = ["fusion=average"] if choice in ("mla", "unimodal") else []
-        make_parts(f"{group}={choice}", *untrained)
+        needs = {
+            "mla": ["fusion=average"], "unimodal": ["fusion=average"],
+            "evidence": ["probe=posterior", "probe.source=both"],
+        }  # fmt: skip
+        make_parts(f"{group}={choice}", *needs.get(choice, []))
 
 
 def test_one_encoder_per_modality() -> None:

@@ -131,7 +131,7 @@ def test_a_hidden_layer_learns_an_interaction_that_one_linear_layer_cannot() -> 
         optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
         for _ in range(100):
             optimizer.zero_grad()
-            cross_entropy(module(embeddings, {}), y).backward()
+            cross_entropy(module(embeddings, {}), y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         right[fusion] = int((module(embeddings, {}).argmax(dim=1) == y).sum())
     assert right[Hidden] == 4

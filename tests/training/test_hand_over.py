@@ -121,7 +121,10 @@ def test_replay_decides_the_same(name: str, request: pytest.FixtureRequest) -> N
         (s.epoch, s.decision.stage.name, list(s.decision.stage.active), s.decision.ensemble)
         for s in replay_trace(trace, controller)
     ]
-    theirs = [(e, to["stage"], to["active"], to["ensemble"]) for e, to in recorded_stages(trace)]
+    theirs = [
+        (epoch, to["stage"], to["active"], to.get("ensemble", False))
+        for epoch, to in recorded_stages(trace)
+    ]
     assert mine == theirs
 
 
