@@ -41,7 +41,7 @@ def write_list(sounds: Path, units: Path, out: Path) -> int:
     single = joined[joined["_merge"] != "both"]
     if len(single):
         print(
-            f"left out {len(single)} clips that have only one of the two: {single.clip.iloc[0]} …"
+            f"left out {len(single)} clips that have only one of the two: {single['clip'].iloc[0]} …"
         )
     both = (
         joined[joined["_merge"] == "both"]
