@@ -40,9 +40,8 @@ def write_list(sounds: Path, units: Path, out: Path) -> int:
     joined = rows.merge(table[["clip", *measured]], on="clip", how="outer", indicator=True)
     single = joined[joined["_merge"] != "both"]
     if len(single):
-        print(
-            f"left out {len(single)} clips that have only one of the two: {single['clip'].iloc[0]} …"
-        )
+        first = single["clip"].iloc[0]
+        print(f"left out {len(single)} clips that have only one of the two: {first} …")
     both = (
         joined[joined["_merge"] == "both"]
         .drop(columns="_merge")
