@@ -1,6 +1,7 @@
 """The types of what an event holds, held against each line of a trace as it is read.
 
-A field that is not named here may hold anything; a named one may be absent unless it is required.
+A field that is not named here may hold anything. What reads an event says itself which fields it
+needs: events of older versions lack some.
 """
 
 import math
@@ -58,14 +59,14 @@ class StartEvent(TypedDict):
     time: NotRequired[float]
 
 
-class AccuracyFields(TypedDict):
+class AccuracyFields(TypedDict, total=False):
     """Accuracy by modality or `fused`."""
 
     train: dict[str, Share]
     validation: dict[str, Share]
 
 
-class EpochEvent(TypedDict):
+class EpochEvent(TypedDict, total=False):
     """A trained epoch."""
 
     event: Literal["epoch"]
@@ -81,51 +82,51 @@ class EpochEvent(TypedDict):
     time: float
 
 
-class DecisionEvent(TypedDict):
+class DecisionEvent(TypedDict, total=False):
     """A change of stage."""
 
     event: Literal["decision"]
     epoch: Epoch
     step: Count
     to: StageFields
-    restored: NotRequired[bool]
-    fused: NotRequired[list[str]]
-    ensemble: NotRequired[bool]
+    restored: bool
+    fused: list[str]
+    ensemble: bool
     reason: str
-    controller: NotRequired[dict[str, Any]]
+    controller: dict[str, Any]
     time: float
 
 
-class DiagnosisFields(TypedDict):
+class DiagnosisFields(TypedDict, total=False):
     """A diagnosis."""
 
-    unique_bits: NotRequired[Estimates]
+    unique_bits: Estimates
     mi_bits: Estimates
-    ecs: NotRequired[Estimates]
-    log_ratio: NotRequired[Estimates]
-    difference_bits: NotRequired[Estimates]
-    ecs_log_ratio: NotRequired[Estimates]
-    change: NotRequired[Estimates]
-    redundancy_bits: NotRequired[EstimateFields]
-    synergy_bits: NotRequired[EstimateFields]
-    joint_mi_bits: NotRequired[EstimateFields]
+    ecs: Estimates
+    log_ratio: Estimates
+    difference_bits: Estimates
+    ecs_log_ratio: Estimates
+    change: Estimates
+    redundancy_bits: EstimateFields
+    synergy_bits: EstimateFields
+    joint_mi_bits: EstimateFields
     label_entropy_bits: float
-    gap_bits: NotRequired[float | None]
+    gap_bits: float | None
     samples: Count
-    clusters: NotRequired[dict[str, Count]]
-    samples_per_cell: NotRequired[float]
-    union_mi_bits: NotRequired[float]
-    quadrants: NotRequired[dict[str, Share]]
-    class_unique_bits: NotRequired[dict[str, ByName]]
-    winner: NotRequired[str | None]
-    lower_bits: NotRequired[ByName]
-    models: NotRequired[dict[str, str]]
-    checks: NotRequired[str | None]
-    pairs: NotRequired[dict[str, Estimates]]
-    warnings: NotRequired[list[str]]
+    clusters: dict[str, Count]
+    samples_per_cell: float
+    union_mi_bits: float
+    quadrants: dict[str, Share]
+    class_unique_bits: dict[str, ByName]
+    winner: str | None
+    lower_bits: ByName
+    models: dict[str, str]
+    checks: str | None
+    pairs: dict[str, Estimates]
+    warnings: list[str]
 
 
-class ProbeEvent(DiagnosisFields):
+class ProbeEvent(DiagnosisFields, total=False):
     """A diagnosis after an epoch, and a second one of samples that no encoder trained on."""
 
     event: Literal["probe"]
@@ -133,13 +134,13 @@ class ProbeEvent(DiagnosisFields):
     step: Count
     stage: StageName
     active: list[str]
-    seconds: NotRequired[ByName]
-    generalising: NotRequired[DiagnosisFields]
-    stored_minus_generalising_bits: NotRequired[Estimates]
+    seconds: ByName
+    generalising: DiagnosisFields
+    stored_minus_generalising_bits: Estimates
     time: float
 
 
-class HeldOutEvent(TypedDict):
+class HeldOutEvent(TypedDict, total=False):
     """What heads and ensembles of them tell of validation samples."""
 
     event: Literal["held_out"]
@@ -152,25 +153,25 @@ class HeldOutEvent(TypedDict):
     gain_bits: Estimates
     accuracy: dict[str, Share]
     samples: Count
-    generalising: NotRequired[DiagnosisFields]
+    generalising: DiagnosisFields
     time: float
 
 
-class ScoreFields(TypedDict):
+class ScoreFields(TypedDict, total=False):
     """How well a head does on test."""
 
     accuracy: Share
     macro_f1: Share
 
 
-class BestOnTest(TypedDict):
+class BestOnTest(TypedDict, total=False):
     """The epoch that is best on test."""
 
     accuracy: Share
     epoch: Count
 
 
-class ResultEvent(TypedDict):
+class ResultEvent(TypedDict, total=False):
     """The end of a run."""
 
     event: Literal["result"]
@@ -182,11 +183,11 @@ class ResultEvent(TypedDict):
     best_on_test: BestOnTest
     optimism_gap: float
     confusion: dict[str, list[list[Count]]]
-    quadrants: NotRequired[dict[str, Share]]
-    robustness: NotRequired[dict[str, Any]]
+    quadrants: dict[str, Share]
+    robustness: dict[str, Any]
     seconds: ByName
-    peak_memory_bytes: NotRequired[Count | None]
-    probe_share: NotRequired[Share]
+    peak_memory_bytes: Count | None
+    probe_share: Share
     time: float
 
 
@@ -199,9 +200,9 @@ EVENTS: dict[str, Any] = {
 def fault_of(event: dict[str, Any]) -> str | None:
     """Return what is wrong with an event, in words that name the field, or `None`."""
     kind = event.get("event")
-    if not isinstance(kind, str) or kind not in EVENTS:
+    if not isinstance(kind, str):
         return f"event is {_shown(kind)}, expected one of {', '.join(EVENTS)}"
-    return _fault(event, EVENTS[kind], "")
+    return _fault(event, EVENTS[kind], "") if kind in EVENTS else None  # of a newer version
 
 
 def _fault(value: Any, hint: Any, field: str) -> str | None:

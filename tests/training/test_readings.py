@@ -42,7 +42,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_choice_has_the_defaults_of_the_class() -> None:
     parts = make_parts("dataset=synthetic", "probe=posterior")
     assert parts.probe == PosteriorProbe()
-    assert (parts.probe.source, parts.probe.joint_every) == ("train", 5)
+    assert (parts.probe.source, parts.probe.joint_every) == ("both", 5)
 
 
 def test_both_readings_are_in_the_trace(both: Path) -> None:

@@ -57,7 +57,7 @@ class PosteriorProbe:
     every: int = 1
     joint_every: int = 5
     samples: int = 1280
-    source: str = "train"
+    source: str = "both"
     checks_every: int = 5
     solver: str = "own"
     seed: int = 0
