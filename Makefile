@@ -12,7 +12,7 @@ WORKERS ?= auto
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: $(VENV)/.installed  ## train with controller=joint and controller=pid on real digits, compare
+demo: $(VENV)/.installed  ## train with controller=joint and controller=evidence on real digits, compare
 	@$(BIN)/python scripts/demo.py
 
 test: $(VENV)/.installed-dev  ## run the whole test suite; five to nine minutes on two cores

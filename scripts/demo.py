@@ -29,7 +29,7 @@ def main() -> None:
                      f"hydra.run.dir={folder / controller}"]  # fmt: skip
         console.rule(f"fusion-sched train {' '.join(arguments)}", align="left")
         subprocess.run([COMMAND, "train", *arguments], check=True)
-    console.rule("joint training against the two-stage schedule", align="left")
+    console.rule("joint training against the schedule by evidence", align="left")
     console.print(summary(folder))
     for sentence in verdict(folder):
         console.print(sentence, highlight=False)

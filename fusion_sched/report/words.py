@@ -47,7 +47,9 @@ def sentence_case(text: str) -> str:
 
 def stage_words(stage: Stage) -> str:
     """A stage as the page calls it."""
-    active = enumeration(stage.active) if stage.active else "none"
+    if not stage.active:
+        return "heads as they are, nothing trains"
+    active = enumeration(stage.active)
     if stage.joint:
         return f"joint training of {active}"
     return f"{active}, each alone" if len(stage.active) > 1 else f"{active} alone"
@@ -112,6 +114,9 @@ def hand_over_words(view: RunView) -> str:
         return "Joint training has not begun."
     if view.hand_over is None:
         return "Training was joint from the first epoch."
+    if not view.hand_over.stage.active:
+        ended = epoch_words(view.hand_over.epoch)
+        return f"Stage 1 ended after {ended}; nothing was trained jointly."
     after = f"Joint training began after {epoch_words(view.hand_over.epoch)}"
     restored = f", from the weights of {epoch_words(epoch)}" if view.hand_over.restored else ""
     return f"{after}{restored}."

@@ -17,7 +17,8 @@ def start_line(start: Event) -> str:
 def record_line(record: DecisionRecord | EpochRecord | ProbeRecord) -> str:
     match record:
         case DecisionRecord(stage=stage, reason=reason):
-            return f"  → {stage.name} ({', '.join(stage.active)}): {reason}"
+            name = f"{stage.name} ({', '.join(stage.active)})" if stage.active else "heads alone"
+            return f"  → {name}: {reason}"
         case EpochRecord(stage=stage):
             loss = " ".join(f"{m} {value:.3f}" for m, value in record.loss.items())
             accuracy = " ".join(f"{m} {share:.1%}" for m, share in record.accuracy.items())
