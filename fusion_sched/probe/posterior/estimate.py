@@ -73,6 +73,7 @@ class PosteriorEstimate:
     state: State = field(repr=False)
 
 
+@torch.inference_mode()
 def estimate(
     embeddings: Mapping[str, Tensor],
     y: Tensor,
