@@ -8,7 +8,13 @@ import torch
 from torch import Tensor
 
 from fusion_sched.pid import FastPID, Solver, Status
-from fusion_sched.pid.certificate import certify
+from fusion_sched.pid.certificate import (
+    ROUNDING,
+    Certificate,
+    dual_value,
+    round_to_marginals,
+    shift_to_feasible,
+)
 from fusion_sched.pid.problem import Duals, SolverOutput, conditional_value, solve_on_support
 from fusion_sched.pid.scaling import scale_steps
 from fusion_sched.probe.posterior.inputs import BITS, Labels
@@ -113,12 +119,11 @@ def _scale(marginals: Duals) -> SolverOutput:
     """
     a, b = marginals
     product = a.sum(2).unsqueeze(2) * b.sum(2).unsqueeze(1)
-    r, v, best = product, torch.ones_like(b), None
+    r, v, best, iterations = product, torch.ones_like(b), None, 0
     for steps in range(CHECK_EVERY, STEPS + 1, CHECK_EVERY):
         u, v, r, s = scale_steps((a, b), r, v, CHECK_EVERY)
-        if steps > CHECK_EVERY:  # the first ones have never reached the tolerance
-            q = r.unsqueeze(-1) * u.unsqueeze(2) * v.unsqueeze(1)
-            certificate = certify(q, (u.log(), v.log()), (a, b))
+        if steps > CHECK_EVERY:  # the first steps are too few for a certificate
+            certificate = _certificate(r, s, (u, v), marginals)
             if best is None or float(certificate.gap) < float(best.gap):
                 best, iterations = certificate, steps
             if float(best.gap) * BITS <= TOLERANCE:
@@ -127,6 +132,31 @@ def _scale(marginals: Duals) -> SolverOutput:
         r = torch.where(s > 1, r.maximum(RESTART * product), r)
     assert best is not None
     solved = Status.SOLVED if float(best.gap) * BITS <= TOLERANCE else Status.ITERATION_LIMIT
+    device = best.gap.device
     return SolverOutput(
-        best.q, best.duals, best.gap, torch.tensor([iterations]), torch.tensor([int(solved)])
+        best.q,
+        best.duals,
+        best.gap,
+        torch.tensor([iterations], device=device),
+        torch.tensor([int(solved)], device=device),
     )
+
+
+def _certificate(r: Tensor, s: Tensor, factors: Duals, marginals: Duals) -> Certificate:
+    """The certificate of r u v with the better one of two feasible duals, each from one source.
+
+    Where s = sum_y u v exceeds one, the entries u of the classes that make it up are lowered.
+    """
+    u, v = factors
+    shares = u.unsqueeze(2) * v.unsqueeze(1)
+    coupling = round_to_marginals(r.unsqueeze(-1) * shares, marginals)
+    value = conditional_value(coupling)
+    excess = s.clamp(min=1.0).log().unsqueeze(-1)
+    excess = excess * (2.0 * shares / s.clamp(min=1e-300).unsqueeze(-1)).clamp_(max=1.0)
+    duals = [
+        shift_to_feasible((u.log() - excess.amax(2), v.log())),
+        shift_to_feasible((u.log(), v.log() - excess.amax(1))),
+    ]
+    bounds = torch.cat([dual_value(d, marginals) for d in duals])
+    gap = (value - bounds.max()).clamp(min=0.0) + ROUNDING
+    return Certificate(coupling, value, duals[int(bounds.argmax())], gap)
