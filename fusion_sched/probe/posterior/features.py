@@ -48,7 +48,7 @@ class ModalityFeatures:
 
     @cached_property
     def _leading(self) -> Tensor:
-        return self.components[:, :CLUSTERED].contiguous()
+        return self.components[:, :CLUSTERED].float()
 
     @cached_property
     def _centres(self) -> Tensor:
@@ -112,11 +112,12 @@ def seeds(x: Tensor, count: int, generator: torch.Generator, starts: int = 1) ->
     square = (x * x).sum(1)
     pick = torch.randint(len(x), (starts,), generator=generator).to(x.device)
     centres = x[pick].unsqueeze(1)
-    draws = torch.rand(count, starts, 1, generator=generator, dtype=torch.float64).to(x.device)
+    draws = torch.rand(count, starts, 1, generator=generator, dtype=torch.float64).to(x)
     nearest = torch.full((starts, len(x)), torch.inf, dtype=x.dtype, device=x.device)
     for number in range(1, count):
         last = centres[:, -1]
-        distance = square + (last * last).sum(-1, keepdim=True) - 2 * last @ x.mT
+        own = (last * last).sum(-1, keepdim=True)
+        distance = torch.addmm(square + own, last, x.mT, alpha=-2)
         nearest = torch.minimum(nearest, distance.clamp_(min=0.0))
         upto = nearest.cumsum(1)
         pick = torch.searchsorted(upto, draws[number] * upto[:, -1:]).clamp_(max=len(x) - 1)
@@ -128,7 +129,7 @@ def k_means(x: Tensor, centres: Tensor) -> Tensor:
     """Cell (N,) of each row after some of Lloyd's steps from the best of the starts."""
     for _ in range(STEPS):
         _, cell = _assign(x, centres)
-        one_hot = torch.nn.functional.one_hot(cell, centres.shape[1]).to(x.dtype)
+        one_hot = x.new_zeros(*cell.shape, centres.shape[1]).scatter_(2, cell.unsqueeze(2), 1.0)
         sizes = one_hot.sum(1).unsqueeze(-1)
         centres = torch.where(sizes > 0, one_hot.mT @ x / sizes.clamp(min=1.0), centres)
     loss, cell = _assign(x, centres)
@@ -136,6 +137,7 @@ def k_means(x: Tensor, centres: Tensor) -> Tensor:
 
 
 def _assign(x: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
-    distance = (centres * centres).sum(-1).unsqueeze(1) - 2 * x @ centres.mT
+    square = (centres * centres).sum(-1).unsqueeze(1)
+    distance = torch.baddbmm(square, x.expand(len(centres), -1, -1), centres.mT, alpha=-2)
     nearest, cell = distance.min(-1)
     return nearest.sum(1), cell
