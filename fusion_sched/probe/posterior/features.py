@@ -61,18 +61,14 @@ class ModalityFeatures:
         return self._cells[count]
 
 
-def principal_components(x: Tensor) -> Tensor:
+def principal_components(x: Tensor, most: int = LINEAR) -> Tensor:
     """Scores (N, k) in order of variance, components without variance left out."""
-    if x.shape[1] > len(x):
-        values, vectors = torch.linalg.eigh(x @ x.mT)
-        scores = vectors * values.clamp(min=0).sqrt()
-    else:
-        values, vectors = torch.linalg.eigh(x.mT @ x)
-        scores = x @ vectors
-    scores, values = scores.flip(1), values.flip(0)
-    kept = max(1, int((values > NEGLIGIBLE * values[0]).sum()))
-    leading: Tensor = scores[:, : min(kept, LINEAR)]
-    return leading
+    wide = x.shape[1] > len(x)
+    values, vectors = torch.linalg.eigh(x @ x.mT if wide else x.mT @ x)
+    kept = max(1, min(most, int((values > NEGLIGIBLE * values[-1]).sum())))
+    values, vectors = values[-kept:].flip(0), vectors[:, -kept:].flip(1)
+    scores: Tensor = vectors * values.clamp(min=0).sqrt() if wide else x @ vectors
+    return scores
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -86,7 +82,7 @@ def kernel_scores(distances: Tensor, width: float) -> Tensor:
     if width >= 1.0:  # a smooth kernel needs fewer landmarks
         distances = distances[:, : LANDMARKS // 2]
     kernel = torch.exp(-distances / (2 * width * width))
-    return principal_components(kernel - kernel.mean(0))[:, :COMPONENTS]
+    return principal_components(kernel - kernel.mean(0), COMPONENTS)
 
 
 def joint_kernel(modalities: Sequence[ModalityFeatures], width: float) -> Tensor:
