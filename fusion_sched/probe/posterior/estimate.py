@@ -73,6 +73,7 @@ class PosteriorEstimate:
     state: State = field(repr=False)
 
 
+@torch.inference_mode()
 def estimate(
     embeddings: Mapping[str, Tensor],
     y: Tensor,
@@ -107,7 +108,7 @@ def estimate(
         With null levels, p-values and the check of the number of cells. Without, these are left
         out; the intervals themselves follow from the solver's duals at no price.
     solver:
-        Of I*; by default scaling to 1e-3 bits.
+        Of I*; by default scaling to 5e-3 bits.
     state:
         The `state` of the last estimate: only candidates that mattered are fitted again.
 

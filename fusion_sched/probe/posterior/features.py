@@ -48,7 +48,7 @@ class ModalityFeatures:
 
     @cached_property
     def _leading(self) -> Tensor:
-        return self.components[:, :CLUSTERED].contiguous()
+        return self.components[:, :CLUSTERED].float()
 
     @cached_property
     def _centres(self) -> Tensor:
@@ -61,18 +61,14 @@ class ModalityFeatures:
         return self._cells[count]
 
 
-def principal_components(x: Tensor) -> Tensor:
+def principal_components(x: Tensor, most: int = LINEAR) -> Tensor:
     """Scores (N, k) in order of variance, components without variance left out."""
-    if x.shape[1] > len(x):
-        values, vectors = torch.linalg.eigh(x @ x.mT)
-        scores = vectors * values.clamp(min=0).sqrt()
-    else:
-        values, vectors = torch.linalg.eigh(x.mT @ x)
-        scores = x @ vectors
-    scores, values = scores.flip(1), values.flip(0)
-    kept = max(1, int((values > NEGLIGIBLE * values[0]).sum()))
-    leading: Tensor = scores[:, : min(kept, LINEAR)]
-    return leading
+    wide = x.shape[1] > len(x)
+    values, vectors = torch.linalg.eigh(x @ x.mT if wide else x.mT @ x)
+    kept = max(1, min(most, int((values > NEGLIGIBLE * values[-1]).sum())))
+    values, vectors = values[-kept:].flip(0), vectors[:, -kept:].flip(1)
+    scores: Tensor = vectors * values.clamp(min=0).sqrt() if wide else x @ vectors
+    return scores
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -86,7 +82,7 @@ def kernel_scores(distances: Tensor, width: float) -> Tensor:
     if width >= 1.0:  # a smooth kernel needs fewer landmarks
         distances = distances[:, : LANDMARKS // 2]
     kernel = torch.exp(-distances / (2 * width * width))
-    return principal_components(kernel - kernel.mean(0))[:, :COMPONENTS]
+    return principal_components(kernel - kernel.mean(0), COMPONENTS)
 
 
 def joint_kernel(modalities: Sequence[ModalityFeatures], width: float) -> Tensor:
@@ -112,11 +108,12 @@ def seeds(x: Tensor, count: int, generator: torch.Generator, starts: int = 1) ->
     square = (x * x).sum(1)
     pick = torch.randint(len(x), (starts,), generator=generator).to(x.device)
     centres = x[pick].unsqueeze(1)
-    draws = torch.rand(count, starts, 1, generator=generator, dtype=torch.float64).to(x.device)
+    draws = torch.rand(count, starts, 1, generator=generator, dtype=torch.float64).to(x)
     nearest = torch.full((starts, len(x)), torch.inf, dtype=x.dtype, device=x.device)
     for number in range(1, count):
         last = centres[:, -1]
-        distance = square + (last * last).sum(-1, keepdim=True) - 2 * last @ x.mT
+        own = (last * last).sum(-1, keepdim=True)
+        distance = torch.addmm(square + own, last, x.mT, alpha=-2)
         nearest = torch.minimum(nearest, distance.clamp_(min=0.0))
         upto = nearest.cumsum(1)
         pick = torch.searchsorted(upto, draws[number] * upto[:, -1:]).clamp_(max=len(x) - 1)
@@ -128,7 +125,7 @@ def k_means(x: Tensor, centres: Tensor) -> Tensor:
     """Cell (N,) of each row after some of Lloyd's steps from the best of the starts."""
     for _ in range(STEPS):
         _, cell = _assign(x, centres)
-        one_hot = torch.nn.functional.one_hot(cell, centres.shape[1]).to(x.dtype)
+        one_hot = x.new_zeros(*cell.shape, centres.shape[1]).scatter_(2, cell.unsqueeze(2), 1.0)
         sizes = one_hot.sum(1).unsqueeze(-1)
         centres = torch.where(sizes > 0, one_hot.mT @ x / sizes.clamp(min=1.0), centres)
     loss, cell = _assign(x, centres)
@@ -136,6 +133,7 @@ def k_means(x: Tensor, centres: Tensor) -> Tensor:
 
 
 def _assign(x: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
-    distance = (centres * centres).sum(-1).unsqueeze(1) - 2 * x @ centres.mT
+    square = (centres * centres).sum(-1).unsqueeze(1)
+    distance = torch.baddbmm(square, x.expand(len(centres), -1, -1), centres.mT, alpha=-2)
     nearest, cell = distance.min(-1)
     return nearest.sum(1), cell

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from fusion_sched.probe.posterior.folds import Folds
 from fusion_sched.probe.posterior.inputs import BITS, Labels
 
 SHUFFLES = 199
+DENSE = 20_000  # samples times classes
 
 
 def shuffled_labels(
@@ -32,7 +34,8 @@ def shuffled_labels(
     keys = torch.rand(SHUFFLES, len(size), generator=generator)
     by_fold = torch.argsort(fold, stable=True)
     partner = torch.empty(keys.shape, dtype=torch.int64, device=fold.device)
-    partner[:, by_fold] = (keys.to(fold.device) + fold).argsort(1)
+    drawn = np.argsort((keys + fold.cpu()).numpy(), axis=1)
+    partner[:, by_fold] = torch.from_numpy(drawn).to(fold.device)
     place = torch.empty_like(order)
     place[first] = order - start[unit[first]]
     partner = partner[:, unit]
@@ -49,7 +52,11 @@ def largest_scores(scores: Tensor, drawn: Tensor) -> Tensor:
     _, count, classes = scores.shape
     rows = scores.permute(1, 2, 0).flatten(0, 1).float()  # single precision: half the traffic
     index = drawn + torch.arange(count, device=drawn.device) * classes
-    means = torch.nn.functional.embedding_bag(index, rows, mode="mean").double()
+    if len(rows) <= DENSE:  # a product is faster than look-ups
+        picked = rows.new_zeros(len(drawn), len(rows)).scatter_(1, index, 1.0 / count)
+        means = (picked @ rows).double()
+    else:
+        means = torch.nn.functional.embedding_bag(index, rows, mode="mean").double()
     centred = means - means[1:].mean(0)
     spread = centred[1:].std(0)
     standard = torch.where(spread > 0, centred / spread.clamp(min=1e-300), 0.0)

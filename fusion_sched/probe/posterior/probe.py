@@ -47,7 +47,7 @@ class PosteriorProbe:
     trained on), ``validation`` or ``both`` (``train``, and ``validation`` beside it).
     ``checks_every``: diagnoses from one with null levels, p-values and the check of the cells to
     the next, besides those where `ProbeInputs.checks` asks for them; intervals are always there.
-    ``solver``: ``own`` solves I* to 1e-3 bits, which is below
+    ``solver``: ``own`` solves I* to 5e-3 bits, which is below
     what samples tell, ``run`` by the solver of the run. ``seed``: of folds, landmarks and shuffles.
     """
 

@@ -43,6 +43,7 @@ PAIR_CELLS = 200_000
 CLEAR = 5.5  # nats by which refinement must gain, times the square root of its cells
 OWN_CELLS = 24  # of similar posterior of one modality
 POSTERIOR_CELLS = (6, 12)  # of either modality, for pairs of cells
+ROUNDING = 1e-9  # of the square root of a probability
 KEPT = 2  # candidates that the next diagnosis fits again
 
 Options = tuple[float, ...]
@@ -225,7 +226,7 @@ def joint(
 
 def _posterior_cells(p: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Cells (N,) of similar posterior."""
-    root = p[0].sqrt()
+    root = p[0].sqrt().float()
     return k_means(root, seeds(root, count, generator))
 
 
@@ -257,7 +258,9 @@ def _add_interactions(
 
     def posterior(m: str) -> Tensor:
         root = (logs[m][0] / 2).exp()
-        return whitened(principal_components(root - root.mean(0)), 16)
+        varied = root - root.mean(0)
+        varied = torch.where(varied.abs() > ROUNDING, varied, 0.0)  # a constant posterior
+        return whitened(principal_components(varied), 16)
 
     for i, j in combinations(modalities, 2):
         for name, make in (("kernel", kernel), ("linear", linear), ("posterior", posterior)):

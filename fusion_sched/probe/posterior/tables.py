@@ -28,7 +28,7 @@ def shared_cells(p: Tensor, count: int, generator: torch.Generator) -> tuple[Ten
     sources, samples, classes = p.shape
     p = p.flatten(0, 1)
     count = min(count, len(p))
-    root = p.sqrt()
+    root = p.sqrt().float()
     cell = k_means(root, seeds(root, count, generator))
     sizes = torch.bincount(cell, minlength=count).to(p.dtype)
     total = torch.zeros(count, classes, dtype=p.dtype, device=p.device).index_add_(0, cell, p)
