@@ -184,6 +184,8 @@ class InputFormat:
 
 NO_LABEL = -1
 """Class id of a sample whose label is not known."""
+ID = "id"
+"""Column or array of ids of new samples, which their predictions then carry."""
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,13 @@ from fusion_sched.data.new_arrays import (
     new_input,
     standardised,
 )
-from fusion_sched.types import NO_LABEL, InputFormat, NewSamples, Splits
+from fusion_sched.types import ID, NO_LABEL, InputFormat, NewSamples, Splits
 
 LAYOUTS = ("auto", "channels_first", "channels_last")
 MOST_CHANNELS = 4
 """Channels of a picture: grey, colours, and transparency."""
 MOST_MODALITIES = 8
 """Arrays of one number per sample that are modalities without being named."""
-
-ID = "id"
-"""Name of an array of ids of new samples, which their predictions then carry."""
 
 Named = dict[str, np.ndarray]
 

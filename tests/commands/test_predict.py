@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from fusion_sched.config.load import load_model
+from fusion_sched.data.files import Files
+from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.models.saved import MODEL_DIR
 from tests.conftest import check_message, of, read_events, run_once
 from tests.processes import Answer
@@ -170,3 +172,72 @@ def test_the_network_is_the_selected_one(trained: Path) -> None:
     loaded = load_model(trained).network.state_dict()
     assert weights.keys() == loaded.keys()
     assert all(torch.equal(weights[name], loaded[name]) for name in weights)
+
+
+def sample_files(folder: Path) -> Path:
+    """Write sample data of own files: `clips/CLASS/NAME`, and `pictures.csv`."""
+    Files.write_sample(folder, SampleSpec(clips=40))
+    return folder
+
+
+SMALL_FILES = ("dataset=files", "dataset.rate=4000", "dataset.seconds=0.25", "dataset.n_fft=128",
+               "dataset.hop=128", "dataset.bands=8", "dataset.size=16", "dataset.vocabulary=50",
+               *SHORT[1:])  # fmt: skip
+
+
+def test_folders_of_files_are_predicted_as_the_splits_were(
+    tmp_path: Path, command: Command
+) -> None:
+    """All files, and each split from its store, have the same number of right labels."""
+    root = sample_files(tmp_path / "own") / "clips"
+    run_once(tmp_path / "run", *SMALL_FILES, "encoder=mlp", f"dataset.root={root}")
+    whole = json.loads(command("evaluate", "run", "--data", str(root), "--json").out)[str(root)]
+    scores = [
+        json.loads(command("evaluate", "run", f"--split={split}", "--json").out)
+        for split in ("train", "validation", "test")
+    ]
+    for head in whole:
+        right = sum(s["samples"] * next(iter(s.values()))[head]["accuracy"] for s in scores)
+        assert whole[head]["accuracy"] == pytest.approx(right / 40)
+    some = sorted(root.glob("*/*.wav"))[:3]
+    (tmp_path / "new").mkdir()
+    for number, path in enumerate(some):
+        shutil.copy(path, tmp_path / "new" / f"{number}.wav")
+    answer = command("predict", "run", "new", "--out", "p.csv")
+    assert "'visual' is missing in 3 of 3 samples" in answer.out, answer.err
+    assert pd.read_csv("p.csv")["id"].tolist() == ["new/0", "new/1", "new/2"]
+
+
+def test_a_table_of_files_needs_no_label_and_not_every_cell(
+    tmp_path: Path, command: Command
+) -> None:
+    own = sample_files(tmp_path / "own")
+    table = pd.read_csv(own / "pictures.csv")
+    table["length"] = np.arange(40) % 7 + 100.0
+    table.to_csv(own / "pictures.csv", index=False)
+    run_once(
+        tmp_path / "run", *SMALL_FILES, f"dataset.list={own / 'pictures.csv'}",
+        "+dataset.modalities.length.column=length", "encoder=by_modality",
+        "+encoder@encoder.picture=mlp", "+encoder@encoder.title=text",
+        "+encoder@encoder.length=mlp",
+    )  # fmt: skip
+    whole = command("evaluate", "run", "--data", str(own / "pictures.csv"), "--json")
+    scores = [
+        json.loads(command("evaluate", "run", f"--split={split}", "--json").out)
+        for split in ("train", "validation", "test")
+    ]
+    right = sum(s["samples"] * next(iter(s.values()))["fused"]["accuracy"] for s in scores)
+    accuracy = next(iter(json.loads(whole.out).values()))["fused"]["accuracy"]
+    assert accuracy == pytest.approx(right / 40)
+    new = table.drop(columns=["label", "maker"]).assign(id=[f"s{n}" for n in range(40)])
+    new.loc[3, "title"] = None
+    new.to_csv(own / "new.csv", index=False)
+    answer = command("predict", "run", str(own / "new.csv"), "--out", "p.csv")
+    assert "'title' is missing in 1 of 40 samples" in answer.out, answer.err
+    predicted = pd.read_csv("p.csv", keep_default_na=False)
+    assert predicted["id"][3] == "s3"
+    assert predicted["label by title"][3] == ""
+    new.loc[5, "picture"] = "pictures/none.jpg"
+    new.to_csv(own / "new.csv", index=False)
+    answer = command("predict", "run", str(own / "new.csv"), "--out", "q.csv")
+    check_message(answer, 1, ["none.jpg does not exist"])
