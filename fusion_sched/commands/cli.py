@@ -265,6 +265,45 @@ def evaluate_command(
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
 
 
+class ModelFormat(StrEnum):
+    """How a trained network is exported."""
+
+    onnx = "onnx"
+    torch = "torch"
+    safetensors = "safetensors"
+
+
+@app.command("export")
+def export_command(
+    run: Run,
+    form: Annotated[ModelFormat, typer.Option("--format", help="Of the network.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; by default RUN/export.")] = None,
+    allow: Allow = None,
+) -> None:
+    """Write a trained network as ONNX, as a program of torch.export, or as its weights.
+
+    ONNX and programs take batches of any size; their answers are compared with
+    the network's before the command ends.
+    """
+    from fusion_sched.commands.export import export_model
+
+    _print_lines(export_model(run, form, out, allow or []))
+
+
+@app.command("diagnose")
+def diagnose_command(
+    run: Run,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "validation",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    allow: Allow = None,
+) -> None:
+    """Diagnose a trained model by its run's own probe: what its embeddings share with the label."""
+    from fusion_sched.commands.diagnose import diagnose_split
+
+    for part in diagnose_split(run, split, as_json, allow or []):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
+
+
 @app.command("pid")
 def pid_command(
     file: Annotated[Path, typer.Argument(help="FILE.csv, .parquet, .npz, .npy or .pt")],

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from fusion_sched.commands.export import export_program
 from fusion_sched.config.load import load_model
 from fusion_sched.data.files import Files
 from fusion_sched.data.samples.spec import SampleSpec
@@ -241,3 +242,57 @@ def test_a_table_of_files_needs_no_label_and_not_every_cell(
     new.to_csv(own / "new.csv", index=False)
     answer = command("predict", "run", str(own / "new.csv"), "--out", "q.csv")
     check_message(answer, 1, ["none.jpg does not exist"])
+
+
+def test_the_probe_of_the_run_diagnoses_its_model(trained: Path, command: Command) -> None:
+    """On the probe's own samples in the selected epoch it says what the trace says."""
+    events = read_events(trained)
+    selected = of(events, "result")[0]["selected_epoch"]
+    recorded = [probe for probe in of(events, "probe") if probe["epoch"] == selected][-1]
+    answer = command("diagnose", str(trained), "--split=train", "--json")
+    assert answer.code == 0, answer.err
+    fields = json.loads(answer.out)
+    assert fields["samples"] == recorded["samples"]
+    assert fields["mi_bits"] == {m: e["value"] for m, e in recorded["mi_bits"].items()}
+    assert "redundancy" in command("diagnose", str(trained)).out
+    check_message(command("diagnose", str(trained), "--split=all"), 1, ["--split is 'all'"])
+
+
+def test_weights_and_programs_are_exported(trained: Path, tmp_path: Path, command: Command) -> None:
+    for form, name in (("safetensors", "model.safetensors"), ("torch", "model.pt2")):
+        answer = command("export", str(trained), f"--format={form}", "--out", form)
+        assert answer.code == 0, answer.err
+        assert (tmp_path / form / name).is_file()
+        assert (tmp_path / form / "model.json").is_file()
+    network = load_model(tmp_path / "safetensors").network
+    program = torch.export.load(tmp_path / "torch" / "model.pt2").module()
+    sound, face = torch.randn(9, 4), torch.randn(9, 3)
+    expected = network({"sound": sound, "face": face}).logits.softmax(dim=1)
+    torch.testing.assert_close(program(sound, face)[0], expected)
+
+
+def test_onnx_answers_as_the_network_does(trained: Path, command: Command) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    answer = command("export", str(trained), "--format=onnx", "--out", "o")
+    assert answer.code == 0, answer.err
+    session = runtime.InferenceSession("o/model.onnx")
+    assert [i.name for i in session.get_inputs()] == ["sound", "face"]
+    x = {"sound": torch.randn(9, 4), "face": torch.randn(9, 3)}
+    expected = load_model(trained).network(x).logits.softmax(dim=1)
+    given = {name: values.numpy() for name, values in x.items()}
+    answered = session.run(["probabilities"], given)[0]
+    torch.testing.assert_close(torch.as_tensor(answered), expected, atol=1e-5, rtol=1e-4)
+
+
+class Branching(torch.nn.Module):
+    """An encoder whose way depends on its input, which no export can follow."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x] * 22, dim=1)[:, :64] if x.sum() > 0 else torch.zeros(len(x), 64)
+
+
+def test_an_encoder_that_cannot_be_exported_is_named(trained: Path, tmp_path: Path) -> None:
+    model = load_model(trained)
+    model.network.encoders["face"] = Branching()
+    with pytest.raises(ValueError, match=r"exported as torch: the encoder of 'face' \(Branching\)"):
+        export_program(model, tmp_path / "model.pt2")
