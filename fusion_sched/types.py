@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
@@ -137,6 +137,8 @@ class Splits:
     ``finish`` turns a batch of any split, once it is on the device, into network inputs of
     ``shapes``; ``augment`` then changes a training batch at random, drawing from a generator on
     the CPU alone. Both are for work that is cheaper on the device than in loader processes.
+    ``preprocessing``: modality → JSON values that make a new sample an input of the network, as
+    the dataset's own ``read_new`` takes them.
     """
 
     train: Samples
@@ -148,6 +150,7 @@ class Splits:
     facts: Mapping[str, Any] = field(default_factory=dict)
     finish: Callable[[Batch], Batch] = as_is
     augment: Callable[[Batch, Generator], Batch] | None = None
+    preprocessing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def by_name(self) -> dict[str, Samples]:
         """Return the three disjoint splits."""
@@ -163,6 +166,49 @@ class Dataset(Protocol):
 
     def load(self) -> Splits:
         """Read or generate the data; raise ``ValueError`` or ``OSError`` where it is unusable."""
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """What a trained network takes.
+
+    ``shapes``, ``dtypes``: modality → shape of one sample, name of a torch type;
+    ``preprocessing``: as in `Splits`.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    dtypes: Mapping[str, str]
+    classes: tuple[str, ...]
+    preprocessing: Mapping[str, Mapping[str, Any]]
+
+
+NO_LABEL = -1
+"""Class id of a sample whose label is not known."""
+ID = "id"
+"""Column or array of ids of new samples, which their predictions then carry."""
+
+
+@dataclass(frozen=True)
+class NewSamples:
+    """Samples that a trained network is asked about.
+
+    ``present``: modality → bool ``(N,)``, whether a sample has it; its input is 0 where not.
+    ``samples.labels`` are `NO_LABEL` where none is given; ``notes``: what is worth knowing.
+    """
+
+    samples: Samples
+    ids: Sequence[str]
+    present: Mapping[str, Tensor]
+    finish: Callable[[Batch], Batch] = as_is
+    notes: Sequence[str] = ()
+
+
+@runtime_checkable
+class ReadsNew(Protocol):
+    """A dataset that can read samples without a label or a split."""
+
+    def read_new(self, expected: InputFormat) -> NewSamples:
+        """Read the samples; raise ``ValueError`` or ``OSError`` where they do not fit."""
 
 
 class Predictions(NamedTuple):

@@ -219,6 +219,91 @@ def report_command(
         _print_lines([f"figure: {file}" for file in drawn.files])
 
 
+Run = Annotated[Path, typer.Argument(help="Folder of a run that has ended, or its model/.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(help="A class of your own that the model may name, as package.Name."),
+]
+
+
+@app.command("predict")
+def predict_command(
+    run: Run,
+    data: Annotated[str, typer.Argument(help="New samples, as dataset.root of training.")],
+    out: Annotated[Path, typer.Option(help="Table to write: .csv or .parquet.")],
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Also write each modality's embeddings to this .npz.")
+    ] = None,
+    allow: Allow = None,
+) -> None:
+    """Predict new samples by a trained model: labels, probabilities, labels by modality.
+
+    Labels are not needed. A modality that a sample lacks is replaced by its
+    mean embedding over training, and that is said.
+    """
+    from fusion_sched.commands.predict import write_predictions
+
+    _print_lines(write_predictions(run, data, out, embeddings, allow or []))
+
+
+@app.command("evaluate")
+def evaluate_command(
+    run: Run,
+    split: Annotated[
+        str | None, typer.Option(help="train, validation or test; test by default.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Other labelled samples, as dataset.root of training.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    allow: Allow = None,
+) -> None:
+    """Score a trained model on a split of its data, or on other data with labels."""
+    from fusion_sched.commands.evaluate import print_scores
+
+    for part in print_scores(run, split, data, as_json, allow or []):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
+
+
+class ModelFormat(StrEnum):
+    """How a trained network is exported."""
+
+    onnx = "onnx"
+    torch = "torch"
+    safetensors = "safetensors"
+
+
+@app.command("export")
+def export_command(
+    run: Run,
+    form: Annotated[ModelFormat, typer.Option("--format", help="Of the network.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; by default RUN/export.")] = None,
+    allow: Allow = None,
+) -> None:
+    """Write a trained network as ONNX, as a program of torch.export, or as its weights.
+
+    ONNX and programs take batches of any size; their answers are compared with
+    the network's before the command ends.
+    """
+    from fusion_sched.commands.export import export_model
+
+    _print_lines(export_model(run, form, out, allow or []))
+
+
+@app.command("diagnose")
+def diagnose_command(
+    run: Run,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "validation",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    allow: Allow = None,
+) -> None:
+    """Diagnose a trained model by its run's own probe: what its embeddings share with the label."""
+    from fusion_sched.commands.diagnose import diagnose_split
+
+    for part in diagnose_split(run, split, as_json, allow or []):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
+
+
 @app.command("pid")
 def pid_command(
     file: Annotated[Path, typer.Argument(help="FILE.csv, .parquet, .npz, .npy or .pt")],

@@ -233,7 +233,7 @@ def combinations_that_cannot_train(config: DictConfig) -> list[str]:
             data = json_digest(OmegaConf.to_container(cfg.dataset, resolve=True))
             if data not in loaded:
                 loaded[data] = build_dataset(cfg).load()
-            model = build_model(cfg, loaded[data])
+            model = build_model(cfg, loaded[data].shapes, len(loaded[data].classes))
         except (*PLAIN_ERRORS, ImportError, HydraException, OmegaConfBaseException):
             continue
         try:

@@ -1,7 +1,7 @@
 """From a configuration to the parts of a run: the only place that sees both."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from fusion_sched.runtime.environment import pick_device, seed_everything, seed_
 from fusion_sched.training.components import RunComponents, StagePlan, choose_probe_samples
 from fusion_sched.training.epoch import step_scheduler
 from fusion_sched.training.selection import check_selection
-from fusion_sched.types import Controller, Dataset, Splits
+from fusion_sched.types import Controller, Dataset
 
 
 def build(cfg: DictConfig) -> RunComponents:
@@ -53,7 +53,7 @@ def build(cfg: DictConfig) -> RunComponents:
     controller.init(list(splits.shapes))  # raises now where it cannot take these modalities
     choose_probe_samples(splits, probe, cfg.seed)  # raises now where there are too few
     seed_everything(seed_for(cfg.seed, "weights"))
-    model = build_model(cfg, splits)
+    model = build_model(cfg, splits.shapes, len(splits.classes))
     check_trainable(cfg, model)
     return RunComponents(
         splits=splits,
@@ -125,19 +125,20 @@ def check_names(shapes: Mapping[str, tuple[int, ...]]) -> None:
             )
 
 
-def build_model(cfg: DictConfig, splits: Splits) -> MultimodalNetwork:
-    """Make encoders, heads and fusion for the dataset's modalities."""
-    classes = len(splits.classes)
+def build_model(
+    cfg: DictConfig, shapes: Mapping[str, tuple[int, ...]], classes: int
+) -> MultimodalNetwork:
+    """Make encoders, heads and fusion for modalities of these shapes."""
     if "_target_" not in cfg.encoder:
-        unknown = sorted(set(map(str, cfg.encoder)) - set(splits.shapes))
+        unknown = sorted(set(map(str, cfg.encoder)) - set(shapes))
         if unknown:
             raise ValueError(
-                f"encoder names {unknown}, but the dataset's modalities are {list(splits.shapes)}"
+                f"encoder names {unknown}, but the dataset's modalities are {list(shapes)}"
             )
     encoders = {
-        m: make(cfg, encoder_key(cfg, m, splits), shape=shape) for m, shape in splits.shapes.items()
+        m: make(cfg, encoder_key(cfg, m, shapes), shape=shape) for m, shape in shapes.items()
     }
-    sizes = embedding_sizes(encoders, splits.shapes)
+    sizes = embedding_sizes(encoders, shapes)
     heads = {m: nn.Linear(size, classes) for m, size in sizes.items()}
     fusion = make(cfg, "fusion", sizes=sizes, classes=classes)
     return MultimodalNetwork(encoders, heads, fusion, cfg.precision, cfg.calibrate)
@@ -166,14 +167,14 @@ def place(
     return model
 
 
-def encoder_key(cfg: DictConfig, modality: str, splits: Splits) -> str:
+def encoder_key(cfg: DictConfig, modality: str, shapes: Collection[str]) -> str:
     """Return where a modality's encoder is configured: one for all, or one each."""
     if "_target_" in cfg.encoder:
         return "encoder"
     if modality not in cfg.encoder:
         raise ValueError(
             f"encoder names {sorted(map(str, cfg.encoder))}, but the dataset's modalities are "
-            f"{list(splits.shapes)}; set +encoder@encoder.{modality}=CHOICE or one encoder for all"
+            f"{list(shapes)}; set +encoder@encoder.{modality}=CHOICE or one encoder for all"
         )
     return f"encoder.{modality}"
 

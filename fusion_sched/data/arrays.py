@@ -3,13 +3,23 @@
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from fusion_sched.data.array_files import plain_array, read_files
 from fusion_sched.data.folds import DrawnSplit
-from fusion_sched.data.memory import SPLIT_NAMES, splits_from_arrays
-from fusion_sched.types import Splits
+from fusion_sched.data.memory import SPLIT_NAMES, InMemory, class_ids, splits_from_arrays
+from fusion_sched.data.new_arrays import (
+    array_names,
+    array_with_gaps,
+    moments,
+    new_input,
+    standardised,
+)
+from fusion_sched.types import ID, NO_LABEL, InputFormat, NewSamples, Splits
 
 LAYOUTS = ("auto", "channels_first", "channels_last")
 MOST_CHANNELS = 4
@@ -73,7 +83,8 @@ class Arrays(DrawnSplit):
         for name, values in of_samples.items():
             check_length(name, values, labels, str(self.root))
         named = {name: values for name, values in arrays.items() if name not in reserved}
-        inputs, notes = self._modalities(named, len(labels))
+        names = self._columns_of(named)
+        inputs, notes = self._modalities(named, names, len(labels))
         index, facts = replace(self, group=group).draw_index(
             labels,
             inputs,
@@ -84,15 +95,19 @@ class Arrays(DrawnSplit):
         )  # fmt: skip
         if "fold" in arrays and self.fold is None:
             notes.append("the folds that the data names are not used; dataset.fold=0 asks for one")
+        preprocessing: dict[str, dict[str, Any]] = {m: {"columns": names[m]} for m in inputs}
         if self.standardise:
-            inputs = {m: standardised(v, index["train"]) for m, v in inputs.items()}
+            for m, values in inputs.items():
+                mean, deviation = moments(values, index["train"])
+                inputs[m] = standardised(values, mean, deviation)
+                preprocessing[m] |= {"mean": mean.tolist(), "deviation": deviation.tolist()}
         facts = {**facts, "notes": [*notes, *facts.get("notes", [])]}
         return splits_from_arrays(
-            inputs, labels, index, classes, facts if any(facts.values()) else {}
+            inputs, labels, index, classes, facts if any(facts.values()) else {}, preprocessing
         )
 
-    def _modalities(self, arrays: Named, samples: int) -> tuple[Named, list[str]]:
-        """Return the modalities, ready but for their scale, and what is worth knowing of them."""
+    def _columns_of(self, arrays: Named) -> dict[str, list[str]]:
+        """The names of the arrays that each modality is made of, in their order."""
         if self.columns is None:
             flat = [name for name, values in arrays.items() if values.ndim == 1]
             if len(flat) > MOST_MODALITIES:
@@ -101,9 +116,15 @@ class Arrays(DrawnSplit):
                     f"{flat[:3]}; say which are one modality, as in "
                     f"\"dataset.columns={{audio: 'audio_*', video: 'AU*'}}\""
                 )
-        else:
-            arrays = {m: join_columns(arrays, pattern) for m, pattern in self.columns.items()}
-        inputs = check_inputs(arrays, samples, str(self.root))
+            return {name: [name] for name in arrays}
+        return {m: fitting_names(arrays, pattern) for m, pattern in self.columns.items()}
+
+    def _modalities(
+        self, arrays: Named, names: Mapping[str, list[str]], samples: int
+    ) -> tuple[Named, list[str]]:
+        """Return the modalities, ready but for their scale, and what is worth knowing of them."""
+        joined = {m: join_columns(arrays, own) for m, own in names.items()}
+        inputs = check_inputs(joined, samples, str(self.root))
         notes = [
             f"{name!r} holds running numbers, as an index does, and is a modality; leave it out of "
             "the file, or name the modalities by dataset.columns"
@@ -112,11 +133,7 @@ class Arrays(DrawnSplit):
             and (np.diff(values[:, 0].astype(np.int64)) == 1).all()
         ]  # fmt: skip
         for name, values in inputs.items():
-            last = self.layout == "channels_last" or (
-                self.layout == "auto" and values.ndim == 4
-                and values.shape[3] <= MOST_CHANNELS < min(values.shape[1:3])
-            )  # fmt: skip
-            if last and values.ndim == 4:
+            if self._has_channels_last(values):
                 inputs[name] = np.moveaxis(values, 3, 1)
                 notes.append(
                     f"{name!r} {values.shape} is taken for pictures with channels last, and used "
@@ -124,20 +141,84 @@ class Arrays(DrawnSplit):
                 )
         return inputs, notes
 
+    def _has_channels_last(self, values: np.ndarray) -> bool:
+        return values.ndim == 4 and (
+            self.layout == "channels_last"
+            or (self.layout == "auto" and values.shape[3] <= MOST_CHANNELS < min(values.shape[1:3]))
+        )
 
-def join_columns(arrays: Named, pattern: str) -> np.ndarray:
-    """Return the arrays whose names fit, as they are or side by side (N, features)."""
+    def read_new(self, expected: InputFormat) -> NewSamples:
+        """Read samples for a trained network; the labels may be absent.
+
+        Raises
+        ------
+        FileNotFoundError
+            No such file.
+        ValueError
+            No modality of the network is there, or one of another shape, or with broken values.
+        """
+        arrays = {name: array_with_gaps(v, name) for name, v in read_files(self.root).items()}
+        inputs, present = self._new_inputs(arrays, expected)
+        count = len(next(iter(present.values())))
+        labels = np.full(count, NO_LABEL)
+        if self.target in arrays:
+            check_length(self.target, arrays[self.target], labels, str(self.root))
+            labels = class_ids(arrays[self.target].astype(str), expected.classes)
+        ids = np.arange(count)
+        if ID in arrays and ID not in inputs:
+            check_length(ID, arrays[ID], labels, str(self.root))
+            ids = arrays[ID]
+        samples = InMemory(inputs, torch.as_tensor(labels, dtype=torch.int64))
+        used = {self.target, ID, "split", "fold", self.group or "group"}
+        idle = sorted(arrays.keys() - used.union(*array_names(expected).values()))
+        notes = [f"{self.root} holds {', '.join(idle)}, which the model does not use"]
+        return NewSamples(samples, ids.astype(str).tolist(), present, notes=notes if idle else [])
+
+    def _new_inputs(
+        self, arrays: Named, expected: InputFormat
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return inputs of the network, and which samples have them."""
+        names = array_names(expected)
+        joined: Named = {}
+        for m, own in names.items():
+            absent = [name for name in own if name not in arrays]
+            if not absent:
+                joined[m] = join_columns(arrays, own)
+            elif len(absent) < len(own):
+                raise ValueError(f"{self.root} lacks {absent} of modality {m!r}; add them")
+        if not joined:
+            raise ValueError(
+                f"{self.root} holds {sorted(arrays)}, expected at least one modality of the model: "
+                + "; ".join(f"{m} is {', '.join(own)}" for m, own in names.items())
+            )
+        count = max(len(np.atleast_1d(values)) for values in joined.values())
+        inputs, present = {}, {}
+        for m, shape in expected.shapes.items():
+            values = joined.get(m, np.full((count, *shape), np.nan))
+            if self._has_channels_last(values) and values.shape[1:] != shape:
+                values = np.moveaxis(values, 3, 1)
+            inputs[m], present[m] = new_input(m, values, count, expected)
+        return inputs, present
+
+
+def fitting_names(arrays: Named, pattern: str) -> list[str]:
+    """Return the names that fit a pattern of `columns`."""
     names = [name for name in arrays if fnmatch.fnmatchcase(name, pattern)]
     if not names:
         raise ValueError(f"no column fits {pattern!r} of dataset.columns; there are {list(arrays)}")
+    return names
+
+
+def join_columns(arrays: Named, names: Sequence[str]) -> np.ndarray:
+    """Return the arrays of these names, one as it is or several side by side (N, features)."""
     if len(names) == 1:
         return arrays[names[0]]
     parts = [arrays[n][:, None] if arrays[n].ndim == 1 else arrays[n] for n in names]
     shapes = {n: arrays[n].shape for n in names}
     if any(part.ndim != 2 or len(part) != len(parts[0]) for part in parts):
         raise ValueError(
-            f"{pattern!r} of dataset.columns fits arrays of shapes {shapes}, which cannot stand "
-            "side by side; expected (N,) or (N, features)"
+            f"one of dataset.columns fits arrays of shapes {shapes}, which cannot stand side by "
+            "side; expected (N,) or (N, features)"
         )
     return np.concatenate(parts, axis=1)
 
@@ -215,23 +296,3 @@ def index_from_split(split: np.ndarray, labels: np.ndarray, root: str) -> Named:
             "put at least one sample of each class into train"
         )
     return index
-
-
-def standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Return values with the training split's mean and deviation taken out."""
-    values = values.astype(np.float64)
-    axes = {2: (0,), 4: (0, 2, 3)}.get(values.ndim, tuple(range(values.ndim)))
-    with np.errstate(over="ignore"):  # what overflows is refused below
-        mean = values[train].mean(axis=axes, keepdims=True)
-        deviation = values[train].std(axis=axes, keepdims=True)
-    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise ValueError(
-            f"values up to {np.abs(values).max():.3g} overflow when they are standardised; rescale "
-            "the array, or set dataset.standardise=false"
-        )
-    # A constant feature carries nothing: it becomes 0, not its rounding error over itself.
-    constant = deviation <= 1e-9 * np.abs(mean)
-    deviation = np.where(constant, 0.0, deviation)
-    values = np.where(constant, mean, values)
-    scaled: np.ndarray = (values - mean) / np.where(deviation > 0, deviation, 1.0)
-    return scaled

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from fusion_sched.data.clips.check import shared_groups
-from fusion_sched.data.clips.numbers import standardise_numbers
+from fusion_sched.data.clips.load import Finish
+from fusion_sched.data.clips.numbers import Standardise, standardise_numbers
 from fusion_sched.data.clips.source import Source
 from fusion_sched.data.clips.types import Clip, Issue, Listing, Modality, ReadError
 from fusion_sched.data.kinds import (
@@ -20,6 +21,7 @@ from fusion_sched.data.kinds import (
     value_of,
 )
 from fusion_sched.data.listed import Entry, ListedDataset, ListRow, check_choice, mark_repeated
+from fusion_sched.data.new_files import describe_modality, read_new_files
 from fusion_sched.data.samples.own_files import write_own_files
 from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.data.shares import absent_classes, draw_splits, leave_out_small
@@ -33,7 +35,7 @@ from fusion_sched.data.tables import (
     read_folder,
     read_table,
 )
-from fusion_sched.types import Splits
+from fusion_sched.types import InputFormat, NewSamples, Splits
 
 __all__ = ["Files"]
 
@@ -136,8 +138,11 @@ class Files(ListedDataset):
                 "neither dataset.root nor dataset.list is set; set dataset.root to a folder of "
                 "CLASS/NAME.EXT, or dataset.list to a table of files"
             )
-        suffixes = {m: own["suffix"] for m, own in self.modalities.items() if "suffix" in own}
-        return read_folder(Path(self.root), suffixes)
+        return read_folder(Path(self.root), self._suffixes)
+
+    @property
+    def _suffixes(self) -> Mapping[str, str]:
+        return {m: own["suffix"] for m, own in self.modalities.items() if "suffix" in own}
 
     @cached_property
     def specs(self) -> Sequence[ModalitySpec]:
@@ -293,7 +298,34 @@ class Files(ListedDataset):
         if shared:
             raise ValueError("\n".join(issue.message for issue in shared))
         numeric = [s.name for s in self.specs if s.kind in ("array", "numbers")]
-        return standardise_numbers(super().load(), numeric)
+        plain = super().load()
+        assert isinstance(plain.finish, Finish), "made by `load_clips`"
+        splits = standardise_numbers(plain, numeric)
+        moments = splits.finish.moments if isinstance(splits.finish, Standardise) else {}
+        return replace(splits, preprocessing={
+            spec.name: describe_modality(
+                spec, plain.finish.modalities[spec.name], moments.get(spec.name)
+            )
+            for spec in self.specs
+        })  # fmt: skip
+
+    def read_new(self, expected: InputFormat) -> NewSamples:
+        """Read samples for a trained network; `root` is a folder, or a table of files.
+
+        Labels may be absent, and cells of modalities empty. Paths of a table are relative to its
+        folder.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such table or folder.
+        ValueError
+            No column is a modality of the network, a row is broken, or a label is no class.
+        """
+        return read_new_files(
+            Path(self.root), self.label, self._suffixes, expected,
+            allow_outside_root=self.allow_outside_root,
+        )  # fmt: skip
 
     @staticmethod
     def write_sample(out: Path, spec: SampleSpec) -> None:

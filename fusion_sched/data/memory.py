@@ -1,7 +1,7 @@
 """Samples held in memory, and the split that makes three of them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from fusion_sched.types import Batch, Splits
+from fusion_sched.types import NO_LABEL, Batch, Splits
 
 SPLIT_NAMES = ("train", "validation", "test")
 
@@ -92,12 +92,32 @@ def check_class_sizes(labels: np.ndarray, validation: float, test: float) -> Non
         )
 
 
+def class_ids(labels: Iterable[str], classes: Sequence[str]) -> np.ndarray:
+    """Return the ids of class names `(N,)`; `NO_LABEL` where a name is empty.
+
+    Raises
+    ------
+    ValueError
+        A name that is no class.
+    """
+    known = {"": NO_LABEL, **{name: number for number, name in enumerate(classes)}}
+    names = [str(label) for label in labels]
+    unknown = sorted(set(names) - known.keys())
+    if unknown:
+        raise ValueError(
+            f"labels {unknown[:6]} are no classes of the model, expected some of {list(classes)}; "
+            "correct them, or leave the labels out"
+        )
+    return np.array([known[name] for name in names], dtype=np.int64)
+
+
 def splits_from_arrays(
     inputs: Mapping[str, np.ndarray],
     labels: np.ndarray,
     index: Mapping[str, np.ndarray],
     classes: Sequence[str],
     facts: Mapping[str, Any] | None = None,
+    preprocessing: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Splits:
     """Cut modality arrays `(N, *shape)` and labels `(N,)` by the three index arrays."""
     largest = np.finfo(np.float32).max
@@ -123,4 +143,5 @@ def splits_from_arrays(
         shapes={m: tuple(values.shape[1:]) for m, values in inputs.items()},
         classes=tuple(classes),
         facts=facts or {},
+        preprocessing=preprocessing or {},
     )

@@ -131,8 +131,10 @@ def _read_parquet(path: Path) -> tuple[list[str], list[ListRow], list[Issue]]:
     return [str(name) for name in table], rows, []
 
 
-def read_folder(root: Path, suffixes: Mapping[str, str]) -> Table:
+def read_folder(root: Path, suffixes: Mapping[str, str], *, flat: bool = False) -> Table:
     """Return a row per sample of `root/CLASS/NAME.EXT`, or of `root/SPLIT/CLASS/NAME.EXT`.
+
+    `flat`: of `root/NAME.EXT`; the label in the rows is then the folder's name.
 
     Files of one name, without their endings, are a sample. `suffixes`: modality → how the names of
     its files end; other files go by their kind.
@@ -145,7 +147,7 @@ def read_folder(root: Path, suffixes: Mapping[str, str]) -> Table:
     samples: dict[tuple[str, str, str], dict[str, str]] = {}
     issues: list[Issue] = []
     strays: Counter[str] = Counter()
-    for split, folder in _class_folders(root):
+    for split, folder in [("", root)] if flat else _class_folders(root):
         for entry in sorted(_visible(folder), key=lambda entry: entry.name):
             placed = list(_columns_of(entry, suffixes))
             if not placed:

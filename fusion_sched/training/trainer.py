@@ -36,6 +36,7 @@ from fusion_sched.training.hand_over import (
 )
 from fusion_sched.training.probing import diagnose_samples, probe_is_due, run_probe
 from fusion_sched.training.resume import open_trace, resume_run, save_run
+from fusion_sched.training.saving import save_model
 from fusion_sched.training.selection import judge_epoch, select_weights
 from fusion_sched.training.state import BEFORE, Run, RunState, make_optimizer
 from fusion_sched.types import FUSED, HELD_OUT, Decision, Observation
@@ -222,8 +223,9 @@ def finish(run: Run) -> dict[str, Any]:
     selection = select_weights(run)
     test = evaluate(parts.model, run.loaders.test)
     robustness = {}
+    means = mean_embeddings(parts.model, run.loaders.plain_train)
+    save_model(run, means)
     if parts.robustness:
-        means = mean_embeddings(parts.model, run.loaders.plain_train)
         seed = seed_for(parts.seed, "robustness")
         evaluated = evaluate_robustness(parts.model, run.loaders.test, means, seed)
         robustness["robustness"] = evaluated.fields()

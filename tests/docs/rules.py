@@ -22,6 +22,7 @@ from tests.docs.follow import (
     installs,
     launches,
     names_command,
+    parses,
     runs_code,
     runs_file,
     runs_tests,
@@ -32,7 +33,7 @@ from tests.docs.follow import (
 from tests.docs.world import Reader
 
 ON_FILES = "|".join(name for name in SMALL if name != "cremad_smoke")
-NAMES = "replay|compare|report|pid"
+NAMES = "replay|compare|report|pid|predict|evaluate|diagnose|export"
 IN_PATH = r"(?:PYTHONPATH=\. )?"
 
 
@@ -60,6 +61,8 @@ RULES = (
     Rule("a run that goes on", r"fusion-sched train resume=.*", as_it_is,
          "tests/training/test_resume.py"),
     Rule("a training", rf"{IN_PATH}fusion-sched train.*", trains),
+    Rule("a file for a package that may be absent", r"fusion-sched export .*--format onnx", parses,
+         "tests/commands/test_predict.py"),
     Rule("a look at what there is", rf"{IN_PATH}fusion-sched (?:{NAMES}|data \w+) .*", as_it_is),
     Rule("several processes", r"torchrun .*", launches, "tests/runtime/test_distributed.py"),
     Rule("a target of make", r"(?:[A-Z]+=\S+ )*make .*", has_target),
