@@ -73,23 +73,26 @@ LONG_OPCODES = {
 }  # fmt: skip
 
 
-def _read(path: Path) -> None:
+def _read_all(paths: list[Path]) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (1 << 36, resource.RLIM_INFINITY))
-    with pytest.raises(ValueError, match=r"bad\.pkl (was refused|is a damaged pickle)"):
-        np.asarray(load_pickle(path)).tolist()
+    for path in paths:
+        print(path, flush=True)  # the last one, where the process ends here
+        with pytest.raises(ValueError, match=r"bad\.pkl (was refused|is a damaged pickle)"):
+            np.asarray(load_pickle(path)).tolist()
 
 
 def test_each_attack_is_refused(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
-    for number, (name, value) in enumerate(ATTACKS.items()):
+    paths = []
+    for name, value in ATTACKS.items():
         for protocol in (2, 4):
-            path = tmp_path / f"{number}_{protocol}" / "bad.pkl"
-            path.parent.mkdir()
-            path.write_bytes(pickle.dumps(value, protocol=protocol))
-            answer = Forked(tmp_path / "runs", _read, path).wait()
-            assert answer.code == 0, (name, protocol, answer.code, answer.err[-500:])
+            paths.append(tmp_path / f"{name} {protocol}" / "bad.pkl")
+            paths[-1].parent.mkdir()
+            paths[-1].write_bytes(pickle.dumps(value, protocol=protocol))
+    answer = Forked(tmp_path / "runs", _read_all, paths).wait()
+    assert answer.code == 0, (answer.code, answer.out.splitlines()[-1:], answer.err[-500:])
 
 
 @pytest.mark.parametrize("name", LONG_OPCODES)
