@@ -113,6 +113,8 @@ def replay_command(
 
     if not context.args or "--help" in context.args or "-h" in context.args:
         usage.print_replay_help(console)
+    elif not context.args[0].strip():
+        raise typer.BadParameter("an empty name, expected the folder of a run")
     elif branches:
         replaying.print_branches(context.args, console)
     else:
@@ -129,9 +131,20 @@ class TableFormat(StrEnum):
     json = "json"
 
 
+def _named_path(text: str) -> Path:
+    """Return a path; an empty text would be the working folder."""
+    if not text.strip():
+        raise typer.BadParameter("an empty name, expected a folder; . is the working folder")
+    return Path(text)
+
+
 Runs = Annotated[
-    list[Path], typer.Argument(help="Run folders, folders that hold runs, or quoted patterns.")
-]
+    list[Path],
+    typer.Argument(
+        parser=_named_path, metavar="RUNS...",
+        help="Run folders, folders that hold runs, or quoted patterns.",
+    ),
+]  # fmt: skip
 Reference = Annotated[
     str | None, typer.Option(help="Row to test against; by default plain joint training.")
 ]

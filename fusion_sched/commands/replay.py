@@ -1,5 +1,6 @@
 """Behind `fusion-sched replay`: run a controller over a stored trace."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,9 @@ from fusion_sched.runlog import GENERALISING, TRACE_FILE, Trace, main_reading, r
 from fusion_sched.training.branches import BranchResult, branches_of, hand_over_of, train_branch
 from fusion_sched.types import FUSED
 
+OVERRIDE = re.compile(r"controller=.+|\+{0,2}controller\.[^=]+=.*", re.DOTALL)
+"""Another controller, or a key of it; none can be left out."""
+
 register()
 
 
@@ -25,7 +29,7 @@ def print_replay(arguments: list[str], console: Console, reading: str | None = N
     """Print what a controller would have decided on a stored trace, on one of its readings."""
     allowed, arguments = split_allowed(arguments)
     folder, overrides = Path(arguments[0]), arguments[1:]
-    foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
+    foreign = [o for o in overrides if not OVERRIDE.fullmatch(o)]
     if foreign:
         raise ValueError(
             f"replay takes overrides of the controller only, got {' '.join(foreign)}; expected "

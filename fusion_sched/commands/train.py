@@ -74,6 +74,7 @@ class Job:
 def launch(arguments: list[str]) -> None:
     """Let Hydra read the overrides and run `task`, once or as a sweep."""
     resume, overrides = sweep.split_resume(arguments)
+    sweep.check_folders(overrides)
     sys.argv = ["fusion-sched train", *map(sweep.absolute_sweep_dir, overrides)]
     sweep.SweepDirCallback.forget()
     job = Job(resume)
@@ -156,7 +157,7 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
 
 def _agreed_run_dir(cfg: DictConfig, resume: bool) -> Path:
     """Return the run's folder; of several processes, the first one's, where all of them train."""
-    processes = join_processes(cfg.device == "cpu")
+    processes = join_processes(cfg.device)
     own = str(sweep.acquire_run_dir(cfg, resume)) if processes.first else ""
     folder = Path(processes.agree(own))
     mine = Path(HydraConfig.get().runtime.output_dir)
