@@ -275,6 +275,7 @@ def pid_command(
     """
     from fusion_sched.commands import pid as inspection
     from fusion_sched.probe import KMeansProbe
+    from fusion_sched.runtime.files import naming
 
     tables = KMeansProbe(
         clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
@@ -282,11 +283,12 @@ def pid_command(
     )  # fmt: skip
     if samples != "all" and not samples.isdecimal():
         raise ValueError(f"--samples is {samples!r}, expected a number or all")
-    parts = inspection.inspect_file(
-        file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
-        group=group, added=modality or [], pairs=pairs, pointwise=pointwise, probe=probe,
-        samples=None if samples == "all" else int(samples), tables=tables,
-    )  # fmt: skip
+    with naming(file):
+        parts = inspection.inspect_file(
+            file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
+            group=group, added=modality or [], pairs=pairs, pointwise=pointwise, probe=probe,
+            samples=None if samples == "all" else int(samples), tables=tables,
+        )  # fmt: skip
     for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
 

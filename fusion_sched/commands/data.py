@@ -63,7 +63,8 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
 def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool) -> tuple[Any, int]:
     """Return what to print, and how many fatal issues there are."""
     dataset = open_dataset(name, root, overrides)
-    report = dataset.check()
+    with naming(Path(vars(dataset).get("list") or dataset.root)):
+        report = dataset.check()
     fatal = sum(issue.fatal for issue in report.issues)
     if as_json:
         content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}

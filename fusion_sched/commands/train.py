@@ -256,8 +256,14 @@ def saved_config(folder: Path, allowed: Sequence[str] = ()) -> DictConfig:
         )
     try:
         loaded = OmegaConf.load(saved)
-    except YAMLError as error:
-        raise ValueError(f"{saved} is not readable as yaml: {error}; bring it back") from error
-    cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
-    check_targets(cfg, saved, allowed)
+        cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
+        check_targets(cfg, saved, allowed)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(
+            f"{saved} is damaged: {str(error).splitlines()[0]}; bring it back, or train again"
+        ) from error
+    if not isinstance(loaded, DictConfig) or any(
+        "_target_" not in cfg[name] for name in ("dataset", "controller", "probe", "solver")
+    ):
+        raise ValueError(f"{saved} is not the whole configuration of a run; bring it back")
     return cfg

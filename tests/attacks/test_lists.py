@@ -17,7 +17,7 @@ from fusion_sched.data.samples.spec import SampleSpec
 
 @pytest.fixture
 def food(tmp_path: Path) -> Path:
-    Food101.write_sample(tmp_path, SampleSpec(clips=96))
+    Food101.write_sample(tmp_path, SampleSpec(clips=240))
     return tmp_path
 
 
