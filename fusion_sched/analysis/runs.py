@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def _runs_below(folder: Path) -> list[Path]:
     """
     if folder.name == TRACE_FILE:
         return [folder.resolve().parent]
-    runs = {trace.parent for trace in folder.resolve().rglob(TRACE_FILE)}
+    # Of links that lead to each other, `Path.resolve` raises an error without a file.
+    runs = {trace.parent for trace in Path(os.path.realpath(folder)).rglob(TRACE_FILE)}
     return sorted(run for run in runs if not runs.intersection(run.parents))
 
 

@@ -3,7 +3,9 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
+import io
 import os
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -34,9 +36,15 @@ OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opt
 
 def main() -> None:
     """Run the command line; every error becomes one message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may know fewer characters
+            stream.reconfigure(errors="backslashreplace")
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     try:
         app()
+    except BrokenPipeError:  # who reads the output, such as `head`, has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
     except Exception as error:
         if wants_traceback:
             raise
@@ -45,13 +53,25 @@ def main() -> None:
         sys.exit(code)
 
 
+_NO_SUCH_KEY = re.compile(r"To append to your config use \+.*")
+NO_SUCH_KEY = (
+    "This choice has no such key; --cfg job prints those it has, and a key that it takes besides "
+    "is added with + before it"
+)
+
+
 def _explained(error: Exception) -> tuple[str, int]:
     """Return an error as a message and an exit code."""
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
     if isinstance(error, HydraException | OmegaConfBaseException):
-        details = [str(error)]
+        details = [_NO_SUCH_KEY.sub(NO_SUCH_KEY, str(error))]
+        if isinstance(error, OverrideParseException):
+            details.append(
+                "a value with one of = , : ( ) [ ] { } needs quotes inside those of the shell, as "
+                "in \"dataset.root='a=b'\""
+            )
         if error.__cause__ is not None and str(error.__cause__) not in details[0]:
             details.append(str(error.__cause__))
         return "\n".join(details), WRONG_USAGE

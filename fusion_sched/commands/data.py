@@ -19,6 +19,7 @@ from fusion_sched.data.clips.fetch import fetch_source
 from fusion_sched.data.clips.load import check_command, check_on_error, prepare_clips
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
 from fusion_sched.data.samples.spec import SampleSpec
+from fusion_sched.runtime.files import naming
 
 EXAMPLES = 3
 """Messages that the table shows of each kind of issue; of a common harmless kind, one."""

@@ -75,6 +75,8 @@ def launch(arguments: list[str]) -> None:
     """Let Hydra read the overrides and run `task`, once or as a sweep."""
     resume, overrides = sweep.split_resume(arguments)
     sweep.check_folders(overrides)
+    many = [a for a in overrides if a in ("-m", "--multirun")]  # Hydra takes it at an end only
+    overrides = [*many[:1], *(a for a in overrides if a not in many)]
     sys.argv = ["fusion-sched train", *map(sweep.absolute_sweep_dir, overrides)]
     sweep.SweepDirCallback.forget()
     job = Job(resume)
