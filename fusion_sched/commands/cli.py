@@ -198,7 +198,7 @@ def compare_command(
     text = render(comparison, form, wide, console.width)
     if output is not None:
         with atomic_write(output) as file:
-            file.write(f"{text}\n".encode())
+            file.write(f"{text}\n".encode(errors="replace"))
     else:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
     if form is TableFormat.csv:  # has no place for them
