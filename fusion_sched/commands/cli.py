@@ -161,7 +161,7 @@ def _named_path(text: str) -> Path:
 Runs = Annotated[
     list[Path],
     typer.Argument(
-        parser=_named_path, metavar="RUNS...",
+        parser=_named_path, metavar="RUNS",
         help="Run folders, folders that hold runs, or quoted patterns.",
     ),
 ]  # fmt: skip
