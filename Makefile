@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= auto
 
-.PHONY: demo test test-fast check compare benchmark reproduce-paper clean help
+.PHONY: demo test test-fast check fuzz compare benchmark reproduce-paper clean help
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -20,6 +20,9 @@ test: $(VENV)/.installed-dev  ## run the whole test suite; five to nine minutes 
 
 test-fast: $(VENV)/.installed-dev  ## run the quick tests, about a minute on two cores
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+fuzz: $(VENV)/.installed-dev  ## damage traces, configurations, tables, arrays and lists 2,000 times
+	@FUZZ_CHANGES=2000 $(BIN)/pytest -q tests/attacks/test_fuzz.py
 
 check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 	$(BIN)/ruff check .

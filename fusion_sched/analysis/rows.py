@@ -181,7 +181,7 @@ def _role_of_components(config: Mapping[str, Any]) -> str:
     if "balancer" not in config:  # a trace from before there were any
         return "other"
     controller, balancer = (_own_class(config, group) for group in ("controller", "balancer"))
-    if balancer == "Weighted" and config["balancer"]["fused_weight"] == 0:
+    if balancer == "Weighted" and inside(config, "balancer", "fused_weight") == 0:
         return ROLES_OF_FUSIONS.get(_own_class(config, "fusion"), "other")
     if controller not in ("Joint", "Fixed", "Random"):
         return "schedule"
@@ -230,8 +230,8 @@ def plainness(config: Mapping[str, Any]) -> tuple[float, bool]:
 
 
 def _own_class(config: Mapping[str, Any], group: str) -> str:
-    """Return the name of a component's class, empty where the class is not of this package."""
-    target: str = config[group]["_target_"]
+    """Return the name of a component's class, empty where it is not known or of this package."""
+    target = str(inside(config, group, "_target_"))
     return short_value(target) if target.startswith("fusion_sched.") else ""
 
 

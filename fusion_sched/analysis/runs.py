@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def _runs_below(folder: Path) -> list[Path]:
     """
     if folder.name == TRACE_FILE:
         return [folder.resolve().parent]
-    runs = {trace.parent for trace in folder.resolve().rglob(TRACE_FILE)}
+    # Of links that lead to each other, `Path.resolve` raises an error without a file.
+    runs = {trace.parent for trace in Path(os.path.realpath(folder)).rglob(TRACE_FILE)}
     return sorted(run for run in runs if not runs.intersection(run.parents))
 
 
@@ -134,30 +136,51 @@ def failed_jobs(paths: Iterable[Path], runs: Iterable[Path]) -> list[str]:
     below = [file for p in paths for f in _expand(p) for file in sorted(f.rglob(JOBS_FILE))]
     beside = [file for run in runs if (file := run.parent / JOBS_FILE).is_file()]
     files = dict.fromkeys(file.resolve() for file in [*below, *beside])
-    return [sentence for file in files if (sentence := _failures_of(file)) is not None]
+    return [sentence for file in files for sentence in _failures_of(file)]
 
 
-def _failures_of(file: Path) -> str | None:
-    """Return the sentence for one sweep, `None` where every job left a run.
+def _failures_of(file: Path) -> list[str]:
+    """Return a sentence for the failed jobs of one sweep, and one for each line left out.
 
     A job is known by its configuration, however its overrides were spelt: in a sweep that was
     resumed its last start counts, and a folder belongs to the last job that took it.
     """
-    jobs, owners = {}, {}
-    for line in file.read_text(encoding="utf-8").splitlines():
-        job = json.loads(line)
+    jobs, owners, sentences = {}, {}, []
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+        job = _job_in(line)
+        if job is None:
+            sentences.append(
+                f"{file} line {number} was left out: it is no whole record of a job: "
+                f"{line[:40].decode(errors='replace')!r}"
+            )
+            continue
         jobs[job["configuration"]] = job
         owners[job["folder"]] = job["configuration"]
-    shared = set.intersection(*(set(job["overrides"]) for job in jobs.values()))
+    shared = set.intersection(*(set(job["overrides"]) for job in jobs.values())) if jobs else set()
     failed = [
         f"{job['job']} ({' '.join(o for o in job['overrides'] if o not in shared)})"
         for configuration, job in jobs.items()
         if owners[job["folder"]] != configuration
         or not (file.parent / job["folder"] / TRACE_FILE).is_file()
     ]
-    if not failed:
+    if failed:
+        names = ", ".join(failed)
+        sentences.append(f"jobs of {file.parent} that failed before their first event: {names}")
+    return sentences
+
+
+def _job_in(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line of a sweep's list of jobs, `None` where it is none."""
+    try:
+        job = json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return f"jobs of {file.parent} that failed before their first event: {', '.join(failed)}"
+    types = {"job": int, "folder": str, "overrides": list, "configuration": str}
+    if not isinstance(job, dict) or not all(isinstance(job.get(k), t) for k, t in types.items()):
+        return None
+    overrides = job["overrides"]
+    inside_sweep = ".." not in Path(job["folder"]).parts and "\0" not in job["folder"]
+    return job if inside_sweep and all(isinstance(o, str) for o in overrides) else None
 
 
 def note_job(sweep: Path, job: int, folder: Path, overrides: list[str], configuration: str) -> None:
@@ -180,8 +203,10 @@ def note_job(sweep: Path, job: int, folder: Path, overrides: list[str], configur
         "job": job, "folder": folder.relative_to(sweep).as_posix(), "overrides": overrides,
         "configuration": configuration,
     }  # fmt: skip
-    with (sweep / JOBS_FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+    with (sweep / JOBS_FILE).open("ab+") as file:
+        file.seek(max(file.tell() - 1, 0))
+        glue = b"" if file.read(1) in (b"", b"\n") else b"\n"  # a killed job left part of a line
+        file.write(glue + json.dumps(record).encode() + b"\n")
 
 
 def result_of(run: Trace) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
+import io
 import os
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -34,9 +36,15 @@ OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opt
 
 def main() -> None:
     """Run the command line; every error becomes one message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may know fewer characters
+            stream.reconfigure(errors="backslashreplace")
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     try:
         app()
+    except BrokenPipeError:  # who reads the output, such as `head`, has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
     except Exception as error:
         if wants_traceback:
             raise
@@ -45,13 +53,25 @@ def main() -> None:
         sys.exit(code)
 
 
+_NO_SUCH_KEY = re.compile(r"To append to your config use \+.*")
+NO_SUCH_KEY = (
+    "This choice has no such key; --cfg job prints those it has, and a key that it takes besides "
+    "is added with + before it"
+)
+
+
 def _explained(error: Exception) -> tuple[str, int]:
     """Return an error as a message and an exit code."""
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
     if isinstance(error, HydraException | OmegaConfBaseException):
-        details = [str(error)]
+        details = [_NO_SUCH_KEY.sub(NO_SUCH_KEY, str(error))]
+        if isinstance(error, OverrideParseException):
+            details.append(
+                "a value with one of = , : ( ) [ ] { } needs quotes inside those of the shell, as "
+                "in \"dataset.root='a=b'\""
+            )
         if error.__cause__ is not None and str(error.__cause__) not in details[0]:
             details.append(str(error.__cause__))
         return "\n".join(details), WRONG_USAGE
@@ -113,6 +133,8 @@ def replay_command(
 
     if not context.args or "--help" in context.args or "-h" in context.args:
         usage.print_replay_help(console)
+    elif not context.args[0].strip():
+        raise typer.BadParameter("an empty name, expected the folder of a run")
     elif branches:
         replaying.print_branches(context.args, console)
     else:
@@ -129,9 +151,20 @@ class TableFormat(StrEnum):
     json = "json"
 
 
+def _named_path(text: str) -> Path:
+    """Return a path; an empty text would be the working folder."""
+    if not text.strip():
+        raise typer.BadParameter("an empty name, expected a folder; . is the working folder")
+    return Path(text)
+
+
 Runs = Annotated[
-    list[Path], typer.Argument(help="Run folders, folders that hold runs, or quoted patterns.")
-]
+    list[Path],
+    typer.Argument(
+        parser=_named_path, metavar="RUNS",
+        help="Run folders, folders that hold runs, or quoted patterns.",
+    ),
+]  # fmt: skip
 Reference = Annotated[
     str | None, typer.Option(help="Row to test against; by default plain joint training.")
 ]
@@ -165,7 +198,7 @@ def compare_command(
     text = render(comparison, form, wide, console.width)
     if output is not None:
         with atomic_write(output) as file:
-            file.write(f"{text}\n".encode())
+            file.write(f"{text}\n".encode(errors="replace"))
     else:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
     if form is TableFormat.csv:  # has no place for them
@@ -347,6 +380,7 @@ def pid_command(
     """
     from fusion_sched.commands import pid as inspection
     from fusion_sched.probe import KMeansProbe
+    from fusion_sched.runtime.files import naming
 
     tables = KMeansProbe(
         clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
@@ -354,11 +388,12 @@ def pid_command(
     )  # fmt: skip
     if samples != "all" and not samples.isdecimal():
         raise ValueError(f"--samples is {samples!r}, expected a number or all")
-    parts = inspection.inspect_file(
-        file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
-        group=group, added=modality or [], pairs=pairs, pointwise=pointwise, probe=probe,
-        samples=None if samples == "all" else int(samples), tables=tables,
-    )  # fmt: skip
+    with naming(file):
+        parts = inspection.inspect_file(
+            file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,
+            group=group, added=modality or [], pairs=pairs, pointwise=pointwise, probe=probe,
+            samples=None if samples == "all" else int(samples), tables=tables,
+        )  # fmt: skip
     for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
 

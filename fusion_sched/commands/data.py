@@ -19,6 +19,7 @@ from fusion_sched.data.clips.fetch import fetch_source
 from fusion_sched.data.clips.load import check_command, check_on_error, prepare_clips
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
 from fusion_sched.data.samples.spec import SampleSpec
+from fusion_sched.runtime.files import naming
 
 EXAMPLES = 3
 """Messages that the table shows of each kind of issue; of a common harmless kind, one."""
@@ -63,7 +64,8 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
 def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool) -> tuple[Any, int]:
     """Return what to print, and how many fatal issues there are."""
     dataset = open_dataset(name, root, overrides)
-    report = dataset.check()
+    with naming(Path(vars(dataset).get("list") or dataset.root)):
+        report = dataset.check()
     fatal = sum(issue.fatal for issue in report.issues)
     if as_json:
         content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}

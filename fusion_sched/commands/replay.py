@@ -1,10 +1,12 @@
 """Behind `fusion-sched replay`: run a controller over a stored trace."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,9 +16,13 @@ from fusion_sched.commands.train import saved_config
 from fusion_sched.config.build import build, build_controller
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.config.targets import check_targets, split_allowed
-from fusion_sched.runlog import GENERALISING, TRACE_FILE, Trace, main_reading, read_trace
+from fusion_sched.runlog import GENERALISING, Trace, inside, main_reading, read_trace
+from fusion_sched.runtime.files import naming
 from fusion_sched.training.branches import BranchResult, branches_of, hand_over_of, train_branch
 from fusion_sched.types import FUSED
+
+OVERRIDE = re.compile(r"controller=.+|\+{0,2}controller\.[^=]+=.*", re.DOTALL)
+"""Another controller, or a key of it; none can be left out."""
 
 register()
 
@@ -25,18 +31,28 @@ def print_replay(arguments: list[str], console: Console, reading: str | None = N
     """Print what a controller would have decided on a stored trace, on one of its readings."""
     allowed, arguments = split_allowed(arguments)
     folder, overrides = Path(arguments[0]), arguments[1:]
-    foreign = [o for o in overrides if not o.lstrip("+~").startswith("controller")]
+    foreign = [o for o in overrides if not OVERRIDE.fullmatch(o)]
     if foreign:
         raise ValueError(
             f"replay takes overrides of the controller only, got {' '.join(foreign)}; expected "
             "`fusion-sched replay RUN controller=pid controller.threshold=2`"
         )
     trace = read_trace(folder)
-    cfg = _replayed_config(trace.start, overrides)
+    epochs = inside(trace.start, "config", "stage1", "epochs")
+    if inside(trace.start, "config", "controller") is None or not isinstance(epochs, int):
+        raise ValueError(
+            f"{trace.path} has no controller, or no number of epochs, in its configuration; an "
+            "older version wrote it, or it is damaged"
+        )
     typed = [o.partition("=")[2] for o in overrides if "_target_=" in o]
-    check_targets(cfg, folder / TRACE_FILE, [*allowed, *typed])
-    controller = build_controller(cfg)
-    steps = replay_trace(trace, controller, reading)
+    with naming(trace.path):
+        try:
+            cfg = _replayed_config(trace.start, overrides)
+            check_targets(cfg, trace.path, [*allowed, *typed])
+            controller = build_controller(cfg)
+        except OmegaConfBaseException as error:
+            raise ValueError(str(error)) from error
+        steps = replay_trace(trace, controller, reading)
     title = f"{controller} on {folder}, {_reading_words(trace, reading)}"
     table = Table(title=title, title_justify="left")
     for title in ("after epoch", "stage", "training", "reason"):

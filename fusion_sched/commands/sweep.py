@@ -7,6 +7,7 @@ import itertools
 import json
 import shutil
 import traceback
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -63,6 +64,14 @@ def split_resume(arguments: list[str]) -> tuple[bool, list[str]]:
             "hydra.sweep.dir=FOLDER"
         )
     return resume, others
+
+
+def check_folders(overrides: Iterable[str]) -> None:
+    """Raise where a folder of runs is set to nothing, which would be the working folder."""
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key in ("hydra.sweep.dir", "hydra.run.dir") and value.strip("'\" ") in ("", "null"):
+            raise ValueError(f"{key} is empty, expected a folder to write to")
 
 
 def missing_extra(error: MissingConfigException) -> Exception:

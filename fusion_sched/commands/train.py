@@ -74,6 +74,9 @@ class Job:
 def launch(arguments: list[str]) -> None:
     """Let Hydra read the overrides and run `task`, once or as a sweep."""
     resume, overrides = sweep.split_resume(arguments)
+    sweep.check_folders(overrides)
+    many = [a for a in overrides if a in ("-m", "--multirun")]  # Hydra takes it at an end only
+    overrides = [*many[:1], *(a for a in overrides if a not in many)]
     sys.argv = ["fusion-sched train", *map(sweep.absolute_sweep_dir, overrides)]
     sweep.SweepDirCallback.forget()
     job = Job(resume)
@@ -156,7 +159,7 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
 
 def _agreed_run_dir(cfg: DictConfig, resume: bool) -> Path:
     """Return the run's folder; of several processes, the first one's, where all of them train."""
-    processes = join_processes(cfg.device == "cpu")
+    processes = join_processes(cfg.device)
     own = str(sweep.acquire_run_dir(cfg, resume)) if processes.first else ""
     folder = Path(processes.agree(own))
     mine = Path(HydraConfig.get().runtime.output_dir)
@@ -255,8 +258,14 @@ def saved_config(folder: Path, allowed: Sequence[str] = ()) -> DictConfig:
         )
     try:
         loaded = OmegaConf.load(saved)
-    except YAMLError as error:
-        raise ValueError(f"{saved} is not readable as yaml: {error}; bring it back") from error
-    cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
-    check_targets(cfg, saved, allowed)
+        cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
+        check_targets(cfg, saved, allowed)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(
+            f"{saved} is damaged: {str(error).splitlines()[0]}; bring it back, or train again"
+        ) from error
+    if not isinstance(loaded, DictConfig) or any(
+        "_target_" not in cfg[name] for name in ("dataset", "controller", "probe", "solver")
+    ):
+        raise ValueError(f"{saved} is not the whole configuration of a run; bring it back")
     return cfg

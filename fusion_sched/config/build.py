@@ -1,6 +1,7 @@
 """From a configuration to the parts of a run: the only place that sees both."""
 
 import math
+import os
 from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any, cast
@@ -16,12 +17,16 @@ from fusion_sched.analysis.rows import role_of
 from fusion_sched.config.instantiate import STAGE_LENGTHS, make
 from fusion_sched.controllers.evidence import Evidence
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
+from fusion_sched.probe import KMeansProbe
 from fusion_sched.runtime.distributed import Processes, join_processes
 from fusion_sched.runtime.environment import pick_device, seed_everything, seed_for
 from fusion_sched.training.components import RunComponents, StagePlan, choose_probe_samples
 from fusion_sched.training.epoch import step_scheduler
 from fusion_sched.training.selection import check_selection
 from fusion_sched.types import Controller, Dataset
+
+MOST_THREADS = max(256, os.cpu_count() or 1)
+"""Of one process; with more, torch ends by a signal where the system refuses them."""
 
 
 def build(cfg: DictConfig) -> RunComponents:
@@ -36,7 +41,7 @@ def build(cfg: DictConfig) -> RunComponents:
     """
     check_values(cfg)
     torch.set_num_threads(cfg.threads)
-    processes = join_processes(cfg.device == "cpu")
+    processes = join_processes(cfg.device)
     device = pick_device(cfg.device, processes.local_rank)
     if cfg.batch_size < 2 * processes.count:
         raise ValueError(
@@ -55,6 +60,8 @@ def build(cfg: DictConfig) -> RunComponents:
     seed_everything(seed_for(cfg.seed, "weights"))
     model = build_model(cfg, splits.shapes, len(splits.classes))
     check_trainable(cfg, model)
+    if isinstance(probe, KMeansProbe):
+        probe.check_sizes({m: cast(nn.Linear, h).in_features for m, h in model.heads.items()})
     return RunComponents(
         splits=splits,
         model=place(cfg, model, device, processes),
@@ -97,6 +104,15 @@ def check_values(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key)
         if not smallest <= value < 2**31:
             raise ValueError(f"{key} is {value}, expected at least {smallest} and below 2^31")
+    for key in ("threads", "workers"):
+        if cfg[key] > MOST_THREADS:
+            raise ValueError(
+                f"{key} is {cfg[key]}, expected at most {MOST_THREADS}; this machine has "
+                f"{os.cpu_count()} cores"
+            )
+    for key in ("equal_budget", "robustness", "calibrate", "channels_last", "compile"):
+        if not isinstance(cfg[key], bool):
+            raise ValueError(f"{key} is {cfg[key]!r}, expected true or false")
     if cfg.role:
         role_of(cfg)  # raises where there is no such role
 
@@ -187,6 +203,7 @@ def stage_plan(cfg: DictConfig, name: str) -> StagePlan:
     key = f"{name}.optimizer"
     try:  # torch checks the values of both only in use
         trial = optimizer([nn.Parameter(torch.zeros(1))])
+        check_rates(trial)
         key = f"{name}.scheduler"
         schedule = scheduler(trial, epochs)
         trial.step()
@@ -194,6 +211,19 @@ def stage_plan(cfg: DictConfig, name: str) -> StagePlan:
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise ValueError(f"{key}: {error}") from error
     return StagePlan(epochs, optimizer, scheduler)
+
+
+def check_rates(optimizer: Optimizer) -> None:
+    """Raise where an optimizer would not move the weights, or throw them away at once."""
+    for group in optimizer.param_groups:
+        if group.get("lr") == 0:
+            raise ValueError("lr is 0, expected a number above 0: with 0 no weight ever changes")
+        momentum = group.get("momentum", 0)
+        if not 0 <= momentum < 1:
+            raise ValueError(
+                f"momentum is {momentum}, expected at least 0 and below 1: with more, steps grow "
+                "without end"
+            )
 
 
 def _scheduler(factory: partial[LRScheduler], optimizer: Optimizer, epochs: int) -> LRScheduler:

@@ -64,7 +64,7 @@ def make(cfg: DictConfig, key: str, **arguments: Any) -> Any:
         raise ValueError(f"{key} has no _target_: name the class to build, or pick a choice")
     missing = sorted(OmegaConf.missing_keys(node))
     if missing:
-        keys = " ".join(f"{key}.{name}=VALUE" for name in missing)
+        keys = " ".join(f"{key}.{name.removeprefix(f'{key}.')}=VALUE" for name in missing)
         raise ValueError(f"{key} needs a value that has no default; set {keys}")
     try:
         target = get_object(node["_target_"])

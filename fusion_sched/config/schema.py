@@ -43,18 +43,19 @@ class TrainConfig:
     role: str = ""
     stage1: Stage1Config = field(default_factory=Stage1Config)
     stage2: Stage2Config = field(default_factory=Stage2Config)
-    equal_budget: bool = True
-    robustness: bool = True
+    # Any: hydra would take every number for true; `check_values` asks for true or false.
+    equal_budget: Any = True
+    robustness: Any = True
     select: str = "fused"
-    calibrate: bool = False
+    calibrate: Any = False
     batch_size: int = 64
     seed: int = 0
     device: str = "auto"
     threads: int = 1
     workers: int = 0
     precision: str = "float32"
-    channels_last: bool = False
-    compile: bool = False
+    channels_last: Any = False
+    compile: Any = False
 
 
 def register() -> None:

@@ -3,10 +3,12 @@
 import csv
 import math
 import pickle
+import struct
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,8 @@ NO_NAME = "(unnamed) "
 """What a column without a name is called, before its place counted from 1."""
 MOST_DEFLATED = 1032
 """Bytes that one byte of a deflated file can stand for, at most."""
+MOST_UNPACKED, UNPACKED_UNCHECKED = 100, 2**28
+"""Bytes that one byte of any file may stand for, and bytes below which that is not asked."""
 
 Columns = dict[str, Any]
 """Name → an array, a tensor, or a column of a table."""
@@ -57,7 +61,10 @@ def read_arrays(path: Path, name: str) -> Columns:
         raise ValueError(f"{path} ends in {path.suffix!r}, expected one of {sorted(READERS)}")
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; expected one of {sorted(READERS)}")
-    content = READERS[path.suffix](path)
+    try:
+        content = READERS[path.suffix](path)
+    except MemoryError as error:
+        raise ValueError(f"{path} needs more memory than there is; take a part of it") from error
     return content if isinstance(content, dict) else {name: content}
 
 
@@ -164,12 +171,13 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         if stream.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
             raise ValueError(f"{path} holds one array, as an .npy does; rename it to end in .npy")
     try:
+        _check_archive(path)
         with ZipFile(path) as archive:
             for member in archive.infolist():
-                _check_member(archive, member, path)
+                _check_member(archive, member)
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (BadZipFile, EOFError) as error:
+    except DAMAGED_ARCHIVE as error:
         raise ValueError(f"{path} is not a readable .npz file: {error}; save it again") from error
     except ValueError as error:
         raise ValueError(
@@ -177,7 +185,27 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _check_member(archive: ZipFile, member: ZipInfo, path: Path) -> None:
+DAMAGED_ARCHIVE = (BadZipFile, zlib.error, EOFError, RuntimeError, struct.error, KeyError, OSError)
+"""What reading a damaged, encrypted or unusual archive raises, but for `ValueError`."""
+
+
+def _check_archive(path: Path) -> None:
+    """Raise where the members of an archive are far larger than the archive."""
+    with ZipFile(path) as archive:
+        _check_unpacked(path, sum(member.file_size for member in archive.infolist()))
+
+
+def _check_unpacked(path: Path, unpacked: int) -> None:
+    """Raise where a small file stands for so many bytes that reading it could fill the memory."""
+    held = path.stat().st_size
+    if unpacked > max(UNPACKED_UNCHECKED, MOST_UNPACKED * held):
+        raise ValueError(
+            f"{path} has {held:,} bytes and unpacks to {unpacked:,}, more than {MOST_UNPACKED} "
+            "times as many; save it uncompressed if it is your own"
+        )
+
+
+def _check_member(archive: ZipFile, member: ZipInfo) -> None:
     """Raise where an array of an archive, or its packed size, cannot be as large as declared."""
     factor = 1 if member.compress_type == ZIP_STORED else MOST_DEFLATED
     if member.file_size > factor * (member.compress_size + 1):
@@ -207,11 +235,13 @@ def _check_declared(stream: IO[bytes], size: int, name: Path) -> None:
 
 def _read_pt(path: Path) -> Columns:
     try:
+        if is_zipfile(path):
+            _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (pickle.UnpicklingError, *DAMAGED_ARCHIVE) as error:
         raise ValueError(
-            f"{path} cannot be read as tensors ({str(error).splitlines()[0]}); expected "
-            "torch.save of a dict of tensors"
+            f"{path} cannot be read as tensors ({(str(error) or repr(error)).splitlines()[0]}); "
+            "expected torch.save of a dict of tensors"
         ) from error
     if not isinstance(content, Mapping) or not all(
         isinstance(value, torch.Tensor | list) for value in content.values()

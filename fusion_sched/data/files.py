@@ -85,7 +85,7 @@ class Files(ListedDataset):
     modalities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     use: Sequence[str] | None = None
     video_sound: bool = False
-    allow_outside_root: bool = False
+    allow_outside_root: bool = False  # type: ignore[misc]  # a setting here
     allow_shared_groups: bool = False
     validation: float = 0.2
     test: float = 0.2

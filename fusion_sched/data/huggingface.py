@@ -37,7 +37,7 @@ class HuggingFace(Files):
 
     name: str = ""
     config: str | None = None
-    allow_outside_root: bool = True
+    allow_outside_root: bool = True  # type: ignore[misc]  # a setting of `Files`
 
     source: ClassVar[Source] = Source(
         name="huggingface",

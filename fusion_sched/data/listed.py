@@ -57,6 +57,7 @@ class ListedDataset(Folded, ABC):
     on_error: str = "raise"
 
     source: ClassVar[Source]
+    allow_outside_root: ClassVar[bool] = False
     grouped_by: ClassVar[str] = ""
     """What `Clip.group` stands for, such as an actor or a video; `dataset.group` may name it."""
 
@@ -92,6 +93,8 @@ class ListedDataset(Folded, ABC):
         """
         classes, entries = self.entries()
         entries = mark_repeated(entries, lambda clip: clip.id, listed_twice)
+        if not self.allow_outside_root:
+            entries = [self._outside_root(e) or e if isinstance(e, Clip) else e for e in entries]
         unique = [entry for entry in entries if isinstance(entry, Clip)]
         clips, issues = self.select(unique, classes)
         of_rows = [entry for entry in entries if isinstance(entry, Issue)]
@@ -100,6 +103,19 @@ class ListedDataset(Folded, ABC):
             clips, facts = self._fold_clips(clips)
             of_rows += [Issue("folds", "", "", note, fatal=False) for note in facts["notes"]]
         return Listing(clips, classes, self.grouped_by, [*of_rows, *issues], facts)
+
+    def _outside_root(self, clip: Clip) -> Issue | None:
+        """Return an issue where a list names a file that is not under the root."""
+        root = os.path.abspath(self.root)
+        for name, path in clip.files.items():
+            place = os.path.abspath(path)
+            if os.path.commonpath([root, place]) != root:
+                message = (
+                    f"{clip.id} names {path}, which is not under {self.root}; correct the list or "
+                    "take the row off it"
+                )
+                return Issue("outside root", clip.id, name, message)
+        return None
 
     def _fold_clips(self, clips: Sequence[Clip]) -> tuple[list[Clip], Mapping[str, Any]]:
         """Return the clips with the splits of the fold, and facts for the trace."""

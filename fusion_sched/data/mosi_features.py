@@ -170,7 +170,15 @@ def find_issues(parts: Mapping[str, SplitFeatures]) -> list[Issue]:
             message = f"{part.silent} audio value(s) of {split} are minus infinity and become 0"
             issues.append(Issue("silent", "", "audio", message, fatal=False))
     ids = [name for part in parts.values() for name in part.ids]
-    if len(set(ids)) < len(ids):
+    known = set(parts["train"].ids) | set(parts["validation"].ids)
+    tested = sorted(known.intersection(parts["test"].ids))
+    if tested:
+        message = (
+            f"{len(tested)} test sample(s) are in train or valid as well, such as {tested[0]}; "
+            "accuracy on them says nothing: take the file of MMSA"
+        )
+        issues.append(Issue("listed twice", tested[0], "", message))
+    elif len(set(ids)) < len(ids):
         message = f"{len(ids) - len(set(ids))} sample id(s) repeat one that came before"
         issues.append(Issue("listed twice", "", "", message, fatal=False))
     return issues

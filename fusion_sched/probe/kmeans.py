@@ -69,6 +69,14 @@ class KMeansProbe:
         check_seed(self.seed)
         Settings(self.bias, self.resamples, self.shuffles)
 
+    def check_sizes(self, sizes: Mapping[str, int]) -> None:
+        """Raise where more principal components are asked for than any embedding has."""
+        if isinstance(self.components, int) and self.components > max(sizes.values()):
+            raise ValueError(
+                f"probe.components is {self.components}, but the embeddings have only {sizes} "
+                "features; set it to at most as many, or to auto"
+            )
+
     def diagnose(
         self, inputs: ProbeInputs, solver: Solver, state: ProbeState
     ) -> tuple[Diagnosis, ProbeState]:

@@ -146,6 +146,11 @@ def write_runs(
     """Write the page of one run, or of several; return every note on it."""
     if len(runs.views) > 1:
         return _write_several(request, runs, output, reload_seconds)
+    if request.reference is not None:
+        raise ValueError(
+            f"reference is {request.reference!r}, but there is one run and nothing to test "
+            "against; name more runs, or leave out --reference"
+        )
     view = runs.views[0]
     name = f"{view.method} on {view.dataset}, seed {view.seed}"
     write_page(

@@ -89,15 +89,22 @@ class Processes:
 SINGLE_PROCESS = Processes()
 
 
-def join_processes(cpu: bool) -> Processes:
-    """Return this process among those that torchrun started, or alone; `cpu`: not on CUDA.
+def join_processes(device: str) -> Processes:
+    """Return this process among those that torchrun started, or alone.
+
+    Parameters
+    ----------
+    device : as in the configuration; `auto` is the CPU where there is no CUDA
 
     Raises
     ------
     ImportError
         Several processes, and accelerate is not installed.
+    RuntimeError
+        The processes did not find each other; each would train by itself.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started == 1:
         return SINGLE_PROCESS
     try:
         from accelerate import PartialState
@@ -106,5 +113,11 @@ def join_processes(cpu: bool) -> Processes:
             "torchrun started several processes; training on several devices needs accelerate: "
             'pip install "fusion-sched[distributed]"'
         ) from error
-    state = PartialState(cpu=cpu)
+    # accelerate takes a process that may use CUDA, on a machine without, for a single one.
+    state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    if state.num_processes != started:
+        raise RuntimeError(
+            f"torchrun started {started} processes, but {state.num_processes} found each other; "
+            "set device=cpu, or device=auto"
+        )
     return Processes(state.process_index, state.num_processes, state.local_process_index)

@@ -44,6 +44,17 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the name of a file in front of a `ValueError` that does not hold it."""
+    try:
+        yield
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from error
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete the files of killed writers; the caller must hold the lock of the folder."""
     for leftover in folder.glob(".*.tmp"):

@@ -2,14 +2,15 @@
 
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _INVISIBLE = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
-_INVISIBLE |= dict.fromkeys([*range(0x80, 0xA0), *_TURNING], 0xFFFD)
+_INVISIBLE |= dict.fromkeys([*range(0x80, 0xA0), *_TURNING, *range(0xD800, 0xE000)], 0xFFFD)
 _KEPT = {ord(character): ord(character) for character in "\n\t"}
 
 
 def printable(text: str) -> str:
     """Return text with control characters as visible signs; a terminal would act on them.
 
-    Line breaks and tabs stay. Also replaced: characters that turn the direction of writing.
+    Line breaks and tabs stay. Also replaced: characters that turn the direction of writing, and
+    what stands for bytes of a name that is not UTF-8.
     """
     return text.translate(_INVISIBLE | _KEPT)
 

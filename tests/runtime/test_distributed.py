@@ -19,6 +19,7 @@ from tests.conftest import make_parts, of, read_events, run_once
 pytest.importorskip("accelerate", reason="needs the extra `distributed`")
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[2]
 SETTINGS = (
     "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=150", "probe=kmeans",
     "probe.resamples=20", "probe.shuffles=5", "seed=1", "device=cpu", "robustness=false",
@@ -51,12 +52,31 @@ def torchrun(program: Path, trainings: dict[Path, tuple[str, ...]]) -> None:
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
         str(program), json.dumps({str(folder): options for folder, options in trainings.items()}),
     ]  # fmt: skip
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without CUDA")
+def test_the_documented_command_is_one_training(tmp_path: Path, small_digits: Path) -> None:
+    """As in the README, with the default `device=auto`."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m",
+        "fusion_sched.commands.cli", "train", "dataset=arrays", f"dataset.root={small_digits}",
+        "encoder=mlp", "controller=joint", "stage1.epochs=1", "stage2.epochs=1", "probe=kmeans",
+        "probe.samples=150", "equal_budget=false", "robustness=false", "tracker=none",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (trace,) = tmp_path.rglob("trace.jsonl")
+    events = read_events(trace.parent)
+    assert [len(of(events, kind)) for kind in ("start", "result")] == [1, 1]
+    assert len(list(tmp_path.glob("outputs/train/*/*"))) == 1
 
 
 class Stop(Exception):

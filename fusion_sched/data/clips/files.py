@@ -31,11 +31,14 @@ def check_present(path: Path) -> None:
 
 
 def read_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
-    """Return the rows of a list, without byte-order mark, line ends, or empty rows."""
+    """Return the rows of a list, without byte-order mark, line ends, or empty rows.
+
+    A row is a line: a quote that is never closed spoils its own row, not those below it.
+    """
     check_present(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.reader(stream, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL))
+        with path.open(encoding="utf-8-sig") as stream:
+            rows = [row for line in stream for row in csv.reader([line], delimiter=delimiter)]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
     except csv.Error as error:

@@ -155,7 +155,7 @@ def write_page(
         style=page_file("page.css"), scripts=[page_file(name) for name in SCRIPTS],
     )  # fmt: skip
     with atomic_write(output) as file:
-        file.write(html.encode())
+        file.write(html.encode(errors="replace"))  # names that are not UTF-8
 
 
 def check_output(output: Path) -> None:
