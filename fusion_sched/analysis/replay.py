@@ -101,7 +101,7 @@ def _at_hand_over(trace: Trace, observation: Observation) -> Observation:
             "on; replay it on a run of controller=evidence"
         )
     return observation._replace(
-        generalising=diagnosis_from(measured[0]["generalising"]),
+        generalising=(second := measured[0].get("generalising")) and diagnosis_from(second),
         held_out=held_out_from(measured[0]),
     )
 

@@ -96,7 +96,6 @@ class Evidence:
         if held_out is None:
             return self._go_on(state, observation, "no new diagnosis", ())
         if state["next"] == HAND_OVER:
-            assert observation.generalising is not None, "measured with the held-out samples"
             return self._hand_over(state, observation.generalising, held_out)
         if state["next"] == JOINT:
             return self._deploy(state, held_out)
@@ -163,16 +162,21 @@ class Evidence:
         )
 
     def _hand_over(
-        self, state: ControllerState, diagnosis: Diagnosis, held_out: HeldOut
+        self, state: ControllerState, diagnosis: Diagnosis | None, held_out: HeldOut
     ) -> tuple[ControllerState, Decision]:
-        fused, parts = self._left_in(state["modalities"], diagnosis, held_out)
+        fused: list[str] = list(state["modalities"])
+        parts: list[str] = []
+        if diagnosis is not None:
+            fused, parts = self._left_in(fused, diagnosis, held_out)
         kept = ", ".join(f"{m} after epoch {e + 1}" for m, e in state["best_epoch"].items())
         parts.insert(0, f"stage 1 ends; restored: {kept}")
         state = {**state, "fused": fused, "next": JOINT}
         ensemble = held_out.information["+".join(fused)]
-        missed, why = self._misses_interaction(fused, diagnosis, ensemble)
+        missed, why = True, "validation samples are too few for a diagnosis"
+        if diagnosis is not None:
+            missed, why = self._misses_interaction(fused, diagnosis, ensemble)
         if len(fused) > 1 and missed:
-            leading = self._leading(diagnosis, fused)
+            leading = self._leading(diagnosis, fused) if diagnosis is not None else []
             parts += [f"{m} leads by uniqueness and stays paused" for m in leading]
             parts.append(f"joint training of {', '.join(fused)}: {why}")
             stage = Stage(tuple(m for m in fused if m not in leading), joint=True)

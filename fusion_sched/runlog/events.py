@@ -21,8 +21,8 @@ class EstimateFields(TypedDict):
     """An estimated quantity."""
 
     value: float
-    low: float
-    high: float
+    low: NotRequired[float | None]
+    high: NotRequired[float | None]
     se: NotRequired[float | None]
     null: NotRequired[float | None]
     p: NotRequired[Share | None]

@@ -101,6 +101,12 @@ class RunComponents:
             "git": git_revision(),
             "config": self.config,
         }
+        if self.probe.source == "both" and len(splits.validation) < LEAST_HELD_OUT:
+            note = (
+                f"validation has {len(splits.validation)} samples, fewer than {LEAST_HELD_OUT}: "
+                "there is no diagnosis of what generalises; raise dataset.validation for one"
+            )
+            fields["facts"]["notes"] = [*fields["facts"].get("notes", []), note]
         return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -139,10 +145,10 @@ def make_loaders(parts: RunComponents) -> Loaders:
 
 
 def _validation_loader(parts: RunComponents, make: Callable[..., Loader]) -> Loader | None:
-    """Return the loader of the generalising diagnosis beside the one of training samples."""
-    if parts.probe.source != "both":
-        return None
+    """Return the loader of the generalising diagnosis; `None` with too few validation samples."""
     split = parts.splits.validation
+    if parts.probe.source != "both" or len(split) < LEAST_HELD_OUT:
+        return None
     chosen = stratified_choice(split.labels.numpy(), parts.probe.samples, parts.seed)
     return make(split, parts.batch_size, chosen)
 

@@ -22,7 +22,7 @@ def measure_heads(run: Run) -> HeldOut:
     return _traced(run, AFTER_EPOCH, measure_held_out(predicted.logits, predicted.y, heads))
 
 
-def measure_hand_over(run: Run, generalising: Diagnosis) -> HeldOut:
+def measure_hand_over(run: Run, generalising: Diagnosis | None) -> HeldOut:
     """Keep the weights of the hand-over; score every ensemble of their heads, and trace it."""
     names = run.parts.model.modalities
     run.state.hand_over = run.keep_weights("hand-over")

@@ -168,7 +168,8 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
     """Step the controller; keep or restore weights as it decides, and change the stage."""
     state, parts = run.state, run.parts
     generalising = state.diagnosis if parts.probe.source in HELD_OUT else state.generalising
-    measured = fresh and generalising is not None and state.epoch != BEFORE
+    held_out = parts.probe.source in ("both", *HELD_OUT)
+    measured = fresh and held_out and state.epoch != BEFORE
     observation = Observation(
         state.epoch, state.diagnosis, fresh, validation,
         last=state.unimodal_epochs >= parts.stage1.epochs,
@@ -183,11 +184,11 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
         restore_remembered(run)
     restored = decision.restore
     if decision.measure:
-        generalising, _, _ = diagnose_samples(
-            run, run.loaders.generalising or run.loaders.probe, {}
+        loader = run.loaders.probe if parts.probe.source in HELD_OUT else run.loaders.generalising
+        generalising = None if loader is None else diagnose_samples(run, loader, {})[0]
+        observation = observation._replace(
+            generalising=generalising, held_out=measure_hand_over(run, generalising)
         )
-        held_out = measure_hand_over(run, generalising)
-        observation = observation._replace(generalising=generalising, held_out=held_out)
         decision = ask_controller(run, observation)
     state.stage = decision.stage
     record_decision(run, replace(decision, restore=restored), before)

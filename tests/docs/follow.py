@@ -179,6 +179,12 @@ def has_module(reader: Reader, words: list[str]) -> None:
     assert f'"{action}"' in path.read_text(encoding="utf-8"), f"{path} knows no {action}"
 
 
+def names_module(reader: Reader, words: list[str]) -> None:
+    """Look for the module; the rule says where it is run."""
+    path = ROOT / f"{words[2].replace('.', '/')}.py"
+    assert path.is_file(), f"{path} does not exist"
+
+
 def exists(reader: Reader, words: list[str]) -> None:
     """Look for the file; the rule says where it is run."""
     path = ROOT / words[0]
