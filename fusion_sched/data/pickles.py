@@ -27,7 +27,7 @@ class ArrayClass:
     """Stands for `numpy.ndarray` in a pickle, which may name it but not call it."""
 
 
-def make_dtype(name: str, align: bool = False, copy: bool = True) -> np.dtype[Any]:
+def make_dtype(name: str, *_: bool) -> np.dtype[Any]:
     """Return a new dtype of plain values or objects; numpy's own ones are shared by everybody."""
     kind = np.dtype(name, copy=True) if isinstance(name, str) else None
     if kind is None or kind.kind not in KINDS:
