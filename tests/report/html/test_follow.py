@@ -96,7 +96,7 @@ def test_the_command_prints_the_notes_of_a_watched_page(
     watched_page = command("report", str(run), "--watch")
     assert watched_page.code == 0
     assert "note: " in watched_page.err
-    assert "is not an event and was left out" in watched_page.err
+    assert "was left out: it is not JSON" in watched_page.err
     assert watched_page.err == command("report", str(run)).err
 
 

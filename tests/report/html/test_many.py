@@ -101,7 +101,7 @@ def test_what_cannot_be_read_or_compared_is_named(short_runs: Path, tmp_path: Pa
 
 
 def without_scores(event: dict[str, Any]) -> None:
-    event.get("test", {}).get("gray", {})["macro_f1"] = None
+    event.get("test", {}).get("gray", {}).pop("macro_f1", None)
 
 
 def without_seed(event: dict[str, Any]) -> None:
