@@ -240,12 +240,11 @@ def resume(arguments: list[str], console: Console) -> None:
             f"got {' '.join(others or arguments)}"
         )
     folder = Path(arguments[0].removeprefix("resume="))
-    cfg = saved_config(folder, allowed)
-    if sweep.has_ended(folder):
+    if (folder / sweep.HYDRA_DIR / sweep.CONFIG).is_file() and sweep.has_ended(folder):
         console.print(f"{folder} has already ended; nothing to go on with", highlight=False)
         conclude(folder, console)
         return
-    execute(build(cfg), folder, console)
+    execute(build(saved_config(folder, allowed)), folder, console)
 
 
 def saved_config(folder: Path, allowed: Sequence[str] = ()) -> DictConfig:

@@ -46,7 +46,7 @@ def test_unknown_and_incomplete_events_are_left_out_and_named(
     assert "1 event left out, of kind 'surprise', which this version does not know" in problems
     assert "1 event left out, of kind 'epoch', of which a field is missing" in problems
     assert "of kind 'result', of which" in problems
-    assert "is not an event and was left out" in problems
+    assert "was left out: it is not JSON" in problems
 
 
 @pytest.mark.parametrize("odd", [{"stage": "joint"}, {"active": []}, None, "joint"])
