@@ -62,7 +62,7 @@ def test_both_readings_are_in_the_trace(both: Path) -> None:
 
 def test_one_reading_has_no_second(tmp_path: Path) -> None:
     quick = [option for option in BOTH if not option.startswith("probe.source")]
-    probe = of(run_once(tmp_path, *quick), "probe")[-1]
+    probe = of(run_once(tmp_path, *quick, "probe.source=train"), "probe")[-1]
     assert not probe.keys() & {"generalising", "stored_minus_generalising_bits"}
 
 
