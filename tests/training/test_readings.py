@@ -229,7 +229,7 @@ def test_checks_change_no_estimate(tmp_path: Path, both: Path) -> None:
 
 def test_what_was_near_a_threshold_is_known_after_a_resume(tmp_path: Path) -> None:
     """Stopped after every fourth event."""
-    options = (*ONE, "stage1.epochs=4", "stage2.epochs=1")
+    options = (*ONE, "probe.source=train", "stage1.epochs=4", "stage2.epochs=1")
     near = Near((9.0, 0.1, 9.0, 9.0))
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     for folder in (whole, stopped):
