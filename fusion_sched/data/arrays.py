@@ -3,6 +3,7 @@
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from fusion_sched.data.new_arrays import (
     new_input,
     standardised,
 )
+from fusion_sched.runtime.files import naming
 from fusion_sched.types import ID, NO_LABEL, InputFormat, NewSamples, Splits
 
 LAYOUTS = ("auto", "channels_first", "channels_last")
@@ -75,6 +77,10 @@ class Arrays(DrawnSplit):
         ValueError
             A file, its labels, its split or one of its arrays is unusable.
         """
+        with naming(Path(str(self.root))):
+            return self._load()
+
+    def _load(self) -> Splits:
         arrays = {name: plain_array(v, name) for name, v in read_files(self.root).items()}
         labels, classes = check_labels(arrays, self.target)
         group = self.group or ("group" if "group" in arrays else None)

@@ -233,3 +233,13 @@ def test_what_files_lack_or_hold_twice_is_named(tmp_path: Path) -> None:
     table.to_csv(tmp_path / "wide.csv", index=False)
     with pytest.raises(ValueError, match=r"9 columns of one number .*dataset\.columns"):
         Arrays(root=str(tmp_path / "wide.csv")).load()
+
+
+@pytest.mark.parametrize("shape", [(60, 0), (60, 3, 0, 0)])
+def test_an_array_without_values_is_named_with_its_file(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    file = tmp_path / "mine.npz"
+    np.savez(file, a=np.zeros((60, 4)), b=np.zeros(shape), y=np.arange(60) % 3)
+    with pytest.raises(ValueError, match=rf"{file}: array 'b' has shape .*, no values"):
+        Arrays(str(file)).load()
