@@ -141,7 +141,7 @@ class LogLinearPool(Ensemble):
 
 
 class CalibratedEnsemble(LogLinearPool):
-    """The mean of the heads' log-probabilities, each head with a temperature of its own."""
+    """The mean of the heads' log-probabilities, with one temperature per head."""
 
     def fit(self, logits: Tensors, y: Tensor) -> None:
         self.fit_temperatures(logits, y)

@@ -1,4 +1,4 @@
-"""A trained network in a folder of its own: `model.safetensors` and `model.json`.
+"""A trained network as a folder: `model.safetensors` and `model.json`.
 
 No file is unpickled. The description is JSON; it holds the digest of the weights, which is
 checked when they are read.

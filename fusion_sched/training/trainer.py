@@ -243,7 +243,7 @@ def finish(run: Run) -> dict[str, Any]:
             "accuracy": max(scores),
             "epoch": state.epoch - len(scores) + scores.index(max(scores)),
         },
-        "optimism_gap": max(0.0, max(scores) - accuracy[FUSED]),
+        "optimism_gap": max(scores) - accuracy[FUSED],
         "confusion": test.confusion(),
         "quadrants": error_quadrants(
             {m: test.predictions[m] for m in parts.model.modalities}, test.y

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from fusion_sched.analysis.replay import replay_trace
 from fusion_sched.controllers import jointly, unimodal
 from fusion_sched.probe import PosteriorProbe
 from fusion_sched.runlog import diagnosis_from, read_trace
-from fusion_sched.training.components import make_loaders
+from fusion_sched.training.components import RunComponents, make_loaders
 from fusion_sched.training.epoch import embed
 from fusion_sched.training.trainer import train
 from fusion_sched.types import (
@@ -26,7 +25,7 @@ from fusion_sched.types import (
     Observation,
 )
 from tests.conftest import make_parts, of, read_events, run_once
-from tests.training.test_resume import Killed, assert_same_run
+from tests.training.test_resume import assert_same_run, train_with_stops
 
 BOTH = ("dataset=synthetic", "dataset.samples=300", "probe=posterior", "probe.source=both",
         "stage1.epochs=2", "stage2.epochs=3", "robustness=false", "tracker=none")  # fmt: skip
@@ -68,21 +67,8 @@ def test_one_reading_has_no_second(tmp_path: Path) -> None:
 
 def test_a_run_with_both_readings_resumes_bit_for_bit(tmp_path: Path, both: Path) -> None:
     """Stopped after every sixth event."""
-    folder, stops = tmp_path / "run", 0
-    folder.mkdir()
-    while not of(read_events(folder) if stops else [], "result"):
-        events = 0
-
-        def show(event: dict[str, object]) -> None:
-            nonlocal events
-            events += 1
-            if events == 6 and event["event"] != "result":
-                raise Killed
-
-        with suppress(Killed):
-            train(make_parts(*BOTH), folder, show)
-        stops += 1
-    assert stops > 2
+    folder = tmp_path / "run"
+    assert train_with_stops(lambda: make_parts(*BOTH), folder, every=6) > 2
     assert_same_run(folder, both)
 
 
@@ -228,29 +214,17 @@ def test_checks_change_no_estimate(tmp_path: Path, both: Path) -> None:
 
 
 def test_what_was_near_a_threshold_is_known_after_a_resume(tmp_path: Path) -> None:
-    """Stopped after every fourth event."""
     options = (*ONE, "probe.source=train", "stage1.epochs=4", "stage2.epochs=1")
     near = Near((9.0, 0.1, 9.0, 9.0))
+
+    def make() -> RunComponents:
+        return dataclasses.replace(make_parts(*options), controller=near)
+
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    for folder in (whole, stopped):
-        folder.mkdir()
-    train(dataclasses.replace(make_parts(*options), controller=near), whole, lambda event: None)
+    whole.mkdir()
+    train(make(), whole, lambda event: None)
     assert NEAR_THRESHOLD in checks_of(read_events(whole))
-    stops = 0
-    while not (stops and of(read_events(stopped), "result")):
-        left = 4
-
-        def show(event: dict[str, object]) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0 and event["event"] != "result":
-                raise Killed
-
-        with suppress(Killed):
-            parts = dataclasses.replace(make_parts(*options), controller=near)
-            train(parts, stopped, show)
-        stops += 1
-    assert stops > 2
+    assert train_with_stops(make, stopped, every=4) > 2
     assert_same_run(stopped, whole)
 
 

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import random
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 
 from fusion_sched.runtime import checkpoint
 from fusion_sched.runtime.files import lock
+from fusion_sched.training.components import RunComponents
 from fusion_sched.training.trainer import train
 from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless
 from tests.processes import Forked, start_command
@@ -21,6 +24,10 @@ OPTIONS = ("controller=pid", "stage1.epochs=5", "stage2.epochs=2", "probe=kmeans
            "robustness=false", "controller.min_epochs=1", "controller.patience=1",
            "controller.drop=0.95", "controller.evidence=false", "encoder=small_cnn",
            "scheduler@stage2.scheduler=cosine")  # fmt: skip
+
+
+MOST_STOPS = 50
+"""More than any run here has; one that needs more never ends."""
 
 
 class Killed(Exception):
@@ -49,6 +56,25 @@ def final_weights(folder: Path) -> dict[str, torch.Tensor]:
     momentum = {f"momentum {k}": v["momentum_buffer"] for k, v in state.items()}
     chosen = {f"best {k}": v for k, v in best["model"].items()}
     return {**last["model"], **momentum, **chosen}
+
+
+def train_with_stops(make: Callable[[], RunComponents], folder: Path, every: int) -> int:
+    """Train in `folder`, stopped after every so many events and resumed; return the stops."""
+    folder.mkdir()
+    for stops in range(1, MOST_STOPS):
+        events = 0
+
+        def show(event: dict[str, Any]) -> None:
+            nonlocal events
+            events += 1
+            if events == every and event["event"] != "result":
+                raise Killed
+
+        with suppress(Killed):
+            train(make(), folder, show)
+        if of(read_events(folder), "result"):
+            return stops
+    raise AssertionError(f"every={every} events are fewer than an epoch has: the run never ends")
 
 
 def assert_same_run(folder: Path, whole: Path) -> None:

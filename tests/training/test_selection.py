@@ -1,15 +1,13 @@
 """Weights are chosen, and few parameters fitted, on validation; a killed run ends the same."""
 
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 
 from fusion_sched.runtime import checkpoint
-from fusion_sched.training.trainer import train
 from tests.conftest import make_parts, of, read_events, run_once
-from tests.training.test_resume import Killed, assert_same_run
+from tests.training.test_resume import assert_same_run, train_with_stops
 
 QUICK = (
     "dataset=synthetic", "dataset.samples=300", "probe=predictions", "probe.every=10",
@@ -52,21 +50,8 @@ def test_the_deployed_weights_are_those_that_were_tested(weighted: Path) -> None
 
 def test_killed_and_resumed_ends_the_same(tmp_path: Path, weighted: Path) -> None:
     """Stopped after every fourth event."""
-    folder, stops = tmp_path / "run", 0
-    folder.mkdir()
-    while not of(read_events(folder) if stops else [], "result"):
-        events = 0
-
-        def show(event: dict[str, object]) -> None:
-            nonlocal events
-            events += 1
-            if events == 4 and event["event"] != "result":
-                raise Killed
-
-        with suppress(Killed):
-            train(make_parts(*WEIGHTED), folder, show)
-        stops += 1
-    assert stops > 2
+    folder = tmp_path / "run"
+    assert train_with_stops(lambda: make_parts(*WEIGHTED), folder, every=4) > 2
     assert_same_run(folder, weighted)
 
 

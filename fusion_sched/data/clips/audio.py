@@ -20,7 +20,7 @@ SILENT_PEAK = 1e-3
 """-60 dBFS: a 16-bit recording that never leaves its lowest six bits."""
 SHORT_SECONDS = 0.5
 INTEGER_PEAK = 127.0
-"""Largest value of 8-bit samples: floats that reach it are integers that nobody has divided."""
+"""Largest value of 8-bit samples: floats that reach it are integers without a scale."""
 STREAMED = 0x7FFF0000
 """Sizes from here on are what programs write that do not know how much will follow."""
 
