@@ -12,6 +12,8 @@ RHYTHM, NEAR_THRESHOLD, STAGE_END = "rhythm", "near threshold", "stage end"
 """Why a diagnosis has null levels, p-values and a check of its cells."""
 KEPT = "kept"
 """The ensemble of the heads as they were at the hand-over, beside what joint training made."""
+POOL = "pool"
+"""The mean of the probabilities that `KEPT` and the models of joint training predict."""
 HELD_OUT = ("validation", "held_out")
 """Sources of a probe whose samples no encoder trains on; `both` reads validation beside train."""
 
@@ -364,9 +366,10 @@ class Decision:
     alone; ``restore`` asks it to go back to the remembered ones before it goes on. ``measure`` ends
     stage 1: the run measures what ensembles of the heads tell of validation samples, and asks again
     at once. ``fused``: the modalities that are fused from now on, all where empty; ``ensemble``:
-    by the ensemble of their heads instead of the fusion module. ``threshold_distance``: how far
-    the nearest quantity that could change the stage is from its threshold, in standard errors;
-    near it the next diagnosis is checked more closely.
+    by the ensemble of their heads instead of the fusion module; ``pooled``: by the mean of that
+    ensemble, the fusion module and the ensemble as it was at the hand-over. ``threshold_distance``:
+    how far the nearest quantity that could change the stage is from its threshold, in standard
+    errors; near it the next diagnosis is checked more closely.
     """
 
     stage: Stage
@@ -378,6 +381,7 @@ class Decision:
     measure: bool = False
     fused: tuple[str, ...] = ()
     ensemble: bool = False
+    pooled: bool = False
 
 
 class Controller(Protocol):

@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 SHORT = ["stage1.epochs=2", "stage2.epochs=2"]
 
 
-QUICK = ("probe=kmeans", "controller=pid")
+QUICK = ("probe=kmeans", "controller=pid", "fusion=concat")
 """Choices of tests that name none: a diagnosis by k-means takes a tenth of the time."""
 
 

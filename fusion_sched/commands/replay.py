@@ -1,8 +1,9 @@
 """Behind `fusion-sched replay`: run a controller over a stored trace."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
@@ -116,16 +117,8 @@ def print_branches(arguments: list[str], console: Console) -> None:
         raise ValueError(
             f"replay --branches trains with the run's own configuration, got {' '.join(overrides)}"
         )
-    trace = read_trace(folder)
-    event, result = hand_over_of(trace), trace.result
-    if result is None:
-        raise ValueError(f"{folder} has not ended; go on by: fusion-sched train resume={folder}")
-    cfg = saved_config(folder, allowed)
-    modalities = tuple(trace.start["modalities"])
-    branches = [
-        train_branch(build(cfg), folder, event, name, decision)
-        for name, decision in branches_of(modalities, tuple(event["fused"])).items()
-    ]
+    trace, branches = train_branches(folder, allowed)
+    hand_over = hand_over_of(trace)["epoch"]
     table = Table(title=f"branches from the hand-over of {folder}", title_justify="left")
     for title in ("branch", "validation", "validation information", "test", "joint epochs"):
         table.add_column(title)
@@ -136,21 +129,60 @@ def print_branches(arguments: list[str], console: Console) -> None:
             f"{ended['validation'][FUSED]:.1%}",
             f"{bits.value:.3f} [{bits.interval[0]:.3f}, {bits.interval[1]:.3f}] bit",
             f"{ended['test'][FUSED]['accuracy']:.1%}",
-            str(max(ended["epoch"] - event["epoch"], 0)),
+            str(max(ended["epoch"] - hand_over, 0)),
         )
     console.print(table)
-    console.print(_branch_verdict(result, branches, trace), highlight=False)
+    console.print(_branch_verdict(judge_choice(trace, branches)), highlight=False)
 
 
-def _branch_verdict(result: dict[str, Any], branches: list[BranchResult], trace: Trace) -> str:
-    """Say whether a branch is better on test than the run by more than one standard error."""
-    own = result["test"][FUSED]["accuracy"]
-    best = max(branches, key=lambda branch: branch.result["test"][FUSED]["accuracy"])
-    other = best.result["test"][FUSED]["accuracy"]
-    variance = own * (1 - own) + other * (1 - other)
+def train_branches(folder: Path, allowed: Sequence[str] = ()) -> tuple[Trace, list[BranchResult]]:
+    """Return the trace of a run that has ended and all branches of its hand-over, trained.
+
+    Raises
+    ------
+    ValueError
+        The run has not ended, chose no branch, or its branches have been trained before.
+    """
+    trace = read_trace(folder)
+    event = hand_over_of(trace)
+    if trace.result is None:
+        raise ValueError(f"{folder} has not ended; go on by: fusion-sched train resume={folder}")
+    cfg = saved_config(folder, allowed)
+    branches = branches_of(tuple(trace.start["modalities"]), tuple(event["fused"]))
+    return trace, [
+        train_branch(build(cfg), folder, event, name, decision)
+        for name, decision in branches.items()
+    ]
+
+
+class ChoiceJudged(NamedTuple):
+    """Test accuracy of a run and of its best branch, and one standard error of the difference."""
+
+    own: float
+    best: float
+    branch: str
+    error: float
+
+    @property
+    def right(self) -> bool:
+        return self.best - self.own <= self.error
+
+
+def judge_choice(trace: Trace, branches: Sequence[BranchResult]) -> ChoiceJudged:
+    """Compare a run with its best branch on test."""
+    assert trace.result is not None, "branches are those of a run that has ended"
+    own = trace.result["test"][FUSED]["accuracy"]
+    accuracies = {branch.name: branch.result["test"][FUSED]["accuracy"] for branch in branches}
+    name = max(accuracies, key=lambda name: accuracies[name])
+    best = accuracies[name]
+    variance = own * (1 - own) + best * (1 - best)
     error = (variance / trace.start["split_sizes"]["test"]) ** 0.5
-    verdict = "right" if other - own <= error else "wrong"
+    return ChoiceJudged(own, best, name, error)
+
+
+def _branch_verdict(judged: ChoiceJudged) -> str:
     return (
-        f"the choice was {verdict}: the deployed model has {own:.1%} on test, the best branch, "
-        f"{best.name}, {other:.1%}; one standard error of the difference is {error:.1%}"
+        f"the choice was {'right' if judged.right else 'wrong'}: the deployed model has "
+        f"{judged.own:.1%} on test, the best branch, {judged.branch}, {judged.best:.1%}; one "
+        f"standard error of the difference is {judged.error:.1%}"
     )

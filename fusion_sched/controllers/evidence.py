@@ -9,6 +9,7 @@ from fusion_sched.types import (
     FUSED,
     HELD_OUT,
     KEPT,
+    POOL,
     ControllerState,
     Decision,
     Diagnosis,
@@ -46,8 +47,9 @@ class Evidence:
       0, a modality whose uniqueness is more than that many times the smallest, with an interval of
       the log ratio above 0, stays paused in it.
 
-    After joint training the model, alone and with its own heads, is compared with the ensemble of
-    the kept heads over the same validation samples, and the one of highest likelihood is deployed.
+    After joint training the model, alone and with its own heads, the ensemble of the kept heads and
+    the mean of the three are compared over the same validation samples, and the one of highest
+    likelihood is deployed.
     """
 
     patience: int = 4
@@ -255,14 +257,19 @@ class Evidence:
     def _deploy(
         self, state: ControllerState, held_out: HeldOut
     ) -> tuple[ControllerState, Decision]:
-        """Choose by validation likelihood between the fine-tuned model and the kept ensemble."""
+        """Choose by validation likelihood: the fine-tuned model, the kept ensemble, or the mean."""
         fused = tuple(state["fused"])
         best = max(held_out.information, key=lambda name: held_out.information[name].value)
         numbers = ", ".join(f"{n} {_words(e)}" for n, e in held_out.information.items())
         gains = ", ".join(f"{pair} {_words(e)}" for pair, e in held_out.gain.items())
         reason = f"{best} is deployed: information of validation samples {numbers}; gains {gains}"
         return state, Decision(
-            jointly(fused), reason, restore=best == KEPT, fused=fused, ensemble=best != FUSED
+            jointly(fused),
+            reason,
+            restore=best == KEPT,
+            fused=fused,
+            ensemble=best not in (FUSED, POOL),
+            pooled=best == POOL,
         )
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from fusion_sched.models.ensembles import WeightedEnsemble, out_of_fold
+from fusion_sched.models.ensembles import WeightedEnsemble, mean_probability, out_of_fold
 from fusion_sched.types import Estimate, HeldOut
 
 NORMAL_95 = 1.96
@@ -35,26 +35,31 @@ def measure_held_out(
     y: Tensor,
     predictors: Mapping[str, Sequence[str]],
     pairs: Iterable[tuple[str, str]] = (),
+    pools: Mapping[str, Sequence[str]] | None = None,
 ) -> HeldOut:
     """Score each predictor on each fifth of the samples, fitted on the other four.
 
     `logits`: head → `(N, classes)`; `y`: class ids `(N,)`; `predictors`: name → the heads that it
-    combines; `pairs`: those whose gain is wanted. A hundredth of each predicted distribution is
-    uniform.
+    combines; `pools`: name → the predictors whose probabilities it takes the mean of; `pairs`:
+    those whose gain is wanted. A hundredth of each predicted distribution is uniform.
     """
-    bits, accuracy = {}, {}
+    predicted: dict[str, Tensor] = {}
     for name, heads in predictors.items():
         of_heads = {m: logits[m].double() for m in heads}
         classes = of_heads[heads[0]].shape[1]
         ensemble = WeightedEnsemble(dict.fromkeys(heads, classes), classes).double()
-        combined = out_of_fold(ensemble, of_heads, y)
-        bits[name] = _cost_in_bits(combined, y)
-        accuracy[name] = float((combined.argmax(dim=1) == y).double().mean())
+        predicted[name] = out_of_fold(ensemble, of_heads, y)
+    for name, members in (pools or {}).items():
+        predicted[name] = mean_probability([predicted[member] for member in members])
+    bits = {name: _cost_in_bits(combined, y) for name, combined in predicted.items()}
     shares = torch.bincount(y).double() / len(y)
     entropy = float(torch.special.entr(shares).sum() / math.log(2))
     return HeldOut(
         information={name: _mean(entropy - values) for name, values in bits.items()},
-        accuracy=accuracy,
+        accuracy={
+            name: float((combined.argmax(dim=1) == y).double().mean())
+            for name, combined in predicted.items()
+        },
         gain={f"{a}/{b}": _mean(bits[b] - bits[a]) for a, b in pairs},
         samples=len(y),
     )

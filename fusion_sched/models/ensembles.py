@@ -7,7 +7,8 @@ the network's state; no gradient of a training loss reaches it.
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from math import log
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -166,6 +167,29 @@ class WeightedEnsemble(LogLinearPool):
         self.weights.copy_(minimise(loss, self.mean_weights().double().cpu(), bounds))
 
 
+class PooledEnsemble(nn.Module):
+    """The mean of the probabilities that its members predict, each an ensemble of some heads."""
+
+    def __init__(self, members: Mapping[str, WeightedEnsemble]) -> None:
+        super().__init__()
+        self.members = nn.ModuleDict(members)
+
+    def forward(self, embeddings: Tensors, logits: Tensors) -> Tensor:
+        return self.combine(logits)
+
+    def combine(self, logits: Tensors) -> Tensor:
+        """Return log-probabilities `(B, classes)`."""
+        return mean_probability([member.combine(logits) for member in self._ensembles()])
+
+    def fit(self, logits: Tensors, y: Tensor) -> None:
+        """Fit each member to logits `(N, classes)` by head and class ids `(N,)`."""
+        for member in self._ensembles():
+            member.fit(logits, y)
+
+    def _ensembles(self) -> list[WeightedEnsemble]:
+        return [cast(WeightedEnsemble, member) for member in self.members.values()]
+
+
 class StackedEnsemble(Ensemble):
     """Stacking: multinomial logistic regression on the heads' log-probabilities.
 
@@ -264,6 +288,11 @@ class FusionWithHeads(nn.Module):
 
     def fitted_values(self) -> dict[str, dict[str, float]]:
         return self.ensemble.fitted_values()
+
+
+def mean_probability(logits: Sequence[Tensor]) -> Tensor:
+    """Return the logarithm of the mean of predicted probabilities, all `(N, classes)`."""
+    return torch.stack([z.log_softmax(dim=1) for z in logits]).logsumexp(dim=0) - log(len(logits))
 
 
 def out_of_fold(fusion: FittedFusion, logits: Tensors, y: Tensor) -> Tensor:

@@ -1,13 +1,14 @@
 """The multimodal network: one encoder and head per modality, one fusion module."""
 
+import copy
 from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from fusion_sched.models.ensembles import WeightedEnsemble
+from fusion_sched.models.ensembles import PooledEnsemble, WeightedEnsemble
 from fusion_sched.models.fitting import fit_temperature
-from fusion_sched.types import FUSED, Outputs
+from fusion_sched.types import FUSED, KEPT, Outputs
 
 PRECISIONS = ("float32", "bf16")
 
@@ -22,8 +23,10 @@ class MultimodalNetwork(nn.Module):
     for each modality's head and the last for the fused one; they are 1 until `calibrate` sets them.
 
     A fitted `ensemble` gives the fused logits in place of `fusion`, and `fused` of 0 for a modality
-    hides its embedding from `fusion`. Both are absent until `deploy` sets them, and then in the
-    `state_dict`, from which they come back.
+    hides its embedding from `fusion`. A pool of the network with an earlier state of its encoders
+    and heads holds these as `kept_encoders` and `kept_heads`; embeddings are then those of the
+    network, followed by those of the earlier state. All are absent until `deploy` or `deploy_pool`
+    sets them, and then in the `state_dict`, from which they come back.
     """
 
     temperatures: Tensor | None
@@ -46,7 +49,9 @@ class MultimodalNetwork(nn.Module):
         self.fusion = fusion
         temperatures = torch.ones(len(self.heads) + 1) if calibrated else None
         self.register_buffer("temperatures", temperatures)
-        self.ensemble: WeightedEnsemble | None = None
+        self.ensemble: WeightedEnsemble | PooledEnsemble | None = None
+        self.kept_encoders: nn.ModuleDict | None = None
+        self.kept_heads: nn.ModuleDict | None = None
         self.register_buffer("fused", None)
         # Typed in no release of torch so far.
         self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
@@ -57,6 +62,36 @@ class MultimodalNetwork(nn.Module):
         shares = torch.tensor([float(m in fused) for m in self.modalities], device=device)
         self.fused = None if set(fused) == set(self.modalities) else shares
         self.ensemble = None if ensemble is None else ensemble.to(device)
+        self.kept_encoders = self.kept_heads = None
+
+    def deploy_pool(
+        self, fused: Collection[str], pool: PooledEnsemble, earlier: Mapping[str, Tensor]
+    ) -> None:
+        """Fuse these modalities from now on by a pool with the encoders and heads in `earlier`."""
+        self.deploy(fused)
+        self._copy_parts()
+        kept = ("encoders.", "heads.")
+        self.ensemble = pool.to(next(self.parameters()).device)
+        weights = {f"kept_{k}": v for k, v in earlier.items() if k.startswith(kept)}
+        self.load_state_dict({**self.state_dict(), **weights})
+
+    def new_pool(self, fused: Collection[str]) -> PooledEnsemble:
+        """Return a pool of the kept heads, the fused one, and it with its own heads; to be fitted.
+
+        Kept heads are called `kept a`.
+        """
+        classes = len(next(iter(self.heads.parameters())))
+        names = (*self.modalities, FUSED, *(kept_head(m) for m in self.modalities))
+        sizes = dict.fromkeys(names, classes)
+        heads = {KEPT: [kept_head(m) for m in fused], FUSED: [FUSED], "heads": [*fused, FUSED]}
+        return PooledEnsemble(
+            {name: WeightedEnsemble(sizes, classes, included) for name, included in heads.items()}
+        )
+
+    def _copy_parts(self) -> None:
+        """Make room for an earlier state of encoders and heads."""
+        encoders, heads = copy.deepcopy(self.encoders), copy.deepcopy(self.heads)
+        self.kept_encoders, self.kept_heads = encoders.eval(), heads.eval()
 
     def new_ensemble(self, heads: Collection[str]) -> WeightedEnsemble:
         """Return an ensemble of these heads, of which `fused` may be one; it is to be fitted."""
@@ -76,12 +111,26 @@ class MultimodalNetwork(nn.Module):
     def encode(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the embeddings of these modalities alone, in the network's own precision."""
         with self._precision_of(inputs):
-            return {m: self.encoders[m](x) for m, x in inputs.items()}
+            own = {m: self.encoders[m](x) for m, x in inputs.items()}
+            if self.kept_encoders is None:
+                return own
+            earlier = {m: self.kept_encoders[m](x) for m, x in inputs.items()}
+            return {m: torch.cat([own[m], earlier[m]], dim=1) for m in own}
 
     def unimodal_logits(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the logits `(B, classes)` of these modalities' own heads."""
+        own, _ = self._split(embeddings)
         with self._precision_of(embeddings):
-            return {m: self.heads[m](e).float() for m, e in embeddings.items()}
+            return {m: self.heads[m](e).float() for m, e in own.items()}
+
+    def _split(
+        self, embeddings: Mapping[str, Tensor]
+    ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+        """Return the embeddings of the network, and those of its earlier state where it has one."""
+        if self.kept_heads is None:
+            return embeddings, {}
+        halves = {m: e.chunk(2, dim=1) for m, e in embeddings.items()}
+        return {m: own for m, (own, _) in halves.items()}, {m: e for m, (_, e) in halves.items()}
 
     def fuse(
         self, embeddings: Mapping[str, Tensor], unimodal: Mapping[str, Tensor] | None = None
@@ -91,10 +140,13 @@ class MultimodalNetwork(nn.Module):
         `unimodal` are logits to fuse in place of those that the heads give.
         """
         own = self.unimodal_logits(embeddings) if unimodal is None else dict(unimodal)
+        present, earlier = self._split(embeddings)
         with self._precision_of(embeddings):
-            fused = self.fusion(self._fused_embeddings(embeddings), own).float()
+            fused = self.fusion(self._fused_embeddings(present), own).float()
+            heads = self.heads if self.kept_heads is None else self.kept_heads
+            kept = {kept_head(m): heads[m](e).float() for m, e in earlier.items()}
         if self.ensemble is not None:
-            fused = self.ensemble(embeddings, {**own, FUSED: fused})
+            fused = self.ensemble(embeddings, {**own, FUSED: fused, **kept})
         if self.temperatures is not None:
             *of_heads, of_fused = self.temperatures.unbind()
             own = {m: z / of_head for (m, z), of_head in zip(own.items(), of_heads, strict=True)}
@@ -135,13 +187,21 @@ class MultimodalNetwork(nn.Module):
 def _make_room(
     network: MultimodalNetwork, state: Mapping[str, Tensor], prefix: str, *_: object
 ) -> None:
-    """Before weights are loaded: an ensemble and a mask where `state` has them."""
+    """Before weights are loaded: ensemble, earlier state and mask where `state` has them."""
     device = next(network.parameters()).device
-    network.ensemble = None
+    network.ensemble = network.kept_encoders = network.kept_heads = None
     if f"{prefix}ensemble.weights" in state:
         network.ensemble = network.new_ensemble(network.modalities).to(device)
+    if f"{prefix}ensemble.members.{KEPT}.weights" in state:
+        network.ensemble = network.new_pool(network.modalities).to(device)
+        network._copy_parts()
     fused = state.get(f"{prefix}fused")
     network.fused = None if fused is None else torch.ones_like(fused, device=device)
+
+
+def kept_head(modality: str) -> str:
+    """Return the name of a modality's head in the earlier state of a pool."""
+    return f"{KEPT} {modality}"
 
 
 def embedding_sizes(

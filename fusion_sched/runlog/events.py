@@ -92,6 +92,7 @@ class DecisionEvent(TypedDict, total=False):
     restored: bool
     fused: list[str]
     ensemble: bool
+    pooled: bool
     reason: str
     controller: dict[str, Any]
     time: float

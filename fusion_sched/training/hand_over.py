@@ -1,7 +1,12 @@
 """The hand-over by evidence: what is measured, which weights are restored, which model results."""
 
+from typing import NamedTuple
+
+from torch import Tensor
+
 from fusion_sched.controllers import within_stage1
 from fusion_sched.evaluation.held_out import leaving_one_out, measure_held_out, subsets
+from fusion_sched.models.network import kept_head
 from fusion_sched.runlog import (
     AFTER_EPOCH,
     AT_END,
@@ -12,7 +17,7 @@ from fusion_sched.runlog import (
 )
 from fusion_sched.training.epoch import evaluate, predict
 from fusion_sched.training.state import Run
-from fusion_sched.types import FUSED, KEPT, Decision, Diagnosis, HeldOut, Observation, Stage
+from fusion_sched.types import FUSED, KEPT, POOL, Decision, Diagnosis, HeldOut, Observation, Stage
 
 
 def measure_heads(run: Run) -> HeldOut:
@@ -32,8 +37,16 @@ def measure_hand_over(run: Run, generalising: Diagnosis | None) -> HeldOut:
     return _traced(run, AT_HAND_OVER, held_out, generalising)
 
 
-def measure_branches(run: Run, fused: tuple[str, ...]) -> HeldOut:
-    """Score the jointly trained model, alone and with its own heads, and the kept ensemble.
+class Branches(NamedTuple):
+    """What the branches tell of validation samples, and the logits `(N, classes)` of all heads."""
+
+    held_out: HeldOut
+    logits: dict[str, Tensor]
+    y: Tensor
+
+
+def measure_branches(run: Run, fused: tuple[str, ...]) -> Branches:
+    """Score the jointly trained model, alone and with its own heads, the kept ensemble, the mean.
 
     The selected weights of joint training are in place before and after.
     """
@@ -42,13 +55,14 @@ def measure_branches(run: Run, fused: tuple[str, ...]) -> HeldOut:
     run.restore_weights(str(state.hand_over))
     kept = predict(model, run.loaders.validation)
     run.restore_weights(str(state.best))
-    logits = {**joint.logits, **{f"{KEPT} {m}": kept.logits[m] for m in fused}}
+    logits = {**joint.logits, **{kept_head(m): kept.logits[m] for m in fused}}
     with_heads = f"{FUSED}+heads"
     branches = {
-        FUSED: (FUSED,), with_heads: (*fused, FUSED), KEPT: tuple(f"{KEPT} {m}" for m in fused)
+        FUSED: (FUSED,), with_heads: (*fused, FUSED), KEPT: tuple(kept_head(m) for m in fused)
     }  # fmt: skip
-    pairs = [(FUSED, KEPT), (with_heads, KEPT), (with_heads, FUSED)]
-    return _traced(run, AT_END, measure_held_out(logits, joint.y, branches, pairs))
+    pairs = [(FUSED, KEPT), (with_heads, KEPT), (with_heads, FUSED), (POOL, KEPT), (POOL, FUSED)]
+    held_out = measure_held_out(logits, joint.y, branches, pairs, {POOL: tuple(branches)})
+    return Branches(_traced(run, AT_END, held_out), logits, joint.y)
 
 
 def measure_fused(run: Run) -> HeldOut:
@@ -89,7 +103,9 @@ def ask_controller(run: Run, observation: Observation) -> Decision:
 def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
     """Trace a change of stage, and why."""
     origin = {} if before is None else {"from": stage_fields(before)}
-    fused = {"fused": list(decision.fused), "ensemble": decision.ensemble}
+    fused = {
+        "fused": list(decision.fused), "ensemble": decision.ensemble, "pooled": decision.pooled,
+    }  # fmt: skip
     run.trace.write(
         "decision",
         epoch=run.state.epoch, step=run.state.step, **stage_fields(decision.stage),
@@ -127,6 +143,14 @@ def deploy(run: Run, decision: Decision, heads: tuple[str, ...]) -> None:
     model.deploy(fused, ensemble)
 
 
+def deploy_pool(run: Run, fused: tuple[str, ...], branches: Branches) -> None:
+    """Fuse by the mean of the three branches from now on, fitted to validation samples."""
+    model = run.parts.model
+    pool = model.new_pool(fused)
+    pool.fit(branches.logits, branches.y)
+    model.deploy_pool(fused, pool, run.read_weights(str(run.state.hand_over)))
+
+
 def choose_branch(run: Run) -> Decision | None:
     """Let the controller choose between joint training and what was kept before it."""
     state, model = run.state, run.parts.model
@@ -136,14 +160,23 @@ def choose_branch(run: Run) -> Decision | None:
     fused = model.modalities if model.fused is None else tuple(
         m for m, share in zip(model.modalities, model.fused.tolist(), strict=True) if share
     )  # fmt: skip
-    held_out = measure_branches(run, fused)
+    branches = measure_branches(run, fused)
     observation = Observation(
-        state.epoch - 1, state.diagnosis, False, state.best_validation, True, None, held_out
+        state.epoch - 1,
+        state.diagnosis,
+        False,
+        state.best_validation,
+        True,
+        None,
+        branches.held_out,
     )
     decision = ask_controller(run, observation)
     if decision.restore:
         run.restore_weights(state.hand_over)
-    deploy(run, decision, fused if decision.restore else (*fused, FUSED))
+    if decision.pooled:
+        deploy_pool(run, fused, branches)
+    else:
+        deploy(run, decision, fused if decision.restore else (*fused, FUSED))
     state.best, state.deployed = run.keep_weights("deployed"), True
     state.best_validation = evaluate(model, run.loaders.validation).accuracy()
     return decision

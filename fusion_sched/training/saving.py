@@ -44,7 +44,7 @@ def _description(run: Run) -> dict[str, Any]:
         "dataset": {key: value for key, value in dataset.items() if key not in PLACES},
         "preprocessing": {m: dict(how) for m, how in splits.preprocessing.items()},
         "decision": {
-            key: decisions[-1][key] for key in ("to", "fused", "ensemble", "reason")
+            key: decisions[-1][key] for key in ("to", "fused", "ensemble", "pooled", "reason")
             if key in decisions[-1]
         },
         "selected_epoch": run.state.best_epoch,

@@ -86,14 +86,20 @@ class Run:
 
     def restore_weights(self, name: str) -> None:
         """Load weights that `keep_weights` has saved."""
+        self.parts.model.load_state_dict(self.read_weights(name))
+
+    def read_weights(self, name: str) -> dict[str, Tensor]:
+        """Return weights that `keep_weights` has saved."""
         content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
-        self.parts.model.load_state_dict(content["model"])
+        weights: dict[str, Tensor] = content["model"]
+        return weights
 
     def restore_modality(self, modality: str, name: str) -> None:
         """Load encoder and head of one modality from weights that `keep_weights` has saved."""
-        content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
         own = (f"encoders.{modality}.", f"heads.{modality}.")
-        weights = {key: value for key, value in content["model"].items() if key.startswith(own)}
+        weights = {
+            key: value for key, value in self.read_weights(name).items() if key.startswith(own)
+        }
         self.parts.model.load_state_dict(weights, strict=False)
 
 

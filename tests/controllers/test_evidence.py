@@ -165,20 +165,22 @@ def test_two_of_three_may_remain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bits", "restore", "ensemble"),
+    ("bits", "restore", "ensemble", "pooled"),
     [
-        ({"fused": 1.2, "fused+heads": 1.1, "kept": 1.0}, False, False),
-        ({"fused": 1.2, "fused+heads": 1.3, "kept": 1.0}, False, True),
-        ({"fused": 1.2, "fused+heads": 1.1, "kept": 1.3}, True, True),
+        ({"fused": 1.2, "fused+heads": 1.1, "kept": 1.0, "pool": 1.1}, False, False, False),
+        ({"fused": 1.2, "fused+heads": 1.3, "kept": 1.0, "pool": 1.1}, False, True, False),
+        ({"fused": 1.2, "fused+heads": 1.1, "kept": 1.3, "pool": 1.1}, True, True, False),
+        ({"fused": 1.2, "fused+heads": 1.1, "kept": 1.1, "pool": 1.3}, False, False, True),
     ],
 )
 def test_the_branch_of_highest_likelihood_is_deployed(
-    bits: dict[str, float], restore: bool, ensemble: bool
+    bits: dict[str, float], restore: bool, ensemble: bool, pooled: bool
 ) -> None:
     rule = Evidence()
     state = {**rule.init(["a", "b"])[0], "next": "joint"}
     _, decision = rule.step(state, Observation(9, None, False, {}, True, None, heads(**bits)))
-    assert (decision.restore, decision.ensemble) == (restore, ensemble)
+    deployed = (decision.restore, decision.ensemble, decision.pooled)
+    assert deployed == (restore, ensemble, pooled)
     assert decision.reason.startswith(f"{max(bits, key=bits.__getitem__)} is deployed")
 
 

@@ -48,3 +48,37 @@ def test_a_modality_that_is_not_fused_has_no_effect_on_the_fusion_module() -> No
     other = network()
     other.load_state_dict(model.state_dict())
     assert torch.equal(other(INPUTS).logits, model(INPUTS).logits)
+
+
+def test_a_pool_is_the_mean_of_probabilities_with_an_earlier_state() -> None:
+    earlier, model = network(), network()
+    pool = model.new_pool(["a", "b"])
+    model.deploy_pool(["a", "b"], pool, earlier.state_dict())
+    own, before = network(), earlier(INPUTS)
+    own.load_state_dict(
+        {k: v for k, v in model.state_dict().items() if not k.startswith(("kept", "ensemble"))}
+    )
+    present = own(INPUTS)
+    members = [
+        sum(z.log_softmax(1) for z in before.unimodal.values()) / 2,
+        present.logits.log_softmax(1),
+        sum(z.log_softmax(1) for z in (*present.unimodal.values(), present.logits)) / 3,
+    ]
+    expected = torch.stack([z.softmax(1) for z in members]).mean(dim=0)
+    outputs = model(INPUTS)
+    torch.testing.assert_close(outputs.logits.exp(), expected)
+    assert torch.equal(outputs.unimodal["a"], present.unimodal["a"])
+    again = network()
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(INPUTS).logits, outputs.logits)
+    again.load_state_dict(own.state_dict())
+    assert torch.equal(again(INPUTS).logits, present.logits)
+
+
+def test_a_fitted_pool_is_no_worse_than_chance() -> None:
+    model, y = network(), torch.tensor([0, 1, 2, 0, 1])
+    pool = model.new_pool(["a", "b"])
+    logits = {name: torch.randn(5, 3) for name in pool.members["kept"].names}
+    pool.fit(logits, y)
+    loss = torch.nn.functional.cross_entropy(pool.combine(logits), y)
+    assert loss <= torch.tensor(3.0).log()

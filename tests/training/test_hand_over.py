@@ -24,6 +24,15 @@ QUICK = ("+method=evidence", "dataset=synthetic", "dataset.samples=300", "datase
          "controller.rise_bits=0.05")  # fmt: skip
 JOINT = (*QUICK, "controller.near_zero=0")
 ENSEMBLE = (*QUICK, "controller.near_zero=1")
+POOLED = (
+    *QUICK,
+    "controller.near_zero=0",
+    "controller.rise_bits=0.01",
+    "dataset.redundancy=0.5",
+    "seed=3",
+)
+
+RUNS = [("joint_run", JOINT), ("ensemble_run", ENSEMBLE), ("pooled_run", POOLED)]
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +48,15 @@ def ensemble_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run that chose the ensemble."""
     folder = tmp_path_factory.mktemp("ensemble")
     run_once(folder, *ENSEMBLE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pooled_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run that chose the mean of joint training and what was kept before it."""
+    folder = tmp_path_factory.mktemp("pooled")
+    run_once(folder, *POOLED)
+    assert of(read_events(folder), "decision")[-1]["pooled"]
     return folder
 
 
@@ -66,7 +84,7 @@ def test_an_ensemble_ends_the_run_at_the_hand_over(ensemble_run: Path) -> None:
     assert result["best_on_test"]["accuracy"] == result["test"]["fused"]["accuracy"]
 
 
-@pytest.mark.parametrize(("name", "options"), [("joint_run", JOINT), ("ensemble_run", ENSEMBLE)])
+@pytest.mark.parametrize(("name", "options"), RUNS)
 def test_the_best_weights_are_the_deployed_network(
     name: str, options: tuple[str, ...], request: pytest.FixtureRequest
 ) -> None:
@@ -96,7 +114,7 @@ def test_each_modality_is_restored_to_its_own_epoch(ensemble_run: Path) -> None:
         assert all(torch.equal(kept[k], over[k]) for k in own)
 
 
-@pytest.mark.parametrize(("name", "options"), [("joint_run", JOINT), ("ensemble_run", ENSEMBLE)])
+@pytest.mark.parametrize(("name", "options"), RUNS)
 def test_interrupted_and_resumed_it_is_the_same_run(
     name: str, options: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -112,7 +130,7 @@ def test_interrupted_and_resumed_it_is_the_same_run(
     assert_same_run(folder, whole)
 
 
-@pytest.mark.parametrize("name", ["joint_run", "ensemble_run"])
+@pytest.mark.parametrize("name", ["joint_run", "ensemble_run", "pooled_run"])
 def test_replay_decides_the_same(name: str, request: pytest.FixtureRequest) -> None:
     trace = read_trace(request.getfixturevalue(name))
     controller = Evidence(**{k: v for k, v in trace.start["config"]["controller"].items()

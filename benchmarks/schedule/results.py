@@ -1,0 +1,128 @@
+"""Tables of the study: every row against `controller=evidence`, its choices, and its power."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from scipy import stats
+
+from benchmarks.schedule.cases import REFERENCE
+from fusion_sched.analysis import compare
+from fusion_sched.analysis.grid import plus_minus
+from fusion_sched.analysis.rows import CEILING, ResultRow
+from fusion_sched.analysis.statistics import Difference
+from fusion_sched.runlog import Trace
+from fusion_sched.types import Estimate
+
+TOLERANCE = 0.5
+"""Points by which the rule may be below the best other row."""
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The runs of one dataset, and test accuracies of each choice and of its best branch."""
+
+    name: str
+    runs: tuple[Path, ...]
+    choices: Sequence[Mapping[str, float | str]]
+
+    @property
+    def right(self) -> int:
+        """How many choices no branch beats by more than one standard error."""
+        return sum(_number(c, "best") - _number(c, "own") <= _number(c, "error")
+                   for c in self.choices)  # fmt: skip
+
+
+def _number(choice: Mapping[str, float | str], key: str) -> float:
+    return float(choice[key])
+
+
+def report(measured: Sequence[Measured], header: Sequence[str], missing: Sequence[str]) -> str:
+    """Return the whole page: the summary by dataset, then one table each."""
+    rows = {case.name: rows_of(case) for case in measured}
+    right, chosen = sum(m.right for m in measured), sum(len(m.choices) for m in measured)
+    lines = [
+        *header,
+        "Accuracies on test in %. A difference is the row less `evidence`, paired over seeds (and "
+        "folds), with its 95 % interval; positive: the row is better. The choice at the hand-over "
+        "is right where no branch from the same weights is better on test by more than one "
+        "standard error of the difference.", "",
+        f"Choices: right in {right} of {chosen}.", "",
+        "| data | `evidence` | best other row | its difference | within 0.5 points, or the "
+        "interval holds 0 | shown with 80 % power | choices right |",
+        "|---|---|---|---|---|---|---|",
+        *(summary(case, rows[case.name]) for case in measured), "",
+    ]  # fmt: skip
+    if missing:
+        lines += [f"Left out: {'; '.join(missing)}.", ""]
+    for case in measured:
+        lines += [f"## {case.name}", "", *table(rows[case.name]), ""]
+    return "\n".join(lines)
+
+
+def rows_of(case: Measured) -> list[ResultRow]:
+    """Return the rows of a dataset, `evidence` first, then the best ones."""
+    (result,) = compare(case.runs, reference=REFERENCE).tables
+    return sorted(result.rows, key=lambda r: (r.name != REFERENCE, -fmean(r.fused.values())))
+
+
+def summary(case: Measured, rows: Sequence[ResultRow]) -> str:
+    own, best = rows[0], next(row for row in rows[1:] if row.role != CEILING)
+    gap = _difference(best)
+    held = gap.estimate.value <= TOLERANCE or (gap.estimate.interval[0] <= 0)
+    return (
+        f"| {case.name} | {plus_minus(own.fused)} | `{best.name}` {plus_minus(best.fused)} | "
+        f"{_words(gap.estimate)} | {'yes' if held else '**no**'} | {_detectable(gap, own)} | "
+        f"{case.right} of {len(case.choices)} |"
+    )
+
+
+def table(rows: Sequence[ResultRow]) -> list[str]:
+    """Return one line per row, with what it cost."""
+    lines = [
+        "| row | test | difference | epochs | seconds |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        gap = "" if row.name == REFERENCE else _words(_difference(row).estimate)
+        cost = "| all of them | "
+        if row.role != CEILING:
+            epochs, seconds = (fmean(map(f, row.runs)) for f in (epochs_of, seconds_of))
+            cost = f"| {epochs:.0f} | {seconds:.0f} "
+        lines.append(f"| {row.name} | {plus_minus(row.fused)} | {gap} {cost}|")
+    return lines
+
+
+def epochs_of(run: Trace) -> int:
+    return len(run.of("epoch"))
+
+
+def seconds_of(run: Trace) -> float:
+    """Return a run's wall-clock seconds."""
+    assert run.result is not None, "rows are made of runs that have ended"
+    seconds: float = run.result["seconds"]["total"]
+    return seconds
+
+
+def _difference(row: ResultRow) -> Difference:
+    assert row.difference is not None, f"{row.name} is held against {REFERENCE}"
+    return row.difference
+
+
+def _words(estimate: Estimate) -> str:
+    if estimate.low is None:
+        return f"{estimate.value:+.1f}"
+    return f"{estimate.value:+.1f} [{estimate.low:+.1f}, {estimate.high:+.1f}]"
+
+
+def _detectable(gap: Difference, own: ResultRow) -> str:
+    """Return the smallest difference that a test at 5 % shows in four of five studies."""
+    low, high = gap.estimate.low, gap.estimate.high
+    if low is None or high is None:
+        return "–"
+    freedom = (len(own.by_fold) or len(own.fused)) - 1
+    critical = float(stats.t.ppf(0.975, freedom))
+    error = (high - low) / 2 / critical
+    return f"{(critical + float(stats.t.ppf(POWER, freedom))) * error:.1f} points"
