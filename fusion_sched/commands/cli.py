@@ -418,6 +418,9 @@ def data_check_command(
     overrides: DatasetOverrides = None,
     root: Root = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare prepared data with the files, value by value.")
+    ] = False,
 ) -> None:
     """Read every file as training would; exit 1 if training would refuse.
 
@@ -426,7 +429,7 @@ def data_check_command(
     """
     from fusion_sched.commands import data as data_commands
 
-    parts, fatal = data_commands.check(name, root, overrides or [], as_json)
+    parts, fatal = data_commands.check(name, root, overrides or [], as_json, deep)
     for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
     if fatal:

@@ -4,7 +4,7 @@ import json
 import shlex
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.table import Table
 from fusion_sched.commands.help import list_choices
 from fusion_sched.config.build import build_dataset, check_finite
 from fusion_sched.config.schema import config_dir, register
+from fusion_sched.data.clips.check import store_issues
 from fusion_sched.data.clips.fetch import fetch_source
 from fusion_sched.data.clips.load import check_command, check_on_error, prepare_clips
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
@@ -61,11 +62,15 @@ def open_dataset(name: str, root: Path | None, overrides: Sequence[str] = ()) ->
     return dataset
 
 
-def check(name: str, root: Path | None, overrides: Sequence[str], as_json: bool) -> tuple[Any, int]:
-    """Return what to print, and how many fatal issues there are."""
+def check(
+    name: str, root: Path | None, overrides: Sequence[str], as_json: bool, deep: bool = False
+) -> tuple[Any, int]:
+    """Return what to print, and how many fatal issues there are; `deep`: of prepared data too."""
     dataset = open_dataset(name, root, overrides)
     with naming(Path(vars(dataset).get("list") or dataset.root)):
         report = dataset.check()
+        if deep and isinstance(dataset, ClipDataset):
+            report = replace(report, issues=[*report.issues, *store_issues(dataset)])
     fatal = sum(issue.fatal for issue in report.issues)
     if as_json:
         content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}

@@ -1,5 +1,6 @@
 """CREMA-D: sample data in its layout, damaged in known ways, and the published lists."""
 
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from fusion_sched.data.clips.check import recognise
+from fusion_sched.data.clips.check import recognise, store_issues
 from fusion_sched.data.clips.files import LFS_HEADER, split_fingerprint
 from fusion_sched.data.clips.types import Listing
 from fusion_sched.data.cremad import CLASSES, SOURCE, CremaD, emotion_of
@@ -305,3 +306,24 @@ def test_the_published_splits_share_all_actors(published: Path) -> None:
     assert [len(groups[p]) for p in ("train", "validation", "test")] == [73, 9, 9]
     counts = Counter((c.split, c.label) for c in listing.clips)
     assert len(counts) == 18
+
+
+def test_a_deep_check_compares_prepared_values_with_the_files(root: Path) -> None:
+    dataset = CremaD(root=str(root), **SMALL)
+    (nothing,) = store_issues(dataset)
+    assert nothing.kind == "nothing prepared"
+    assert not nothing.fatal
+    before = dataset.load().fingerprints()
+    assert store_issues(dataset) == []
+    clip = min(dataset.listing().clips, key=lambda clip: clip.id)
+    # Another content of the same size and time: nothing but the values can tell.
+    sound, times = clip.files["audio"], os.stat(clip.files["audio"])
+    content = bytearray(sound.read_bytes())
+    content[2000:2400] = bytes(reversed(range(200))) * 2
+    sound.write_bytes(bytes(content))
+    os.utime(sound, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (changed,) = store_issues(dataset)
+    assert (changed.kind, changed.clip, changed.fatal) == ("not as prepared", clip.id, True)
+    shutil.rmtree(root / ".fusion_sched")
+    after = dataset.load().fingerprints()
+    assert [name for name in before if before[name] != after[name]] == [clip.split]

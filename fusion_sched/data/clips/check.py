@@ -1,17 +1,19 @@
 """Check a dataset on disk before hours are spent on it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from fusion_sched.data.clips.files import split_fingerprint
-from fusion_sched.data.clips.load import progress_bar
-from fusion_sched.data.clips.prepare import CHUNK, read_modality
+from fusion_sched.data.clips.load import progress_bar, stores_of
+from fusion_sched.data.clips.prepare import CHUNK, read_modality, stored_parts
 from fusion_sched.data.clips.source import Source
+from fusion_sched.data.clips.store import Store, checksum, is_complete, store_name
 from fusion_sched.data.clips.types import Clip, ClipDataset, Issue, Listing, Modality, Report
 from fusion_sched.data.memory import SPLIT_NAMES
 
@@ -52,12 +54,55 @@ def media_issues(
     name: str, clips: Sequence[Clip], modalities: Mapping[str, Modality]
 ) -> list[Issue]:
     """Return the issues of every clip's files, read on all cores."""
+    return _on_all_cores(f"reading {name}", clips, lambda part: _issues_of(part, modalities))
+
+
+def store_issues(dataset: ClipDataset) -> list[Issue]:
+    """Return where prepared values are damaged, or not those that the files give now."""
+    listing = dataset.listing()
+    modalities = dataset.readers(listing)
+    clips = sorted(listing.clips, key=lambda clip: clip.id)
+    folder = stores_of(dataset) / store_name(dataset.source.name, clips, modalities)
+    store = Store(folder)
+    if not is_complete(store):
+        message = f"{folder} holds no prepared data; there is nothing to compare with the files"
+        return [Issue("nothing prepared", "", "", message, fatal=False)]
+    title = f"comparing {dataset.source.name}"
+    return _on_all_cores(title, clips, lambda part: _differences(part, modalities, store))
+
+
+def _differences(
+    clips: Sequence[Clip], modalities: Mapping[str, Modality], store: Store
+) -> list[Issue]:
+    issues = []
+    for name, modality in modalities.items():
+        for clip in clips:
+            row = store.rows[clip.id]
+            try:
+                store.read(name, np.array([row]))
+            except ValueError as error:
+                issues.append(Issue("damaged store", clip.id, name, str(error)))
+                continue
+            (value,), _ = read_modality([clip], name, modality)
+            if checksum(stored_parts(value, modality)) != int(store.sums(name)[row]):
+                message = (
+                    f"{name} of clip {clip.id} is not what was prepared in {store.folder}: its "
+                    "file has changed, or another version of a decoder reads it; remove that "
+                    "folder to prepare the dataset again"
+                )
+                issues.append(Issue("not as prepared", clip.id, name, message))
+    return issues
+
+
+def _on_all_cores(
+    title: str, clips: Sequence[Clip], issues_of: Callable[[Sequence[Clip]], list[Issue]]
+) -> list[Issue]:
     parts = [clips[start : start + CHUNK] for start in range(0, len(clips), CHUNK)]
     workers = min(cpu_count(), len(parts)) or 1
-    jobs = (delayed(_issues_of)(part, modalities) for part in parts)
+    jobs = (delayed(issues_of)(part) for part in parts)
     issues: list[Issue] = []
     done = 0
-    with progress_bar(f"reading {name}") as progress:
+    with progress_bar(title) as progress:
         results = Parallel(n_jobs=workers, return_as="generator")(jobs)
         for part, of_part in zip(parts, results, strict=True):
             issues += of_part

@@ -50,7 +50,7 @@ class Stored:
         return Batch(inputs, self.labels[index], index)
 
     def fingerprint(self) -> str:
-        """Return a hash over settings, clip ids, sizes of their files, and labels."""
+        """Return a hash over settings, clip ids, checksums of their stored values, and labels."""
         return short_hash([self.identity, *map(str, self.labels.tolist())])
 
 
@@ -59,12 +59,17 @@ def prepare_clips(
 ) -> tuple[Store, dict[str, Modality]]:
     """Return the dataset's store and modalities; a bar on the terminal shows the decoding."""
     modalities = dataset.readers(listing)
-    folder = Path(dataset.store) if dataset.store else Path(dataset.root) / STORES
+    folder = stores_of(dataset)
     with progress_bar(f"preparing {dataset.source.name}") as progress:
         store = prepare_store(
             folder, dataset.source.name, listing.clips, modalities, progress, workers
         )
     return store, modalities
+
+
+def stores_of(dataset: ClipDataset) -> Path:
+    """Return the folder of the dataset's prepared data."""
+    return Path(dataset.store) if dataset.store else Path(dataset.root) / STORES
 
 
 @contextmanager
@@ -106,9 +111,10 @@ def load_clips(dataset: ClipDataset) -> Splits:
     _check_splits(usable, listing.classes)
     parts = {name: _stored_split(store, modalities, usable, name) for name in SPLIT_NAMES}
     facts: dict[str, Any] = {"store": store.folder.name, **listing.facts}
-    if damaged and "cross_validation" in facts:  # another pool of samples
+    if "cross_validation" in facts:  # the pool of all samples, by what they hold
         fold = facts["cross_validation"]
-        facts["cross_validation"] = {**fold, "pool": short_hash([fold["pool"], *sorted(damaged)])}
+        content = content_of(store, sorted(clip.id for clip in usable))
+        facts["cross_validation"] = {**fold, "pool": short_hash([fold["pool"], *content])}
     if issues:
         facts["skipped"] = [
             {"clip": issue.clip, "kind": issue.kind, "message": issue.message} for issue in issues
@@ -161,8 +167,15 @@ def _stored_split(
         tuple(modalities),
         np.array([store.rows[clip.id] for clip in chosen], dtype=np.int64),
         torch.tensor([clip.label for clip in chosen], dtype=torch.int64),
-        short_hash([*settings, *(clip.id for clip in chosen)]),
+        short_hash([*settings, *content_of(store, [clip.id for clip in chosen])]),
     )
+
+
+def content_of(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return each clip's id with the checksums of its stored values."""
+    sums = [store.sums(name) for name in store.meta["modalities"]]
+    rows = [store.rows[name] for name in ids]
+    return [f"{n} {' '.join(str(s[row]) for s in sums)}" for n, row in zip(ids, rows, strict=True)]
 
 
 def check_command(dataset: ClipDataset) -> str:

@@ -22,6 +22,7 @@ from fusion_sched.data.clips.store import (
     META,
     Store,
     array_path,
+    checksum,
     describe,
     encode_jpeg,
     is_complete,
@@ -29,6 +30,7 @@ from fusion_sched.data.clips.store import (
     offsets_path,
     read_json,
     store_name,
+    sums_path,
 )
 from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError
 from fusion_sched.runtime.files import atomic_write, lock, remove_leftovers
@@ -169,25 +171,24 @@ def _write_chunk(
     """Decode some clips into the rows from `start`; return how many."""
     issues: list[Issue] = []
     lengths: dict[str, list[int]] = {}
+    sums: dict[str, list[int]] = {}
     for name, modality in modalities.items():
         values, errors = read_modality(clips, name, modality)
         issues += errors
+        stored = [stored_parts(value, modality) for value in values]
+        sums[name] = [checksum(parts) for parts in stored]
         if modality.jpeg:
-            blank = [b""] * modality.stored_shape[0]
-            pictures = [
-                picture
-                for value in values
-                for picture in (blank if value is None else map(encode_jpeg, value))
-            ]
-            lengths[name] = [len(picture) for picture in pictures]
+            lengths[name] = [len(picture) for pictures in stored for picture in pictures]
             with atomic_write(partial / f"chunk-{start:08d}.{name}.jpeg") as file:
-                file.write(b"".join(pictures))
+                file.write(b"".join(picture for pictures in stored for picture in pictures))
         else:
             rows = np.lib.format.open_memmap(array_path(partial, name), mode="r+")
-            for row, value in enumerate(values, start):
-                rows[row] = 0 if value is None else value
+            for row, (value,) in enumerate(stored, start):
+                rows[row] = value
             rows.flush()
-    record = {"lengths": lengths, "faults": [asdict(issue) for issue in issues]}
+    record = {
+        "lengths": lengths, "sums": sums, "faults": [asdict(issue) for issue in issues],
+    }  # fmt: skip
     with atomic_write(_record_path(partial, start)) as file:
         file.write(json.dumps(record).encode())
     return len(clips)
@@ -208,6 +209,19 @@ def read_modality(
     return values, issues
 
 
+def stored_parts(value: np.ndarray | None, modality: Modality) -> list[Any]:
+    """Return what a store holds of a clip: one array, or JPEG bytes by frame; `None`: unreadable.
+
+    A clip that could not be read has zeros, or pictures of no bytes.
+    """
+    if modality.jpeg:
+        frames = modality.stored_shape[0]
+        return [b""] * frames if value is None else [encode_jpeg(picture) for picture in value]
+    if value is None:
+        return [np.zeros(modality.stored_shape, dtype=modality.dtype)]
+    return [np.broadcast_to(value, modality.stored_shape).astype(modality.dtype)]
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, sorted, so that equal contents are equal files."""
     with atomic_write(path) as file:
@@ -219,6 +233,8 @@ def _join_chunks(partial: Path, clips: Sequence[Clip], modalities: Mapping[str, 
     starts = range(0, len(clips), CHUNK)
     records = [read_json(_record_path(partial, start)) for start in starts]
     for name, modality in modalities.items():
+        sums = [value for record in records for value in record["sums"][name]]
+        np.save(sums_path(partial, name), np.array(sums, dtype=np.uint32))
         if modality.jpeg:
             lengths = [n for record in records for n in record["lengths"][name]]
             np.save(offsets_path(partial, name), np.cumsum([0, *lengths], dtype=np.int64))

@@ -2,14 +2,17 @@
 
 A store's folder is named after its dataset and a hash of the settings and clip ids. It holds
 `index.json` (ids in row order), `faults.json` (what could not be read), `meta.json`, and per
-modality `NAME.npy`, or `NAME.jpeg` with `NAME.offsets.npy` where pictures stay encoded.
+modality `NAME.npy`, or `NAME.jpeg` with `NAME.offsets.npy` where pictures stay encoded, and the
+checksum of each row in `NAME.sums.npy`.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from torch import Tensor
 from fusion_sched.data.clips.types import Clip, Issue, Modality
 from fusion_sched.data.opencv import cv2
 
-FORMAT = 1
+FORMAT = 2
 INDEX, ISSUES, META = "index.json", "faults.json", "meta.json"
 
 
@@ -37,6 +40,11 @@ def jpeg_path(folder: Path, modality: str) -> Path:
 def offsets_path(folder: Path, modality: str) -> Path:
     """Return the path of where each encoded picture begins, int64 `(clips · frames + 1,)`."""
     return folder / f"{modality}.offsets.npy"
+
+
+def sums_path(folder: Path, modality: str) -> Path:
+    """Return the path of each row's CRC-32, uint32 `(clips,)`."""
+    return folder / f"{modality}.sums.npy"
 
 
 @dataclass(frozen=True)
@@ -61,19 +69,44 @@ class Store:
         return [Issue(**fields) for fields in read_json(self.folder / ISSUES)]
 
     def read(self, modality: str, rows: np.ndarray) -> Tensor:
-        """Return stored values `(len(rows), *stored_shape)`."""
+        """Return stored values `(len(rows), *stored_shape)`.
+
+        Raises
+        ------
+        ValueError
+            A row that is no longer what was written.
+        """
         facts = self.meta["modalities"][modality]
         if not facts["jpeg"]:
-            return torch.from_numpy(map_file(array_path(self.folder, modality))[rows])
+            values: np.ndarray = map_file(array_path(self.folder, modality))[rows]
+            for row, value in zip(rows, values, strict=True):
+                self._check(modality, row, [value])
+            return torch.from_numpy(values)
         frames = facts["shape"][0]
         starts = map_file(offsets_path(self.folder, modality))
         blob = map_file(jpeg_path(self.folder, modality))
         values = np.empty((len(rows), *facts["shape"]), dtype=np.uint8)
         for place, row in enumerate(rows):
-            for frame in range(frames):
-                at = row * frames + frame
-                values[place, frame] = decode_jpeg(blob[starts[at] : starts[at + 1]])
+            ends = starts[row * frames : (row + 1) * frames + 1]
+            pictures = [blob[a:b] for a, b in pairwise(ends)]
+            self._check(modality, row, pictures)
+            for frame, picture in enumerate(pictures):
+                values[place, frame] = decode_jpeg(picture)
         return torch.from_numpy(values)
+
+    def sums(self, modality: str) -> np.ndarray:
+        """Return the CRC-32 of each row as it was written, uint32 `(clips,)`."""
+        return map_file(sums_path(self.folder, modality))
+
+    def _check(self, modality: str, row: int, parts: Iterable[np.ndarray]) -> None:
+        written, present = int(self.sums(modality)[row]), checksum(parts)
+        if present != written:
+            clip = next(name for name, number in self.rows.items() if number == row)
+            raise ValueError(
+                f"{self.folder}: the prepared {modality} of clip {clip} has checksum "
+                f"{present:08x}, expected {written:08x}; the file is damaged: remove the folder, "
+                "and the next command prepares the dataset again"
+            )
 
 
 def is_complete(store: Store) -> bool:
@@ -90,6 +123,8 @@ def is_complete(store: Store) -> bool:
 def _is_complete_modality(store: Store, name: str) -> bool:
     """Say whether one modality's files have the length that the meta data promise."""
     facts, clips = store.meta["modalities"][name], store.meta["clips"]
+    if store.sums(name).shape != (clips,):
+        return False
     if not facts["jpeg"]:
         values = map_file(array_path(store.folder, name))
         return values.shape == (clips, *facts["shape"]) and values.dtype == facts["dtype"]
@@ -109,6 +144,15 @@ def _map_version(path: Path, _written: int) -> np.ndarray:
         return np.memmap(path, dtype=np.uint8, mode="r")
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
+
+
+def checksum(parts: Iterable[np.ndarray | bytes]) -> int:
+    """Return the CRC-32 of some values, one after another."""
+    total = 0
+    for part in parts:
+        content = part if isinstance(part, bytes) else np.ascontiguousarray(part).data
+        total = zlib.crc32(content, total)
+    return total
 
 
 def read_json(path: Path) -> Any:

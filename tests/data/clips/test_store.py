@@ -252,3 +252,24 @@ def test_too_little_room_is_said_first(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(OSError, match=r"set dataset\.store"):
         make(tmp_path / "store", clips)
     assert not list((tmp_path / "store").glob("*.partial"))
+
+
+@pytest.mark.parametrize("modality", ["numbers", "pictures"])
+def test_a_flipped_bit_is_noticed_when_the_row_is_read(tmp_path: Path, modality: str) -> None:
+    store = make(tmp_path / "store", make_clips(tmp_path, 5))
+    row = np.array([3])
+    store.read(modality, row)
+    path = next(
+        p for p in store.folder.iterdir() if p.name in (f"{modality}.npy", f"{modality}.jpeg")
+    )
+    content = bytearray(path.read_bytes())
+    if modality == "numbers":
+        content[-2 * 12 + 1] ^= 1
+    else:
+        offsets = np.load(store.folder / f"{modality}.offsets.npy")
+        frames = store.meta["modalities"][modality]["shape"][0]
+        content[(offsets[3 * frames] + offsets[4 * frames]) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=rf"prepared {modality} of clip .* has checksum .*remove"):
+        store.read(modality, row)
+    store.read(modality, np.array([1]))
