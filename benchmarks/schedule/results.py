@@ -1,23 +1,27 @@
 """Tables of the study: every row against `controller=evidence`, its choices, and its power."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
 from scipy import stats
 
-from benchmarks.schedule.cases import REFERENCE
+from benchmarks.schedule.cases import REFERENCE, SINGLE
+from benchmarks.schedule.ensembles import ENSEMBLES, Accuracy, ensembles_of
 from fusion_sched.analysis import compare
+from fusion_sched.analysis.folds import fold_of
 from fusion_sched.analysis.grid import plus_minus
-from fusion_sched.analysis.rows import CEILING, ResultRow
-from fusion_sched.analysis.statistics import Difference
+from fusion_sched.analysis.rows import CEILING, CEILING_NAME, ResultRow
+from fusion_sched.analysis.statistics import Difference, pool_folds
 from fusion_sched.runlog import Trace
-from fusion_sched.types import Estimate
+from fusion_sched.types import FUSED, Estimate
 
 TOLERANCE = 0.5
 """Points by which the rule may be below the best other row."""
 POWER = 0.8
+BRANCHES = ("joint", "fixed", "single", "ensemble")
+"""Roles of the rows among which the ceiling chooses."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,60 @@ def report(measured: Sequence[Measured], header: Sequence[str], missing: Sequenc
 def rows_of(case: Measured) -> list[ResultRow]:
     """Return the rows of a dataset, `evidence` first, then the best ones."""
     (result,) = compare(case.runs, reference=REFERENCE).tables
-    return sorted(result.rows, key=lambda r: (r.name != REFERENCE, -fmean(r.fused.values())))
+    own = next(row for row in result.rows if row.name == REFERENCE)
+    single = next(row for row in result.rows if row.name == SINGLE)
+    rows = [*(row for row in result.rows if row is not own), *ensemble_rows(single)]
+    branches = [row for row in rows if row.role in BRANCHES]
+    rows = [replace(row, difference=row.above(own)) for row in (*rows, ceiling(branches))]
+    return [own, *sorted(rows, key=lambda row: -fmean(row.fused.values()))]
+
+
+def ensemble_rows(single: ResultRow) -> list[ResultRow]:
+    """Return the rows of ensembles of the heads that the runs of the best single one selected."""
+    of_runs = [(run, ensembles_of(run.path.parent)) for run in single.runs]
+    return [
+        _row(single, name, "ensemble", {key_of(run): of_run[name] for run, of_run in of_runs})
+        for name in of_runs[0][1]
+    ]
+
+
+def ceiling(branches: Sequence[ResultRow]) -> ResultRow:
+    """Return the row of the best of all branches on validation; equal ones count by their mean."""
+    best: dict[tuple[int, int], Accuracy] = {}
+    scores = [scores_of(row) for row in branches]
+    for key in scores[0]:
+        most = max(of_row[key].validation for of_row in scores)
+        chosen = [of_row[key].test for of_row in scores if of_row[key].validation == most]
+        best[key] = Accuracy(most, fmean(chosen))
+    return _row(branches[0], CEILING_NAME, CEILING, best)
+
+
+def scores_of(row: ResultRow) -> dict[tuple[int, int], Accuracy]:
+    """Return seed and fold (0 without any) → accuracies of the row."""
+    if row.name in ENSEMBLES:
+        return {key_of(run): ensembles_of(run.path.parent)[row.name] for run in row.runs}
+    return {
+        key_of(run): Accuracy(
+            100 * run.result["validation"][FUSED], 100 * run.result["test"][FUSED]["accuracy"]
+        )
+        for run in row.runs
+        if run.result is not None
+    }
+
+
+def key_of(run: Trace) -> tuple[int, int]:
+    return run.start["seed"], fold_of(run) or 0
+
+
+def _row(
+    like: ResultRow, name: str, role: str, scores: Mapping[tuple[int, int], Accuracy]
+) -> ResultRow:
+    """Return a row of the same runs with other accuracies."""
+    by_fold = {key: accuracy.test for key, accuracy in scores.items()} if like.folds else {}
+    fused = {seed: accuracy.test for (seed, _), accuracy in scores.items()}
+    if by_fold:
+        fused = pool_folds(by_fold, like.tested)
+    return replace(like, name=name, role=role, fused=fused, by_fold=by_fold)
 
 
 def summary(case: Measured, rows: Sequence[ResultRow]) -> str:
