@@ -27,10 +27,11 @@ class DigitsParity:
     best accuracy of one picture is 1 - `synergy` / 2, that of both 1.
 
     A fusion that adds up what the modalities say, as `fusion=concat` does, cannot say the parity:
-    use `fusion=film` or `fusion=gated`.
+    use `fusion=hidden`, `fusion=film` or `fusion=gated`.
 
     `samples` pairs are drawn; the pictures of the three splits are disjoint, and within a split
-    a picture may occur in several pairs.
+    a picture may occur in several pairs. There are no folds: pairs that share a picture would be in
+    several of them.
     """
 
     synergy: float = 0.5

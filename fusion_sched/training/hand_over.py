@@ -160,7 +160,8 @@ def choose_branch(run: Run) -> Decision | None:
     fused = model.modalities if model.fused is None else tuple(
         m for m, share in zip(model.modalities, model.fused.tolist(), strict=True) if share
     )  # fmt: skip
-    branches = measure_branches(run, fused)
+    with run.measuring():
+        branches = measure_branches(run, fused)
     observation = Observation(
         state.epoch - 1,
         state.diagnosis,

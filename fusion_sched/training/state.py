@@ -1,5 +1,8 @@
 """A run under way: what a checkpoint holds of it, and what stands around that."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +86,13 @@ class Run:
             checkpoint.save(self.checkpoint_dir / name, {"model": self.parts.model.state_dict()})
         self.parts.processes.wait()
         return name
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Count the seconds of a block as those of diagnoses."""
+        started = time.perf_counter()
+        yield
+        self.state.seconds["probe"] += time.perf_counter() - started
 
     def restore_weights(self, name: str) -> None:
         """Load weights that `keep_weights` has saved."""

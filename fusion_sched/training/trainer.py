@@ -170,10 +170,12 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
     generalising = state.diagnosis if parts.probe.source in HELD_OUT else state.generalising
     held_out = parts.probe.source in ("both", *HELD_OUT)
     measured = fresh and held_out and state.epoch != BEFORE
+    with run.measuring():
+        of_heads = measure_heads(run) if measured else None
     observation = Observation(
         state.epoch, state.diagnosis, fresh, validation,
         last=state.unimodal_epochs >= parts.stage1.epochs,
-        generalising=generalising, held_out=measure_heads(run) if measured else None,
+        generalising=generalising, held_out=of_heads,
     )  # fmt: skip
     decision, before = ask_controller(run, observation), state.stage
     if fresh:
@@ -185,10 +187,10 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
     restored = decision.restore
     if decision.measure:
         loader = run.loaders.probe if parts.probe.source in HELD_OUT else run.loaders.generalising
-        generalising = None if loader is None else diagnose_samples(run, loader, {})[0]
-        observation = observation._replace(
-            generalising=generalising, held_out=measure_hand_over(run, generalising)
-        )
+        with run.measuring():
+            generalising = None if loader is None else diagnose_samples(run, loader, {})[0]
+            of_ensembles = measure_hand_over(run, generalising)
+        observation = observation._replace(generalising=generalising, held_out=of_ensembles)
         decision = ask_controller(run, observation)
     state.stage = decision.stage
     record_decision(run, replace(decision, restore=restored), before)
