@@ -91,7 +91,7 @@ def test_errors() -> None:
         LFM(temperature=0)
     with pytest.raises(ValueError, match="balancer=lfm compares modalities"):
         LFM().check(level(1))
-    with pytest.raises(ValueError, match="lfm compares embeddings.*'m0': 4, 'm1': 3"):
+    with pytest.raises(ValueError, match=r"lfm compares embeddings.*'m0': 4, 'm1': 3"):
         LFM().check(network())
     LFM().check(level(2))
 

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from io import StringIO
 from math import log, sqrt
+from pathlib import Path
 from random import Random
 
 import pytest
+from rich.console import Console
 
+from fusion_sched.commands.replay import print_replay
 from fusion_sched.controllers import within_stage1
 from fusion_sched.controllers.bandit import Bandit, arms_of, regrets
 from fusion_sched.types import ControllerState, Decision, Observation
+from tests.conftest import of, read_events, run_once
 from tests.controllers import seen
+from tests.training.test_resume import assert_same_run, interrupted_after
 
 
 def play(
@@ -85,10 +91,11 @@ def test_the_arm_of_the_highest_bound_trains() -> None:
 
 
 def test_it_trains_jointly_once_no_arm_gains_more_than_the_rate() -> None:
-    """The rate is 0.005 of 2 bit: 0.01. Apart gains 0.03 per modality, then 0.001, then nothing."""
+    """The rate is 0.005 of 2 bit: 0.01. Apart gains 0.03, then 0: a mean of 0.03 / 8 over 9 / 8."""
     controller = Bandit(discount=0.5, joint_rate=0.005, exploration=0.0)
-    decisions, _ = play(controller, [1.0, 1.06, 1.061, 1.062, 1.062, 1.062, 1.062, 1.062])
-    assert arms(decisions) == ["ab", "a", "b", "ab", "ab", "joint"]
+    decisions, _ = play(controller, [1.0, 1.06, 1.061, 1.062, 1.062, 1.062])
+    assert arms(decisions) == ["ab", "a", "b", "ab", "joint"]
+    assert "a and b apart 0.0033" in decisions[-1].reason
     assert "no arm gains more than 0.0100 bit" in decisions[-1].reason
 
 
@@ -126,3 +133,35 @@ def test_errors() -> None:
     blind = Observation(-1, seen(), True, {}, False)
     with pytest.raises(ValueError, match="generalising diagnosis, and there is none"):
         Bandit().step(state, blind)
+
+
+RUN = ("+method=bandit", "dataset=synthetic", "dataset.samples=200", "stage1.epochs=3",
+       "stage2.epochs=1", "robustness=false", "tracker=none", "probe.checks_every=99",
+       "controller.joint_rate=0.0")  # fmt: skip
+
+
+def replayed(folder: Path, *arguments: str) -> str:
+    text = StringIO()
+    print_replay([str(folder), *arguments], Console(file=text, width=200))
+    return text.getvalue()
+
+
+def test_a_run_resumes_bit_for_bit_and_its_replay_prints_the_regret(tmp_path: Path) -> None:
+    whole, folder = tmp_path / "whole", tmp_path / "resumed"
+    run_once(whole, *RUN)
+    assert not interrupted_after(folder, RUN, 9)
+    assert interrupted_after(folder, RUN, 10**6)
+    assert_same_run(folder, whole)
+
+    events = read_events(whole)
+    levels = [e["generalising"]["joint_mi_bits"]["value"] for e in of(events, "probe")]
+    rounds = of(events, "decision")[-1]["controller"]["rounds"]
+    assert [r["arm"] for r in rounds[:3]] == [["x1", "x2"], ["x1"], ["x2"]]
+    for before, after, taken in zip(levels, levels[1:], rounds, strict=False):
+        gain = (after - before) / len(taken["arm"])
+        assert taken["bits_per_epoch"] == pytest.approx(gain)
+    shown = replayed(whole)
+    assert "the same decisions as in the run itself" in shown
+    assert f"{sum(regrets(rounds)[1]):.4f}" in shown
+    other = replayed(whole, "controller.joint_rate=1")
+    assert "no regret: the run did not train these arms" in other
