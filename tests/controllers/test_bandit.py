@@ -135,7 +135,7 @@ def test_errors() -> None:
         Bandit().step(state, blind)
 
 
-RUN = ("+method=bandit", "dataset=synthetic", "dataset.samples=200", "stage1.epochs=3",
+RUN = ("+method=bandit", "dataset=synthetic", "dataset.samples=200", "stage1.epochs=4",
        "stage2.epochs=1", "robustness=false", "tracker=none", "probe.checks_every=99",
        "controller.joint_rate=0.0")  # fmt: skip
 
@@ -149,7 +149,7 @@ def replayed(folder: Path, *arguments: str) -> str:
 def test_a_run_resumes_bit_for_bit_and_its_replay_prints_the_regret(tmp_path: Path) -> None:
     whole, folder = tmp_path / "whole", tmp_path / "resumed"
     run_once(whole, *RUN)
-    assert not interrupted_after(folder, RUN, 9)
+    assert not interrupted_after(folder, RUN, 12)
     assert interrupted_after(folder, RUN, 10**6)
     assert_same_run(folder, whole)
 
