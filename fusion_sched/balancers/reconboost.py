@@ -1,6 +1,6 @@
 """ReconBoost: modalities train in turns, each on what the others get wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,7 +63,7 @@ class ReconBoost:
         """Descend the loss of the modality whose turn it is, or that of the sum."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        turn = self.turn(model.modalities, state["epoch"])
+        turn = self.turn(trained(model), state["epoch"])
         if turn is None:
             loss = cross_entropy(torch.stack(list(outputs.unimodal.values())).sum(dim=0), batch.y)
         else:
@@ -71,7 +71,7 @@ class ReconBoost:
         loss.backward()  # type: ignore[no-untyped-call]
         return StepOutput.of(logits, losses_of(logits, batch.y))
 
-    def turn(self, modalities: tuple[str, ...], epoch: int) -> str | None:
+    def turn(self, modalities: Sequence[str], epoch: int) -> str | None:
         """Return the modality that trains alone in this joint epoch; `None`: all do."""
         turns, within = divmod(epoch, self.alternating + self.rectifying)
         return modalities[turns % len(modalities)] if within < self.alternating else None
@@ -82,3 +82,8 @@ class ReconBoost:
         known = others.softmax(dim=1).gather(1, y[:, None]).squeeze(1)
         own = cross_entropy(unimodal[turn], y, reduction="none")
         return ((1 - self.reconcilement * known) * own).mean()
+
+
+def trained(model: MultimodalNetwork) -> list[str]:
+    """Return the modalities that the controller does not leave out or pause in joint training."""
+    return [m for m in model.modalities if next(model.heads[m].parameters()).requires_grad]

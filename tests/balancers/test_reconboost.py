@@ -87,6 +87,14 @@ def test_rectification_descends_the_loss_of_the_sum(modalities: int) -> None:
         assert_close(gradient, expected[name])
 
 
+def test_a_modality_that_is_paused_in_joint_training_has_no_turn() -> None:
+    model, batch = network(3, Average), some_batch(3)
+    model.train_only(["m0", "m2"], joint=True)
+    for epoch, turn in enumerate(["m0", "m2", "m0"]):
+        gradients = balanced(ReconBoost(1, 0), model, batch, {"epoch": epoch})
+        assert {name.split(".")[1] for name, g in gradients.items() if g is not None} == {turn}
+
+
 def test_epochs_are_counted() -> None:
     model, batch = network(2, Average), some_batch()
     balancer, state = ReconBoost(), {}
