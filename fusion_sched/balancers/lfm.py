@@ -33,8 +33,9 @@ class LFM:
     of equal size. `decay` and `temperature` are the authors'; they fuse by the mean of the
     modalities' logits: `fusion=average`.
 
-    Where we differ: this is the heuristic of the paper's two strategies, with the decay of the
-    authors' code, for up to 20 epochs there. The other one learns α by bilevel optimisation; the
+    Where we differ: this is the heuristic one of the paper's two strategies, with the decay of the
+    authors' code, which trains so for 20 epochs from a pre-trained model; summaries of the paper
+    give 1 - exp(-1 / t) in its place. The other strategy learns α by bilevel optimisation; the
     derivative in their code is not that of its objective, and so it is left out. Their code has
     several matching losses; the contrastive one is the paper's.
 

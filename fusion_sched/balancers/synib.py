@@ -26,8 +26,8 @@ class SynIB:
     The divergence, a mean over the batch in nats, is ln(classes) minus the entropy. `weight` and
     `probability` are the authors' for CREMA-D; they take 0.001 to 1 and 0.1 to 0.7 on other data.
 
-    Where we differ: the uniform distribution is the one the paper names, and the one its authors
-    settle on in their answers to reviewers. Their code compares with other references, by
+    Where we differ: the uniform distribution is the one the paper names, and the one that a draft
+    of its authors' answers to reviewers settles on. Their code compares with other references, by
     dataset, and adds the same penalty under masks that are learned; by their own measurement these
     are within half a point of the random ones. Their losses of the unimodal heads do not reach
     the encoders and are left out, as is the normalisation of embeddings.

@@ -23,8 +23,9 @@ class UMT:
 
     Where we differ: the joint model begins with the teachers' own weights, since these are what
     stage 1 hands over; in the paper it begins anew. The first steps therefore hold embeddings where
-    they are, in place of drawing them there. The authors' code is not public; the form of the loss
-    is that of a third party's, and the paper's weights, one for each dataset, are not known here.
+    they are, in place of drawing them there. The authors' code was not found: the form of the loss
+    is that of the paper as a third party's benchmark has it, and the paper's weights are not known
+    here, so that `weight` is ours.
     """
 
     weight: float = 1.0
