@@ -16,15 +16,26 @@ from fusion_sched.runlog import (
     inside,
     main_reading,
 )
-from fusion_sched.types import HELD_OUT, Controller, Decision, Diagnosis, Observation
+from fusion_sched.types import (
+    HELD_OUT,
+    Controller,
+    ControllerState,
+    Decision,
+    Diagnosis,
+    Observation,
+)
 
 
 @dataclass(frozen=True)
 class StageChange:
-    """A change of stage: the epoch after which it comes (-1: before the first), and why."""
+    """A change of stage: the epoch after which it comes (-1: before the first), and why.
+
+    ``state`` is the controller's after the decision.
+    """
 
     epoch: int
     decision: Decision
+    state: ControllerState
 
 
 def replay_trace(
@@ -51,7 +62,7 @@ def replay_trace(
     modalities = list(trace.start["modalities"])
     longest = trace.start["config"]["stage1"]["epochs"]
     state, decision = controller.init(modalities)
-    changes = [StageChange(-1, decision)]
+    changes = [StageChange(-1, decision, state)]
     for observation in _observations(trace, longest, reading):
         if decision.stage.joint:
             break
@@ -61,11 +72,12 @@ def replay_trace(
             measured = _at_hand_over(trace, observation)
             state, decision = within_stage1(controller, state, measured, modalities)
         if decision.stage != before:
-            changes.append(StageChange(observation.epoch, decision))
+            changes.append(StageChange(observation.epoch, decision, state))
     end = _held_out(trace, AT_END)
     if end and decision.stage.active and decision.fused:
         last = Observation(end[0]["epoch"], None, False, {}, True, None, held_out_from(end[0]))
-        changes.append(StageChange(last.epoch, controller.step(state, last)[1]))
+        state, decision = controller.step(state, last)
+        changes.append(StageChange(last.epoch, decision, state))
     return changes
 
 

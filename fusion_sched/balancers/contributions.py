@@ -24,7 +24,7 @@ def contributions(model: MultimodalNetwork, outputs: Outputs) -> dict[str, Tenso
     """
     empty, *partial, full = coalitions(model.modalities)
     values = {empty: torch.zeros_like(outputs.logits), full: outputs.logits}
-    with _evaluation_mode(model):
+    with evaluation_mode(model.fusion, model.heads):
         for present in partial:
             kept = {
                 m: e if m in present else torch.zeros_like(e) for m, e in outputs.embeddings.items()
@@ -34,16 +34,16 @@ def contributions(model: MultimodalNetwork, outputs: Outputs) -> dict[str, Tenso
 
 
 @contextmanager
-def _evaluation_mode(model: MultimodalNetwork) -> Iterator[None]:
-    """Keep blanked embeddings out of the statistics of a fusion module that has any."""
-    training = [(part, part.training) for part in (model.fusion, model.heads)]
-    for part, _ in training:
+def evaluation_mode(*parts: nn.Module) -> Iterator[None]:
+    """Keep passes that are not the step's own out of the statistics of a part that has any."""
+    training = [(module, module.training) for part in parts for module in part.modules()]
+    for part in parts:
         part.eval()
     try:
         yield
     finally:
-        for part, mode in training:
-            part.train(mode)
+        for module, mode in training:
+            module.training = mode
 
 
 def class_probabilities(logits: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
@@ -66,6 +66,18 @@ def check_two(model: MultimodalNetwork, method: str) -> None:
             f"balancer={method} compares modalities and needs two or more, got "
             f"{list(model.modalities)}; use balancer=none"
         )
+
+
+def shared_size(model: MultimodalNetwork, purpose: str) -> int:
+    """Return the size of all embeddings; raise where it differs, or heads are not linear layers."""
+    sizes = {m: h.in_features for m, h in model.heads.items() if isinstance(h, nn.Linear)}
+    if len(sizes) < len(model.heads) or len(set(sizes.values())) > 1:
+        kinds = {m: sizes.get(m, type(head).__name__) for m, head in model.heads.items()}
+        raise ValueError(
+            f"balancer={purpose}, expected embeddings of equal size, got {kinds}; "
+            "give all encoders the same embedding=SIZE"
+        )
+    return next(iter(sizes.values()))
 
 
 def check_untrained(fusion: nn.Module, method: str) -> None:

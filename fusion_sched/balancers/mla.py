@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from fusion_sched.balancers import BalancerState, EvalPasses
-from fusion_sched.balancers.contributions import check_untrained
+from fusion_sched.balancers.contributions import check_untrained, shared_size
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.types import Batch, StepOutput, losses_of
+
+SHARED = "mla shares one linear head"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class MLA:
 
     def check(self, model: MultimodalNetwork) -> None:
         """Refuse heads that cannot be shared and a fusion that would stay untrained."""
-        shared_size(model)
+        shared_size(model, SHARED)
         check_untrained(model.fusion, "mla")
 
     def start_epoch(
@@ -64,7 +66,7 @@ class MLA:
         """Before the first epoch, make the heads one and begin P."""
         if state:
             return state
-        size = shared_size(model)
+        size = shared_size(model, SHARED)
         with torch.no_grad():
             for same in counterparts(model):
                 mean = torch.stack(same).mean(dim=0)
@@ -106,15 +108,3 @@ def gradient_of(parameter: nn.Parameter) -> Tensor:
 def counterparts(model: MultimodalNetwork) -> list[tuple[nn.Parameter, ...]]:
     """Return the heads' weights, then their biases."""
     return list(zip(*(head.parameters() for head in model.heads.values()), strict=True))
-
-
-def shared_size(model: MultimodalNetwork) -> int:
-    """Return the size of the embeddings; raise where the heads cannot be shared."""
-    sizes = {m: h.in_features for m, h in model.heads.items() if isinstance(h, nn.Linear)}
-    if len(sizes) < len(model.heads) or len(set(sizes.values())) > 1:
-        kinds = {m: sizes.get(m, type(head).__name__) for m, head in model.heads.items()}
-        raise ValueError(
-            f"balancer=mla shares one linear head, expected embeddings of equal size, got {kinds}; "
-            "give all encoders the same embedding=SIZE"
-        )
-    return next(iter(sizes.values()))

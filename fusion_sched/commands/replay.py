@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -17,6 +18,7 @@ from fusion_sched.commands.train import saved_config
 from fusion_sched.config.build import build, build_controller
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.config.targets import check_targets, split_allowed
+from fusion_sched.controllers.bandit import Bandit, Round, name_of, regrets
 from fusion_sched.runlog import GENERALISING, Trace, inside, main_reading, read_trace
 from fusion_sched.runtime.files import naming
 from fusion_sched.training.branches import BranchResult, branches_of, hand_over_of, train_branch
@@ -24,6 +26,8 @@ from fusion_sched.types import FUSED
 
 OVERRIDE = re.compile(r"controller=.+|\+{0,2}controller\.[^=]+=.*", re.DOTALL)
 """Another controller, or a key of it; none can be left out."""
+
+SAME = "the same decisions as in the run itself"
 
 register()
 
@@ -64,7 +68,29 @@ def print_replay(arguments: list[str], console: Console, reading: str | None = N
         reason = escape(step.decision.reason)
         table.add_row(when, stage.name, ", ".join(stage.active), reason)
     console.print(table)
-    console.print(_verdict(steps, recorded_stages(trace)), highlight=False)
+    verdict = _verdict(steps, recorded_stages(trace))
+    console.print(verdict, highlight=False)
+    if isinstance(controller, Bandit):
+        _print_regret(steps[-1].state["rounds"], verdict == SAME, console)
+
+
+def _print_regret(rounds: Sequence[Round], same: bool, console: Console) -> None:
+    """Print what each round gained, and how far that is from the best arm in hindsight."""
+    if not same or not rounds:
+        why = "the run did not train these arms" if rounds else "no round has ended"
+        console.print(f"no regret: {why}", highlight=False)
+        return
+    best, regret = regrets(rounds)
+    title = f"bit per modality and epoch; the best arm in hindsight is {name_of(best)}"
+    table = Table(title=title, title_justify="left")
+    for heading in ("round", "arm", "gain", "regret", "in total"):
+        table.add_column(heading)
+    for number, (past, below, total) in enumerate(
+        zip(rounds, regret, accumulate(regret), strict=True), start=1
+    ):
+        numbers = [f"{value:.4f}" for value in (past["bits_per_epoch"], below, total)]
+        table.add_row(str(number), name_of(past["arm"]), *numbers)
+    console.print(table)
 
 
 def _reading_words(trace: Trace, reading: str | None) -> str:
@@ -99,7 +125,7 @@ def _verdict(steps: list[Any], recorded: list[tuple[int, dict[str, Any]]]) -> st
         (epoch, to["stage"], to["active"], to.get("ensemble", False)) for epoch, to in recorded
     ]
     if mine == theirs:
-        return "the same decisions as in the run itself"
+        return SAME
     pairs = zip(mine, theirs, strict=False)
     first = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(mine), len(theirs)))
     at = min(m[first][0] for m in (mine, theirs) if first < len(m))

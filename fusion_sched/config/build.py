@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched.analysis.rows import role_of
 from fusion_sched.config.instantiate import STAGE_LENGTHS, make
+from fusion_sched.controllers.bandit import Bandit
 from fusion_sched.controllers.evidence import Evidence
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
 from fusion_sched.probe import KMeansProbe
@@ -51,7 +52,7 @@ def build(cfg: DictConfig) -> RunComponents:
     stage1, stage2 = (stage_plan(cfg, name) for name in ("stage1", "stage2"))
     controller: Controller = make(cfg, "controller")
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
-    if isinstance(controller, Evidence):
+    if isinstance(controller, Bandit | Evidence):
         controller.check_source(probe.source)
     splits = build_dataset(cfg).load()
     check_names(splits.shapes)

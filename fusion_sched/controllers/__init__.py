@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import hypot
 
 from fusion_sched.types import (
+    HELD_OUT,
     Controller,
     ControllerState,
     Decision,
@@ -24,6 +25,15 @@ def unimodal(modalities: Sequence[str]) -> Stage:
 def jointly(modalities: Sequence[str]) -> Stage:
     """Return the joint stage."""
     return Stage(tuple(modalities), joint=True)
+
+
+def check_generalising(source: str, controller: str) -> None:
+    """Raise where a probe of this source reads training samples alone."""
+    if source not in ("both", *HELD_OUT):
+        raise ValueError(
+            f"controller={controller} decides by information that generalises, but probe.source="
+            f"{source} reads training samples alone; set probe=posterior probe.source=both"
+        )
 
 
 def within_stage1(

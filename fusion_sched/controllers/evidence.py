@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
 
-from fusion_sched.controllers import NORMAL_95, jointly, unimodal
+from fusion_sched.controllers import NORMAL_95, check_generalising, jointly, unimodal
 from fusion_sched.types import (
     FUSED,
-    HELD_OUT,
     KEPT,
     POOL,
     ControllerState,
@@ -75,11 +74,7 @@ class Evidence:
 
     def check_source(self, source: str) -> None:
         """Raise where a probe of this source tells nothing of samples that are not trained on."""
-        if source not in ("both", *HELD_OUT):
-            raise ValueError(
-                f"controller=evidence decides by information that generalises, but probe.source="
-                f"{source} reads training samples alone; set probe=posterior probe.source=both"
-            )
+        check_generalising(source, "evidence")
 
     def init(self, modalities: Sequence[str]) -> tuple[ControllerState, Decision]:
         """Begin with every modality alone."""

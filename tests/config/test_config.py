@@ -93,7 +93,9 @@ def test_every_choice_of_a_group_builds(group: str) -> None:
     for choice in set(list_choices()[group]) - NOT_FOR_PICTURES:
         needs = {
             "mla": ["fusion=average"], "unimodal": ["fusion=average"],
+            "reconboost": ["fusion=average"],
             "evidence": ["probe=posterior", "probe.source=both"],
+            "bandit": ["probe=posterior", "probe.source=both"],
         }  # fmt: skip
         make_parts(f"{group}={choice}", *needs.get(choice, []))
 
