@@ -11,7 +11,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from fusion_sched.balancers import BalancerState
 from fusion_sched.runlog import NullTraceWriter, TraceWriter
 from fusion_sched.runtime import checkpoint
+from fusion_sched.training.averaging import WeightAverage
 from fusion_sched.training.components import Loaders, RunComponents
+from fusion_sched.training.parameter_groups import parameter_groups
 from fusion_sched.types import ControllerState, Diagnosis, Stage
 
 BEFORE = -1
@@ -26,7 +28,9 @@ class RunState:
     the checkpoint folder, `kept` one per modality; `deployed`: `best` is what the controller chose.
     `best_heads` has for each modality the `epoch`, `score` and `weights` of its best one, with
     `select=heads`. `threshold_distance` is that of the last decision on a fresh diagnosis.
-    `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
+    `test_predictions` holds the fused predictions of every joint epoch, not yet scored. `stopping`
+    is the memory of early stopping in this stage, `stopped_after` the number of epochs after which
+    the stage was ended.
     """
 
     stage: Stage
@@ -48,6 +52,8 @@ class RunState:
     best_epoch: int = -1
     best_validation: dict[str, float] = field(default_factory=dict)
     best_heads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stopping: dict[str, Any] = field(default_factory=dict)
+    stopped_after: int | None = None
     test_predictions: list[Tensor] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
 
@@ -61,6 +67,11 @@ class Run:
     trace: TraceWriter | NullTraceWriter
     optimizer: Optimizer
     scheduler: LRScheduler
+    average: WeightAverage | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        decay = self.parts.options.ema_decay
+        self.average = None if decay is None else WeightAverage(decay)
 
     @property
     def total_epochs(self) -> int:
@@ -68,6 +79,8 @@ class Run:
         plan = self.parts
         if self.state.stage.joint and not self.state.stage.active:
             return self.state.epoch
+        if self.state.stage.joint and self.state.stopped_after is not None:
+            return self.state.stopped_after
         used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
         return used + plan.stage2.epochs
 
@@ -88,6 +101,7 @@ class Run:
         """Load weights that `keep_weights` has saved."""
         content = checkpoint.load(self.checkpoint_dir / name, self.parts.device)
         self.parts.model.load_state_dict(content["model"])
+        self.restart_average()
 
     def restore_modality(self, modality: str, name: str) -> None:
         """Load encoder and head of one modality from weights that `keep_weights` has saved."""
@@ -95,6 +109,12 @@ class Run:
         own = (f"encoders.{modality}.", f"heads.{modality}.")
         weights = {key: value for key, value in content["model"].items() if key.startswith(own)}
         self.parts.model.load_state_dict(weights, strict=False)
+        self.restart_average()
+
+    def restart_average(self) -> None:
+        """Train on from the weights that the network holds, and average from there."""
+        if self.average is not None:
+            self.average.restart()
 
 
 def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LRScheduler]:
@@ -110,5 +130,5 @@ def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LR
         plan = parts.stage2
         spare = parts.stage1.epochs - state.unimodal_epochs if parts.equal_budget else 0
         epochs = plan.epochs + spare
-    optimizer = plan.optimizer(parts.model.parameters())
+    optimizer = plan.optimizer(parameter_groups(parts.model, parts.options.modality_optimizers))
     return optimizer, plan.scheduler(optimizer, epochs)
