@@ -21,7 +21,8 @@ def parameter_groups(
     parameters = {m: [*model.encoders[m].parameters(), *model.heads[m].parameters()] for m in own}
     of_a_group = {parameter for group in parameters.values() for parameter in group}
     others = [p for p in model.parameters() if p not in of_a_group]
-    return [{"params": others}, *({"params": parameters[m], **own[m]} for m in own)]
+    groups: list[dict[str, Any]] = [{"params": parameters[m], **own[m]} for m in own]
+    return [{"params": others}, *groups]
 
 
 def check_own_values(own: OwnValues, modalities: Iterable[str], optimizer: Optimizer) -> None:
