@@ -6,16 +6,20 @@ import torch
 from torch import Tensor, nn
 
 
-def drop_modalities(embeddings: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+def drop_modalities(
+    embeddings: Mapping[str, Tensor], share: float, fused: Tensor | None = None
+) -> dict[str, Tensor]:
     """Return the embeddings `(B, size)`, each set to 0 for a random `share` of the samples.
 
     Modalities are drawn independently; a sample that would lose all k of them keeps all. What is
     kept is divided by the probability that it is, 1 - share + share^k, so that the mean stays.
+    With `fused` `(modalities,)`, modalities of 0 are not among the k: the fusion never sees them.
     """
     first = next(iter(embeddings.values()))
     kept = torch.rand(len(embeddings), len(first), device=first.device) >= share
-    kept |= ~kept.any(dim=0)
-    factors = kept / (1 - share + share ** len(embeddings))
+    included = torch.ones(len(embeddings), device=first.device) if fused is None else fused
+    kept |= ~(kept & (included > 0)[:, None]).any(dim=0)
+    factors = kept / (1 - share + share ** included.sum())
     return {
         m: values * factor[:, None].to(values.dtype)
         for (m, values), factor in zip(embeddings.items(), factors, strict=True)

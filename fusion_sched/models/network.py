@@ -116,7 +116,7 @@ class MultimodalNetwork(nn.Module):
 
     def _fused_embeddings(self, embeddings: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         if self.modality_dropout and self.fusion.training:
-            embeddings = drop_modalities(embeddings, self.modality_dropout)
+            embeddings = drop_modalities(embeddings, self.modality_dropout, self.fused)
         if self.fused is None:
             return embeddings
         shares = dict(zip(self.modalities, self.fused, strict=True))

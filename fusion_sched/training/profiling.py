@@ -1,12 +1,13 @@
 """Where the time of training steps goes: a table and a trace for a browser, by torch.profiler."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
 from fusion_sched.data.loading import Loader
+from fusion_sched.training.state import Run
 from fusion_sched.types import Batch
 
 PROFILE_DIR = "profile"
@@ -15,9 +16,13 @@ WARM_UP_STEPS = 2
 ROWS = 40
 
 
-def table_of(folder: Path, stage: str) -> Path:
-    """Return the file of a stage's table."""
-    return folder / f"{stage}.txt"
+def training_batches(run: Run) -> Iterable[Batch]:
+    """Return the epoch's batches; where it is asked for, a stage's first epoch is profiled."""
+    steps, stage = run.parts.options.profile_steps, run.state.stage.name
+    folder = run.folder / PROFILE_DIR
+    if not steps or not run.parts.processes.first or (folder / f"{stage}.txt").exists():
+        return run.loaders.train
+    return profiled(run.loaders.train, steps, folder, stage)
 
 
 def profiled(loader: Loader, steps: int, folder: Path, stage: str) -> Iterator[Batch]:
@@ -36,7 +41,7 @@ def profiled(loader: Loader, steps: int, folder: Path, stage: str) -> Iterator[B
         folder.mkdir(parents=True, exist_ok=True)
         profiler.export_chrome_trace(str(folder / f"{stage}.json"))
         table = profiler.key_averages().table(sort_by=by, row_limit=ROWS)
-        table_of(folder, stage).write_text(table, encoding="utf-8")
+        (folder / f"{stage}.txt").write_text(table, encoding="utf-8")
 
     warm_up = min(WARM_UP_STEPS, len(loader) - 1)
     plan = schedule(wait=0, warmup=warm_up, active=steps, repeat=1)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -38,12 +38,12 @@ from fusion_sched.training.hand_over import (
     restore_remembered,
 )
 from fusion_sched.training.probing import diagnose_samples, probe_is_due, run_probe
-from fusion_sched.training.profiling import PROFILE_DIR, profiled, table_of
+from fusion_sched.training.profiling import training_batches
 from fusion_sched.training.resume import open_trace, resume_run, save_run
 from fusion_sched.training.saving import save_model
 from fusion_sched.training.selection import judge_epoch, select_weights
 from fusion_sched.training.state import BEFORE, Run, RunState, make_optimizer
-from fusion_sched.types import FUSED, HELD_OUT, Batch, Decision, Observation
+from fusion_sched.types import FUSED, HELD_OUT, Decision, Observation
 
 LOCK_FILE = ".lock"
 
@@ -134,7 +134,7 @@ def train_one(run: Run) -> tuple[EpochLog, float]:
     with averaging:
         backward = backward_of(run)  # before the average begins: a balancer may change weights
         step = make_step(run)
-        log = train_epoch(parts.model, batches_of(run), step, run.state.stage, backward)
+        log = train_epoch(parts.model, training_batches(run), step, run.state.stage, backward)
     seconds = time.perf_counter() - started
     run.state.step += math.ceil(len(run.loaders.train) / parts.options.accumulate_batches)
     run.state.seconds["train"] += seconds
@@ -152,15 +152,6 @@ def make_step(run: Run) -> GradientStep:
         accumulate=parts.options.accumulate_batches, clip_norm=parts.options.gradient_clip_norm,
         average=run.average,
     )  # fmt: skip
-
-
-def batches_of(run: Run) -> Iterable[Batch]:
-    """Return the epoch's batches; where it is asked for, a stage's first epoch is profiled."""
-    steps, folder = run.parts.options.profile_steps, run.folder / PROFILE_DIR
-    name = run.state.stage.name
-    if not steps or not run.parts.processes.first or table_of(folder, name).exists():
-        return run.loaders.train
-    return profiled(run.loaders.train, steps, folder, name)
 
 
 def backward_of(run: Run) -> Backward:

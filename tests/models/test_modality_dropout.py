@@ -22,6 +22,15 @@ def test_share_and_scale(modalities: int, share: float) -> None:
         assert float(values.mean()) == pytest.approx(1, abs=0.03)
 
 
+def test_of_those_that_are_fused_one_stays() -> None:
+    embeddings = {m: torch.ones(200, 2) for m in "abc"}
+    alone = drop_modalities(embeddings, 0.5, torch.tensor([0.0, 1.0, 0.0]))
+    assert torch.equal(alone["b"], embeddings["b"])
+    pair = drop_modalities(embeddings, 0.5, torch.tensor([1.0, 1.0, 0.0]))
+    assert (pair["a"] + pair["b"]).all()
+    assert not pair["a"].all()
+
+
 def test_only_the_fusion_module_in_training_sees_it() -> None:
     model, batch = network(), some_batch()
     plain = model.eval()(batch.inputs)
