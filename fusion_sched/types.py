@@ -22,12 +22,19 @@ class Batch(NamedTuple):
     """Some samples.
 
     ``inputs``: modality name → tensor ``(B, *shape)``; ``y``: int64 class ids ``(B,)``;
-    ``index``: int64 position of each sample in its split ``(B,)``.
+    ``index``: int64 position of each sample in its split ``(B,)``; ``soft``: ``(B, classes)``, the
+    targets of a training loss where they are not the labels.
     """
 
     inputs: dict[str, Tensor]
     y: Tensor
     index: Tensor  # type: ignore[assignment]  # hides tuple.index, which nobody calls on a batch
+    soft: Tensor | None = None
+
+    @property
+    def targets(self) -> Tensor:
+        """What a training loss compares logits with: ``soft``, or ``y`` where there is none."""
+        return self.y if self.soft is None else self.soft
 
 
 class Outputs(NamedTuple):
@@ -242,9 +249,9 @@ class StepOutput(NamedTuple):
         )
 
 
-def losses_of(logits: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
-    """Return the mean cross-entropy of each set of logits."""
-    return {name: cross_entropy(values, y) for name, values in logits.items()}
+def losses_of(logits: Mapping[str, Tensor], targets: Tensor) -> dict[str, Tensor]:
+    """Return the mean cross-entropy of each set of logits; a batch's `targets` in training."""
+    return {name: cross_entropy(values, targets) for name, values in logits.items()}
 
 
 class ProbeInputs(NamedTuple):

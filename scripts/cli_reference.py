@@ -29,6 +29,7 @@ SAYS = {
     "`+method=CHOICE`. [methods.md](methods.md) says what each is.",
     "experiment": "A prepared experiment; it is added: `+experiment=CHOICE`. The head of each yaml "
     "names the command, the hardware and what to expect.",
+    "debug": "None by default. [training_options.md](training_options.md) says what each is for.",
     "optimizer": "One per stage: `optimizer@stage1.optimizer=CHOICE`, and the same with `stage2`.",
     "scheduler": "One per stage: `scheduler@stage1.scheduler=CHOICE`, and the same with `stage2`. "
     "A yaml of your own may name any class of `torch.optim.lr_scheduler`. It is stepped once per "
@@ -117,7 +118,10 @@ def default_choices() -> dict[str, str]:
     chosen: dict[str, str] = {}
     for entry in content["defaults"]:
         if isinstance(entry, dict):
-            chosen |= {str(group).partition("@")[0]: str(choice) for group, choice in entry.items()}
+            chosen |= {
+                str(group).partition("@")[0]: "null" if choice is None else str(choice)
+                for group, choice in entry.items()
+            }
     return chosen
 
 

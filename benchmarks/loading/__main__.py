@@ -34,6 +34,7 @@ from fusion_sched.models.fusion import Concat
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.models.resnet import ResNet18
 from fusion_sched.training.epoch import train_epoch
+from fusion_sched.training.gradients import GradientStep
 from fusion_sched.types import Splits, Stage
 
 CLIPS, BATCH, ROUNDS = 384, 64, 3
@@ -142,7 +143,8 @@ def waiting(splits: Splits) -> list[str]:
     for batches in (ready, fed, ready, fed):
         torch.cuda.synchronize()
         started = time.perf_counter()
-        train_epoch(model, batches, optimizer, stage, partial(Weighted().backward, state={}))
+        step = GradientStep(model, optimizer)
+        train_epoch(model, batches, step, stage, partial(Weighted().backward, state={}))
         torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     share = 1 - seconds[2] / seconds[3]

@@ -85,7 +85,9 @@ def _observations(trace: Trace, longest: int, reading: str | None) -> Iterator[O
     """What the controller saw before the first and after each epoch of stage 1 at its longest."""
     main = main_reading(trace.start)
     probes = {event["epoch"]: event for event in trace.of("probe")}
-    validation = {e["epoch"]: e["accuracy"]["validation"] for e in trace.of("epoch")[:longest]}
+    epochs = trace.of("epoch")[:longest]
+    validation = {e["epoch"]: e["accuracy"]["validation"] for e in epochs}
+    stopped = {e["epoch"] for e in epochs if "stopped" in e}
     heads = {event["epoch"]: event for event in _held_out(trace, AFTER_EPOCH)}
     apart = inside(trace.start, "config", "probe", "source") in HELD_OUT
     diagnosis: Diagnosis | None = None
@@ -100,7 +102,8 @@ def _observations(trace: Trace, longest: int, reading: str | None) -> Iterator[O
             if apart:
                 generalising = diagnosis
         yield Observation(
-            epoch, diagnosis, fresh, validation.get(epoch, {}), epoch + 1 >= longest, generalising,
+            epoch, diagnosis, fresh, validation.get(epoch, {}),
+            epoch + 1 >= longest or epoch in stopped, generalising,
             held_out_from(heads[epoch]) if epoch in heads else None,
         )  # fmt: skip
 

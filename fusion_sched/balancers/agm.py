@@ -57,15 +57,15 @@ class AGM:
         outputs = model(batch.inputs)
         logits = outputs.by_head()
         shares = contributions(model, outputs)
-        losses = {m: loss.detach().double() for m, loss in losses_of(shares, batch.y).items()}
+        losses = {m: s.detach().double() for m, s in losses_of(shares, batch.targets).items()}
         factors = self.factors(losses, state["means"])
         parts = [slowed(share, factors[name].to(share.dtype)) for name, share in shares.items()]
-        loss = cross_entropy(torch.stack(parts).sum(dim=0), batch.y)
+        loss = cross_entropy(torch.stack(parts).sum(dim=0), batch.targets)
         loss.backward()  # type: ignore[no-untyped-call]
         state["steps"] += 1
         for name, mean in state["means"].items():
             state["means"][name] = mean + (losses[name] - mean) / state["steps"]
-        return StepOutput.of(logits, losses_of(logits, batch.y))
+        return StepOutput.of(logits, losses_of(logits, batch.targets))
 
     def factors(
         self, losses: Mapping[str, Tensor], means: Mapping[str, Tensor]

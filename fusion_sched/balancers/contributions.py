@@ -66,6 +66,12 @@ def check_two(model: MultimodalNetwork, method: str) -> None:
             f"balancer={method} compares modalities and needs two or more, got "
             f"{list(model.modalities)}; use balancer=none"
         )
+    if model.modality_dropout:
+        raise ValueError(
+            f"balancer={method} compares what modalities add to the fused logits, and "
+            f"modality_dropout={model.modality_dropout} hides them at random; set "
+            "modality_dropout=0 or use balancer=none"
+        )
 
 
 def shared_size(model: MultimodalNetwork, purpose: str) -> int:

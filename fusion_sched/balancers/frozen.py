@@ -39,6 +39,6 @@ class Frozen:
             embeddings = model.encode(batch.inputs)
             unimodal = model.unimodal_logits(embeddings)
         fused = model.fuse(embeddings, unimodal).logits
-        loss = cross_entropy(fused, batch.y)
+        loss = cross_entropy(fused, batch.targets)
         loss.backward()  # type: ignore[no-untyped-call]
         return StepOutput.of({FUSED: fused}, {FUSED: loss})

@@ -60,7 +60,7 @@ class GBlending:
     def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         weights = state["weights"]
         # A weight of 0 leaves its part of the network without gradient, so that nothing moves it.
         parts = [weights[name] * loss for name, loss in losses.items() if weights[name]]

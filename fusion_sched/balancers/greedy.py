@@ -46,8 +46,13 @@ class Greedy:
             )
 
     def check(self, model: MultimodalNetwork) -> None:
-        """Refuse a single modality and several processes."""
+        """Refuse a single modality, several processes, and gradients that may overflow."""
         check_two(model, "greedy")
+        if model.precision == "fp16":
+            raise ValueError(
+                "balancer=greedy adds up the sizes of gradients, of which precision=fp16 lets some "
+                "overflow; use precision=bf16 or precision=float32"
+            )
         check_alone()
 
     def start_epoch(
@@ -68,15 +73,15 @@ class Greedy:
         if state["left"]:
             state["left"] -= 1
             fused = with_held(model, outputs, state["held"], state["means"])
-            cross_entropy(fused, batch.y).backward()  # type: ignore[no-untyped-call]
+            cross_entropy(fused, batch.targets).backward()  # type: ignore[no-untyped-call]
         else:
-            cross_entropy(outputs.logits, batch.y).backward()  # type: ignore[no-untyped-call]
+            cross_entropy(outputs.logits, batch.targets).backward()  # type: ignore[no-untyped-call]
             for name, encoder in model.encoders.items():
                 state["speeds"][name] = state["speeds"][name] + speed(name, encoder)
             state["held"] = self.ahead(state["speeds"])
             if state["held"] and state["epoch"] >= self.first_epoch:
                 state["left"] = self.window
-        return StepOutput.of(logits, losses_of(logits, batch.y))
+        return StepOutput.of(logits, losses_of(logits, batch.targets))
 
     def ahead(self, speeds: Mapping[str, Tensor]) -> list[str]:
         """Return the modalities faster than the slowest by more than `alpha`."""

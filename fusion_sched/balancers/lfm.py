@@ -67,7 +67,7 @@ class LFM:
         """Descend the weighted sum of the matching and the fused loss."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         share = self.matching_share(state["epoch"])
         loss = share * self.matching(outputs.embeddings) + (1 - share) * losses[FUSED]
         loss.backward()  # type: ignore[no-untyped-call]

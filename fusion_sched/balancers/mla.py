@@ -79,7 +79,7 @@ class MLA:
         """Descend each modality's own loss, its head's gradient projected; go on with P."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         torch.stack([losses[m] for m in outputs.unimodal]).sum().backward()  # type: ignore[no-untyped-call]
         for name, embeddings in outputs.embeddings.items():
             weight = model.get_parameter(f"heads.{name}.weight")

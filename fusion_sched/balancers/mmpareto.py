@@ -46,7 +46,7 @@ class MMPareto:
         """Descend the sum of all losses, with the encoders' gradients reconciled."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         torch.stack(list(losses.values())).sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
         trained = [p for p in model.encoders.parameters() if p.grad is not None]
         # A fusion module may leave a modality out, and its encoder without a fused gradient.

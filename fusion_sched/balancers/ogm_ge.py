@@ -64,7 +64,7 @@ class OGM:
         """Descend the fused loss, then modulate the encoders' gradients."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         losses[FUSED].backward()  # type: ignore[no-untyped-call]
         if self.first_epoch <= state["epoch"] <= self.last_epoch:
             with torch.no_grad():

@@ -70,17 +70,17 @@ class PMR:
         """Descend the fused loss and what the prototypes add to it."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         near = closeness(outputs.embeddings, state["prototypes"])
-        loss = losses[FUSED] + self.rebalance(near, batch.y, state["epoch"])
+        loss = losses[FUSED] + self.rebalance(near, batch, state["epoch"])
         loss.backward()  # type: ignore[no-untyped-call]
         return StepOutput.of(logits, losses)
 
-    def rebalance(self, near: Mapping[str, Tensor], y: Tensor, epoch: int) -> Tensor:
+    def rebalance(self, near: Mapping[str, Tensor], batch: Batch, epoch: int) -> Tensor:
         """Return what is added to the fused loss, from minus the distances `(B, classes)`."""
         with torch.no_grad():
-            ratio = ratios(class_probabilities(near, y))
-        attraction = losses_of(near, y)
+            ratio = ratios(class_probabilities(near, batch.y))
+        attraction = losses_of(near, batch.targets)
         added = [self.alpha * (1 / ratio[m] - 1).clamp(0, 1) * attraction[m] for m in near]
         if epoch < self.entropy_epochs:
             added += [

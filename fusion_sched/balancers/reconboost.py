@@ -65,22 +65,23 @@ class ReconBoost:
         logits = outputs.by_head()
         turn = self.turn(trained(model), state["epoch"])
         if turn is None:
-            loss = cross_entropy(torch.stack(list(outputs.unimodal.values())).sum(dim=0), batch.y)
+            total = torch.stack(list(outputs.unimodal.values())).sum(dim=0)
+            loss = cross_entropy(total, batch.targets)
         else:
-            loss = self.boosting(outputs.unimodal, turn, batch.y)
+            loss = self.boosting(outputs.unimodal, turn, batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        return StepOutput.of(logits, losses_of(logits, batch.y))
+        return StepOutput.of(logits, losses_of(logits, batch.targets))
 
     def turn(self, modalities: Sequence[str], epoch: int) -> str | None:
         """Return the modality that trains alone in this joint epoch; `None`: all do."""
         turns, within = divmod(epoch, self.alternating + self.rectifying)
         return modalities[turns % len(modalities)] if within < self.alternating else None
 
-    def boosting(self, unimodal: Mapping[str, Tensor], turn: str, y: Tensor) -> Tensor:
+    def boosting(self, unimodal: Mapping[str, Tensor], turn: str, batch: Batch) -> Tensor:
         """Return the loss of one modality's head, given the logits `(B, classes)` of all."""
         others = torch.stack([z.detach() for m, z in unimodal.items() if m != turn]).sum(dim=0)
-        known = others.softmax(dim=1).gather(1, y[:, None]).squeeze(1)
-        own = cross_entropy(unimodal[turn], y, reduction="none")
+        known = others.softmax(dim=1).gather(1, batch.y[:, None]).squeeze(1)
+        own = cross_entropy(unimodal[turn], batch.targets, reduction="none")
         return ((1 - self.reconcilement * known) * own).mean()
 
 

@@ -56,7 +56,7 @@ class SynIB:
         """Descend the fused loss and the penalty on confidence."""
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         masked = {m: self.masked(e) for m, e in outputs.embeddings.items()}
         loss = losses[FUSED] + self.weight * confidence(model, outputs, masked)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -52,7 +52,7 @@ class UMT:
             taught: Outputs = functional_call(model, state["teachers"], (batch.inputs,))
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         distances = [mse_loss(e, taught.embeddings[m]) for m, e in outputs.embeddings.items()]
         loss = losses[FUSED] + self.weight * torch.stack(distances).sum()
         loss.backward()  # type: ignore[no-untyped-call]

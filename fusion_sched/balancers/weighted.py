@@ -44,7 +44,7 @@ class Weighted:
     def backward(self, model: MultimodalNetwork, batch: Batch, state: BalancerState) -> StepOutput:
         outputs = model(batch.inputs)
         logits = outputs.by_head()
-        losses = losses_of(logits, batch.y)
+        losses = losses_of(logits, batch.targets)
         weights = dict.fromkeys(outputs.unimodal, self.unimodal_weight)
         weights[FUSED] = self.fused_weight
         # A weight of 0 leaves its part of the network without gradient, so that nothing moves it.

@@ -63,7 +63,8 @@ Keys of a choice are set with a dot: controller.threshold=3, probe.every=5.
 Stages: stage1.epochs, stage2.epochs, equal_budget;
   optimizer@stage1.optimizer=adamw, stage1.optimizer.lr=0.02,
   scheduler@stage2.scheduler=cosine.
-Others: batch_size, seed, device, threads. Run folder: hydra.run.dir=FOLDER.
+Others: batch_size, seed, device, threads; early_stopping.patience, ema_decay and more options
+  of training, all off by default: docs/cli.md. Run folder: hydra.run.dir=FOLDER.
 Hydra's own flags: fusion-sched train --hydra-help.
 """
 

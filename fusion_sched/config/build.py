@@ -15,6 +15,15 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched.analysis.rows import role_of
 from fusion_sched.config.instantiate import STAGE_LENGTHS, make
+from fusion_sched.config.options import (
+    Scheduler,
+    check_modality_optimizers,
+    check_precision,
+    debug_splits,
+    training_options,
+    warmed_up,
+    with_debug_epochs,
+)
 from fusion_sched.controllers.bandit import Bandit
 from fusion_sched.controllers.evidence import Evidence
 from fusion_sched.models.network import MultimodalNetwork, embedding_sizes
@@ -40,10 +49,12 @@ def build(cfg: DictConfig) -> RunComponents:
     OSError
         Data that is not there.
     """
+    cfg = with_debug_epochs(cfg)
     check_values(cfg)
     torch.set_num_threads(cfg.threads)
     processes = join_processes(cfg.device)
     device = pick_device(cfg.device, processes.local_rank)
+    check_precision(cfg, device)
     if cfg.batch_size < 2 * processes.count:
         raise ValueError(
             f"batch_size is {cfg.batch_size} for all {processes.count} processes together, "
@@ -54,13 +65,16 @@ def build(cfg: DictConfig) -> RunComponents:
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
     if isinstance(controller, Bandit | Evidence):
         controller.check_source(probe.source)
-    splits = build_dataset(cfg).load()
+    splits = debug_splits(cfg, build_dataset(cfg).load())
+    options = training_options(cfg, splits)
     check_names(splits.shapes)
     controller.init(list(splits.shapes))  # raises now where it cannot take these modalities
     choose_probe_samples(splits, probe, cfg.seed)  # raises now where there are too few
     seed_everything(seed_for(cfg.seed, "weights"))
     model = build_model(cfg, splits.shapes, len(splits.classes))
     check_trainable(cfg, model)
+    for key, stage in (("stage1", stage1), ("stage2", stage2)):
+        check_modality_optimizers(key, stage, options, model.modalities)
     if isinstance(probe, KMeansProbe):
         probe.check_sizes({m: cast(nn.Linear, h).in_features for m, h in model.heads.items()})
     return RunComponents(
@@ -82,6 +96,7 @@ def build(cfg: DictConfig) -> RunComponents:
         workers=cfg.workers,
         select=cfg.select,
         config=cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True)),
+        options=options,
     )
 
 
@@ -99,7 +114,7 @@ def check_values(cfg: DictConfig) -> None:
     check_finite("", OmegaConf.to_container(cfg))
     least = {
         "batch_size": 1, "threads": 1, "workers": 0, "stage1.epochs": 1, "stage2.epochs": 1,
-        "seed": 0,
+        "seed": 0, "accumulate_batches": 1, "warmup_epochs": 0, "debug.profile_steps": 0,
     }  # fmt: skip
     for key, smallest in least.items():
         value = OmegaConf.select(cfg, key)
@@ -158,7 +173,8 @@ def build_model(
     sizes = embedding_sizes(encoders, shapes)
     heads = {m: nn.Linear(size, classes) for m, size in sizes.items()}
     fusion = make(cfg, "fusion", sizes=sizes, classes=classes)
-    return MultimodalNetwork(encoders, heads, fusion, cfg.precision, cfg.calibrate)
+    dropout = cfg.get("modality_dropout", 0.0)  # a saved model has none: it does not train
+    return MultimodalNetwork(encoders, heads, fusion, cfg.precision, cfg.calibrate, dropout)
 
 
 def check_trainable(cfg: DictConfig, model: MultimodalNetwork) -> None:
@@ -199,8 +215,10 @@ def encoder_key(cfg: DictConfig, modality: str, shapes: Collection[str]) -> str:
 def stage_plan(cfg: DictConfig, name: str) -> StagePlan:
     """Return a stage's epochs, optimizer and learning-rate scheduler."""
     optimizer = make(cfg, f"{name}.optimizer")
-    scheduler = partial(_scheduler, make(cfg, f"{name}.scheduler"))
     epochs = cfg[name].epochs
+    scheduler: Scheduler = partial(_scheduler, make(cfg, f"{name}.scheduler"))
+    if cfg.warmup_epochs:
+        scheduler = warmed_up(scheduler, cfg.warmup_epochs)
     key = f"{name}.optimizer"
     try:  # torch checks the values of both only in use
         trial = optimizer([nn.Parameter(torch.zeros(1))])

@@ -28,6 +28,25 @@ class Stage2Config:
 
 
 @dataclass
+class EarlyStoppingConfig:
+    """When a stage ends before its last epoch."""
+
+    patience: int | None = None
+    monitor: str = "accuracy"
+    min_delta: float = 0.0
+
+
+@dataclass
+class DebugConfig:
+    """What a run is cut down to, and whether its steps are profiled."""
+
+    samples: int | None = None
+    epochs: int | None = None
+    memorise: Any = False
+    profile_steps: int = 0
+
+
+@dataclass
 class TrainConfig:
     """Everything `fusion-sched train` takes. Groups are nodes with a `_target_`."""
 
@@ -56,6 +75,17 @@ class TrainConfig:
     precision: str = "float32"
     channels_last: Any = False
     compile: Any = False
+    early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
+    gradient_clip_norm: float | None = None
+    accumulate_batches: int = 1
+    warmup_epochs: int = 0
+    ema_decay: float | None = None
+    label_smoothing: float = 0.0
+    class_weights: Any = None
+    mixup_alpha: float = 0.0
+    modality_dropout: float = 0.0
+    modality_optimizers: Node = field(default_factory=dict)
+    debug: DebugConfig = field(default_factory=DebugConfig)
 
 
 def register() -> None:

@@ -1,6 +1,7 @@
 """How many predicted classes are right, and which are taken for which."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -9,10 +10,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predicted classes by modality or `fused`, each `(N,)`, and labels `(N,)`."""
+    """Predicted classes by modality or `fused`, each `(N,)`, and labels `(N,)`.
+
+    `loss`: mean cross-entropies by modality or `fused`, where they were asked for.
+    """
 
     predictions: dict[str, Tensor]
     y: Tensor
+    loss: Mapping[str, float] = field(default_factory=dict)
 
     def accuracy(self) -> dict[str, float]:
         """Return the share of right predictions by modality or `fused`."""

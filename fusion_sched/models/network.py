@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from fusion_sched.models.ensembles import PooledEnsemble, WeightedEnsemble
 from fusion_sched.models.fitting import fit_temperature
+from fusion_sched.models.loss_scaling import LossScale
+from fusion_sched.models.modality_dropout import check_modality_dropout, drop_modalities
 from fusion_sched.types import FUSED, KEPT, Outputs
 
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("float32", "bf16", "fp16")
 
 
 class MultimodalNetwork(nn.Module):
@@ -19,8 +21,11 @@ class MultimodalNetwork(nn.Module):
     `encoders`: modality → module mapping `(B, *shape)` to `(B, size)`; `heads` alike to
     `(B, classes)`; `fusion` maps the dicts of embeddings and of logits to `(B, classes)`.
     `precision` is `"float32"`, or `"bf16"` for automatic mixed precision; outputs are
-    float32 either way. With `calibrated`, the logits of `fuse` are divided by `temperatures`, one
-    for each modality's head and the last for the fused one; they are 1 until `calibrate` sets them.
+    float32 either way. With `"fp16"` the encoders alone compute in float16, on CUDA alone, and
+    their gradients are scaled by `loss_scale`. `modality_dropout`: the share of samples for which
+    joint training hides a modality from `fusion`. With `calibrated`, the logits of `fuse` are
+    divided by `temperatures`, one for each modality's head and the last for the fused one; they
+    are 1 until `calibrate` sets them.
 
     A fitted `ensemble` gives the fused logits in place of `fusion`, and `fused` of 0 for a modality
     hides its embedding from `fusion`. A pool of the network with an earlier state of its encoders
@@ -39,12 +44,17 @@ class MultimodalNetwork(nn.Module):
         fusion: nn.Module,
         precision: str = "float32",
         calibrated: bool = False,
+        modality_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
             raise ValueError(f"precision is {precision!r}, expected one of {list(PRECISIONS)}")
-        self.precision = precision
+        check_modality_dropout(modality_dropout, len(encoders), fusion)
+        self.precision, self.modality_dropout = precision, modality_dropout
         self.encoders = nn.ModuleDict(encoders)
+        self.loss_scale = LossScale() if precision == "fp16" else None
+        if self.loss_scale is not None:
+            self.loss_scale.attach(self.encoders)
         self.heads = nn.ModuleDict(heads)
         self.fusion = fusion
         temperatures = torch.ones(len(self.heads) + 1) if calibrated else None
@@ -110,12 +120,14 @@ class MultimodalNetwork(nn.Module):
 
     def encode(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the embeddings of these modalities alone, in the network's own precision."""
-        with self._precision_of(inputs):
+        with self._precision_of(inputs, encoding=True):
             own = {m: self.encoders[m](x) for m, x in inputs.items()}
-            if self.kept_encoders is None:
-                return own
-            earlier = {m: self.kept_encoders[m](x) for m, x in inputs.items()}
-            return {m: torch.cat([own[m], earlier[m]], dim=1) for m in own}
+            if self.kept_encoders is not None:
+                earlier = {m: self.kept_encoders[m](x) for m, x in inputs.items()}
+                return {m: torch.cat([own[m], earlier[m]], dim=1) for m in own}
+        if self.loss_scale is None:
+            return own
+        return {m: self.loss_scale.embedding(e) for m, e in own.items()}
 
     def unimodal_logits(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the logits `(B, classes)` of these modalities' own heads."""
@@ -154,6 +166,8 @@ class MultimodalNetwork(nn.Module):
         return Outputs(fused, own, {m: e.float() for m, e in embeddings.items()})
 
     def _fused_embeddings(self, embeddings: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        if self.modality_dropout and self.fusion.training:
+            embeddings = drop_modalities(embeddings, self.modality_dropout, self.fused)
         if self.fused is None:
             return embeddings
         shares = dict(zip(self.modalities, self.fused, strict=True))
@@ -166,8 +180,10 @@ class MultimodalNetwork(nn.Module):
         self.temperatures.mul_(self.temperatures.new_tensor(list(fitted.values())))
         return dict(zip(fitted, self.temperatures.tolist(), strict=True))
 
-    def _precision_of(self, inputs: Mapping[str, Tensor]) -> torch.autocast:
+    def _precision_of(self, inputs: Mapping[str, Tensor], encoding: bool = False) -> torch.autocast:
         device = next(iter(inputs.values())).device.type
+        if self.precision == "fp16" and device == "cuda":
+            return torch.autocast(device, torch.float16, enabled=encoding)
         return torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16")
 
     def train_only(self, active: Collection[str], joint: bool) -> None:

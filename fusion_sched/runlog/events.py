@@ -79,6 +79,7 @@ class EpochEvent(TypedDict, total=False):
     lr: float
     samples_per_second: float
     seconds: float
+    stopped: str
     time: float
 
 

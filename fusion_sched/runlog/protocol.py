@@ -12,7 +12,14 @@ LATER_DATASET_KEYS: Mapping[str, Any] = {
 }  # fmt: skip
 """Keys of a dataset that earlier versions had not, and the values that stand for what those did."""
 
-LATER_KEYS = {"role": "", "select": "fused", "calibrate": False}
+LATER_KEYS: Mapping[str, Any] = {
+    "role": "", "select": "fused", "calibrate": False,
+    "early_stopping": {"patience": None, "monitor": "accuracy", "min_delta": 0.0},
+    "gradient_clip_norm": None, "accumulate_batches": 1, "warmup_epochs": 0, "ema_decay": None,
+    "label_smoothing": 0.0, "class_weights": None, "mixup_alpha": 0.0, "modality_dropout": 0.0,
+    "modality_optimizers": {},
+    "debug": {"samples": None, "epochs": None, "memorise": False, "profile_steps": 0},
+}  # fmt: skip
 """Keys that configurations of older versions lack, with the values that they ran with."""
 
 

@@ -1,7 +1,7 @@
 """What a run is made of: model, data, probe, controller, balancer and the plans of its stages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
@@ -19,6 +19,7 @@ from fusion_sched.runlog.protocol import protocol_of
 from fusion_sched.runlog.trackers import Tracker
 from fusion_sched.runtime.distributed import Processes
 from fusion_sched.runtime.environment import describe_device, git_revision, seed_for, versions
+from fusion_sched.training.options import TrainingOptions
 from fusion_sched.types import Controller, Diagnosis, ProbeInputs, Samples, Splits
 
 EventSink = Callable[[dict[str, Any]], None]
@@ -82,6 +83,7 @@ class RunComponents:
     workers: int
     select: str
     config: dict[str, Any]
+    options: TrainingOptions = field(default_factory=TrainingOptions)
 
     def start_fields(self) -> dict[str, Any]:
         """Return what a reader of the trace must know of the run."""
@@ -134,7 +136,9 @@ def make_loaders(parts: RunComponents) -> Loaders:
         finish=splits.finish,
     )  # fmt: skip
     return Loaders(
-        train=make(splits.train, size, order, augment=splits.augment),
+        train=make(
+            splits.train, size, order, augment=parts.options.batch_transform(splits.augment)
+        ),
         plain_train=make(splits.plain_train, size, sorted(order.positions)),
         validation=make(splits.validation, size),
         test=make(splits.test, size),

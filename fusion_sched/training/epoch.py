@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from fusion_sched.data.loading import Loader
 from fusion_sched.evaluation.metrics import Evaluation
 from fusion_sched.models.network import MultimodalNetwork
-from fusion_sched.runtime.distributed import SINGLE_PROCESS, Processes
+from fusion_sched.training.gradients import GradientStep
 from fusion_sched.types import Batch, Predictions, ProbeInputs, Stage, StepOutput, losses_of
 
 LABELS = "y"
@@ -36,12 +35,11 @@ Backward = Callable[[MultimodalNetwork, Batch], StepOutput]
 def train_epoch(
     model: MultimodalNetwork,
     loader: Iterable[Batch],
-    optimizer: Optimizer,
+    step: GradientStep,
     stage: Stage,
     backward: Backward,
-    processes: Processes = SINGLE_PROCESS,
 ) -> EpochLog:
-    """Take one optimizer step per batch, along the gradients of `backward`.
+    """Take one optimizer step per batch, or per several, along the gradients of `backward`.
 
     With several processes, along their mean; the log is that of all samples.
 
@@ -55,19 +53,19 @@ def train_epoch(
     correct: dict[str, Tensor] = {}
     samples = 0
     for batch in loader:
-        optimizer.zero_grad(set_to_none=True)
+        step.optimizer.zero_grad(set_to_none=True)
         output = backward(model, batch)
-        processes.average_gradients(model.parameters(), len(batch.y))
-        optimizer.step()
+        step.add(len(batch.y))
         samples += len(batch.y)
         for name, loss in output.losses.items():
             right = (output.logits[name].argmax(dim=1) == batch.y).sum()
             correct[name] = correct.get(name, 0) + right
             loss_sums[name] = loss_sums.get(name, 0) + loss * len(batch.y)
-    processes.average_buffers(model.buffers())
+    step.take()  # the last batches, where they are fewer than a step wants
+    step.processes.average_buffers(model.buffers())
     # One device sync per epoch: a broken loss stays broken in the sum.
     sums = torch.stack([*loss_sums.values(), *correct.values()]).double()
-    totals = processes.add_up(torch.cat([sums, sums.new_tensor([samples])])).tolist()
+    totals = step.processes.add_up(torch.cat([sums, sums.new_tensor([samples])])).tolist()
     samples = round(totals[-1])
     mean_loss = {name: total / samples for name, total in zip(loss_sums, totals, strict=False)}
     _check_losses(mean_loss)
@@ -81,7 +79,7 @@ def unimodal_backward(
 ) -> StepOutput:
     """Descend each active modality's own cross-entropy; the others are not run at all."""
     logits = model.unimodal_logits(model.encode({m: batch.inputs[m] for m in active}))
-    losses = losses_of(logits, batch.y)
+    losses = losses_of(logits, batch.targets)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
     return StepOutput.of(logits, losses)
 

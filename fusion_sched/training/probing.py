@@ -30,7 +30,7 @@ def reason_for_checks(run: Run) -> str | None:
         return RHYTHM
     if state.stage.joint:
         return STAGE_END if state.epoch + 1 == run.total_epochs else None
-    if state.unimodal_epochs == run.parts.stage1.epochs:
+    if state.unimodal_epochs == run.parts.stage1.epochs or state.stopped_after is not None:
         return STAGE_END
     near = state.threshold_distance is not None and state.threshold_distance <= NEAR
     return NEAR_THRESHOLD if near else RHYTHM

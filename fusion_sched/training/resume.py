@@ -30,7 +30,7 @@ DIAGNOSES = {"diagnosis", "generalising"}
 
 def save_run(run: Run) -> None:
     """Write the checkpoint, then delete the weights that it no longer names."""
-    state = run.state
+    state, scale = run.state, run.parts.model.loss_scale
     if not run.parts.processes.first:
         return
     content = {
@@ -42,6 +42,8 @@ def save_run(run: Run) -> None:
         "model": run.parts.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "scheduler": run.scheduler.state_dict(),
+        "training_weights": None if run.average is None else run.average.others,
+        "loss_scale": scale and scale.state_dict(),
         "trace_lines": run.trace.lines,
         "elapsed": run.trace.elapsed,
     }
@@ -125,7 +127,12 @@ def _restored_run(
     optimizer.load_state_dict(content["optimizer"])
     scheduler.load_state_dict(content["scheduler"])
     trace = open_trace(parts, folder, show, content["trace_lines"], content["elapsed"])
-    return Run(parts, folder, state, make_loaders(parts), trace, optimizer, scheduler)
+    run = Run(parts, folder, state, make_loaders(parts), trace, optimizer, scheduler)
+    if run.average is not None:
+        run.average.others = _to_device(content["training_weights"], parts.device)
+    if parts.model.loss_scale is not None:
+        parts.model.loss_scale.load_state_dict(content["loss_scale"])
+    return run
 
 
 def open_trace(

@@ -10,7 +10,7 @@ from fusion_sched.models.fitting import score_of
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.training.epoch import evaluate, predict
 from fusion_sched.training.state import Run
-from fusion_sched.types import FUSED, Predictions
+from fusion_sched.types import FUSED, Predictions, losses_of
 
 SELECTIONS = ("fused", "heads")
 """Values of `select`: the joint epoch that is best for the fused head, or of each modality the
@@ -34,7 +34,9 @@ def judge_epoch(run: Run) -> Evaluation:
     """Predict validation; fit there what is fitted; keep the heads that are better than before."""
     parts = run.parts
     fits = run.state.stage.joint and isinstance(parts.model.fusion, FittedFusion)
-    if not fits and parts.select == "fused":
+    stopping = parts.options.early_stopping
+    needs_logits = fits or (stopping is not None and stopping.monitor == "loss")
+    if not needs_logits and parts.select == "fused":
         return evaluate(parts.model, run.loaders.validation)
     predicted = predict(parts.model, run.loaders.validation, on_device=True)
     if parts.select == "heads":
@@ -62,7 +64,9 @@ def _fit_fusion(model: MultimodalNetwork, predicted: Predictions) -> Evaluation:
         of_heads = fusion.head_logits(predicted.embeddings, logits)
         logits[FUSED] = out_of_fold(fusion, of_heads, y)
         fusion.fit(of_heads, y)
-    return Evaluation({m: values.argmax(dim=1).cpu() for m, values in logits.items()}, y.cpu())
+    predictions = {m: values.argmax(dim=1).cpu() for m, values in logits.items()}
+    loss = {m: float(value) for m, value in losses_of(logits, y).items()}
+    return Evaluation(predictions, y.cpu(), loss)
 
 
 def select_weights(run: Run) -> dict[str, Any]:

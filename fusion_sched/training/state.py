@@ -14,7 +14,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from fusion_sched.balancers import BalancerState
 from fusion_sched.runlog import NullTraceWriter, TraceWriter
 from fusion_sched.runtime import checkpoint
+from fusion_sched.training.averaging import WeightAverage
 from fusion_sched.training.components import Loaders, RunComponents
+from fusion_sched.training.parameter_groups import parameter_groups
 from fusion_sched.types import ControllerState, Diagnosis, Stage
 
 BEFORE = -1
@@ -29,7 +31,9 @@ class RunState:
     the checkpoint folder, `kept` one per modality; `deployed`: `best` is what the controller chose.
     `best_heads` has for each modality the `epoch`, `score` and `weights` of its best one, with
     `select=heads`. `threshold_distance` is that of the last decision on a fresh diagnosis.
-    `test_predictions` holds the fused predictions of every joint epoch, not yet scored.
+    `test_predictions` holds the fused predictions of every joint epoch, not yet scored. `stopping`
+    is the memory of early stopping in this stage, `stopped_after` the number of epochs after which
+    the stage was ended.
     """
 
     stage: Stage
@@ -51,6 +55,8 @@ class RunState:
     best_epoch: int = -1
     best_validation: dict[str, float] = field(default_factory=dict)
     best_heads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stopping: dict[str, Any] = field(default_factory=dict)
+    stopped_after: int | None = None
     test_predictions: list[Tensor] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "probe": 0.0})
 
@@ -64,6 +70,11 @@ class Run:
     trace: TraceWriter | NullTraceWriter
     optimizer: Optimizer
     scheduler: LRScheduler
+    average: WeightAverage | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        decay = self.parts.options.ema_decay
+        self.average = None if decay is None else WeightAverage(decay)
 
     @property
     def total_epochs(self) -> int:
@@ -71,6 +82,8 @@ class Run:
         plan = self.parts
         if self.state.stage.joint and not self.state.stage.active:
             return self.state.epoch
+        if self.state.stage.joint and self.state.stopped_after is not None:
+            return self.state.stopped_after
         used = plan.stage1.epochs if plan.equal_budget else self.state.unimodal_epochs
         return used + plan.stage2.epochs
 
@@ -97,6 +110,7 @@ class Run:
     def restore_weights(self, name: str) -> None:
         """Load weights that `keep_weights` has saved."""
         self.parts.model.load_state_dict(self.read_weights(name))
+        self.restart_average()
 
     def read_weights(self, name: str) -> dict[str, Tensor]:
         """Return weights that `keep_weights` has saved."""
@@ -111,6 +125,12 @@ class Run:
             key: value for key, value in self.read_weights(name).items() if key.startswith(own)
         }
         self.parts.model.load_state_dict(weights, strict=False)
+        self.restart_average()
+
+    def restart_average(self) -> None:
+        """Train on from the weights that the network holds, and average from there."""
+        if self.average is not None:
+            self.average.restart()
 
 
 def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LRScheduler]:
@@ -126,5 +146,5 @@ def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LR
         plan = parts.stage2
         spare = parts.stage1.epochs - state.unimodal_epochs if parts.equal_budget else 0
         epochs = plan.epochs + spare
-    optimizer = plan.optimizer(parts.model.parameters())
+    optimizer = plan.optimizer(parameter_groups(parts.model, parts.options.modality_optimizers))
     return optimizer, plan.scheduler(optimizer, epochs)

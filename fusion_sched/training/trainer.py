@@ -1,8 +1,9 @@
 """One run in order: stage 1, diagnose, decide, hand over, stage 2, evaluate once on test."""
 
+import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from fusion_sched.runlog import FORMAT, stage_fields
 from fusion_sched.runtime.environment import peak_memory_bytes, seed_everything, seed_for
 from fusion_sched.runtime.files import lock
 from fusion_sched.training.components import EventSink, RunComponents, make_loaders
+from fusion_sched.training.early_stopping import memorised
 from fusion_sched.training.epoch import (
     Backward,
     EpochLog,
@@ -25,6 +27,7 @@ from fusion_sched.training.epoch import (
     train_epoch,
     unimodal_backward,
 )
+from fusion_sched.training.gradients import GradientStep
 from fusion_sched.training.hand_over import (
     ask_controller,
     choose_branch,
@@ -35,6 +38,7 @@ from fusion_sched.training.hand_over import (
     restore_remembered,
 )
 from fusion_sched.training.probing import diagnose_samples, probe_is_due, run_probe
+from fusion_sched.training.profiling import training_batches
 from fusion_sched.training.resume import open_trace, resume_run, save_run
 from fusion_sched.training.saving import save_model
 from fusion_sched.training.selection import judge_epoch, select_weights
@@ -86,7 +90,8 @@ def run_epochs(run: Run) -> dict[str, Any]:
     while not (run.state.stage.joint and run.state.epoch >= run.total_epochs):
         log, seconds = train_one(run)
         validation = judge_epoch(run)
-        record_epoch(run, log, validation, seconds)
+        reason = stop_early(run, log, validation)
+        record_epoch(run, log, validation, seconds, reason)
         step_scheduler(run.scheduler, sum(log.loss.values()))
         fresh = probe_is_due(run)
         if fresh:
@@ -122,15 +127,31 @@ def train_one(run: Run) -> tuple[EpochLog, float]:
     rank = (run.parts.processes.rank,) if run.parts.processes.rank else ()
     seed_everything(seed_for(run.parts.seed, "epoch", run.state.epoch, *rank))
     run.loaders.order.epoch = run.state.epoch
-    log = train_epoch(
-        run.parts.model, run.loaders.train, run.optimizer, run.state.stage, backward_of(run),
-        run.parts.processes,
-    )  # fmt: skip
+    parts = run.parts
+    averaging: AbstractContextManager[None] = nullcontext()
+    if run.average is not None:
+        averaging = run.average.training_weights(parts.model, parts.processes)
+    with averaging:
+        backward = backward_of(run)  # before the average begins: a balancer may change weights
+        step = make_step(run)
+        log = train_epoch(parts.model, training_batches(run), step, run.state.stage, backward)
     seconds = time.perf_counter() - started
-    run.state.step += len(run.loaders.train)
+    run.state.step += math.ceil(len(run.loaders.train) / parts.options.accumulate_batches)
     run.state.seconds["train"] += seconds
     run.state.unimodal_epochs += not run.state.stage.joint
     return log, seconds
+
+
+def make_step(run: Run) -> GradientStep:
+    """Return how this epoch's gradients become steps."""
+    parts = run.parts
+    if run.average is not None:
+        run.average.start(parts.model)
+    return GradientStep(
+        parts.model, run.optimizer, processes=parts.processes,
+        accumulate=parts.options.accumulate_batches, clip_norm=parts.options.gradient_clip_norm,
+        average=run.average,
+    )  # fmt: skip
 
 
 def backward_of(run: Run) -> Backward:
@@ -146,7 +167,28 @@ def backward_of(run: Run) -> Backward:
     return partial(parts.balancer.backward, state=state.balancer_state)
 
 
-def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float) -> None:
+def stop_early(run: Run, log: EpochLog, validation: Evaluation) -> str | None:
+    """End the stage with this epoch where it is time to; return why."""
+    state, options = run.state, run.parts.options
+    reason = None
+    if options.until_memorised and memorised(log.accuracy, state.stage):
+        reason = "every training sample was right"
+    if options.early_stopping is not None:
+        stopping = options.early_stopping
+        value = stopping.value(validation, state.stage)
+        state.stopping = stopping.step(state.stopping, value)
+        if state.stopping["epochs"] >= stopping.patience:
+            reason = (
+                f"{stopping.monitor} on validation has not improved for {stopping.patience} epochs"
+            )
+    if reason is not None:
+        state.stopped_after = state.epoch + 1
+    return reason
+
+
+def record_epoch(
+    run: Run, log: EpochLog, validation: Evaluation, seconds: float, stopped: str | None
+) -> None:
     """Trace the epoch; the fused head counts only once it trains."""
     stage = run.state.stage
     accuracy = validation.accuracy()
@@ -161,6 +203,7 @@ def record_epoch(run: Run, log: EpochLog, validation: Evaluation, seconds: float
         lr=run.optimizer.param_groups[0]["lr"],
         samples_per_second=round(log.samples / seconds, 1),
         seconds=round(seconds, 4),
+        **({} if stopped is None else {"stopped": stopped}),
     )
 
 
@@ -174,7 +217,7 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
         of_heads = measure_heads(run) if measured else None
     observation = Observation(
         state.epoch, state.diagnosis, fresh, validation,
-        last=state.unimodal_epochs >= parts.stage1.epochs,
+        last=state.unimodal_epochs >= parts.stage1.epochs or state.stopped_after is not None,
         generalising=generalising, held_out=of_heads,
     )  # fmt: skip
     decision, before = ask_controller(run, observation), state.stage
@@ -201,6 +244,8 @@ def step_controller(run: Run, validation: dict[str, float], fresh: bool) -> None
 def enter_stage2(run: Run, decision: Decision) -> None:
     """Fuse as decided; where nothing trains any more, this network is the best one."""
     deploy(run, decision, decision.fused)
+    run.restart_average()
+    run.state.stopping, run.state.stopped_after = {}, None
     run.optimizer, run.scheduler = make_optimizer(run.parts, run.state)
     if not run.state.stage.active:
         track_best(run, evaluate(run.parts.model, run.loaders.validation))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fusion_sched.balancers.pmr import PMR, closeness, prototypes
 from fusion_sched.models.entropy_weighted import entropies
-from fusion_sched.types import FUSED, Predictions
+from fusion_sched.types import FUSED, Batch, Predictions
 from tests.balancers.tiny import (
     CLASSES,
     assert_close,
@@ -103,14 +103,16 @@ def test_what_is_added_to_the_fused_loss(spread: dict[str, float], epoch: int) -
             expected -= 0.3 * np.clip(ratio - 1, 0, 1) * uncertainty
         slow += ratio < 1
     assert 0 < slow < len(spread)
-    assert float(balancer.rebalance(near, y, epoch)) == pytest.approx(expected, abs=1e-5)
+    assert float(balancer.rebalance(near, Batch({}, y, y), epoch)) == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 def test_both_weights_end_at_1() -> None:
     """a is right with 0.998, b with 1/3 of certainty: the ratio is 3, its excess 2."""
     y = torch.zeros(1, dtype=torch.long)
     near = {"a": torch.tensor([[8.0, 0.0, 0.0]]), "b": torch.zeros(1, 3)}
-    found = PMR(alpha=1, entropy_weight=1, entropy_epochs=1).rebalance(near, y, 0)
+    found = PMR(alpha=1, entropy_weight=1, entropy_epochs=1).rebalance(near, Batch({}, y, y), 0)
     assert float(found) == pytest.approx(np.log(3) - float(entropies(near["a"]).mean()), abs=1e-6)
 
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from fusion_sched.balancers.reconboost import ReconBoost
 from fusion_sched.models.fusion import Average
-from fusion_sched.types import Outputs
+from fusion_sched.types import Batch, Outputs
 from tests.balancers.tiny import (
     assert_close,
     balanced,
@@ -21,6 +21,11 @@ from tests.balancers.tiny import (
     some_batch,
     train_whole_and_resumed,
 )
+
+
+def labelled(classes: list[int]) -> Batch:
+    y = torch.tensor(classes)
+    return Batch({}, y, torch.arange(len(y)))
 
 
 def test_modalities_take_turns_and_all_train_after_each() -> None:
@@ -38,7 +43,7 @@ def test_the_loss_of_a_turn_by_hand() -> None:
         "b": torch.tensor([[np.log(1.5), 0.0], [1.0, 0.0]]),
         "c": torch.tensor([[np.log(2.0), 0.0], [-1.0, 0.0]]),
     }
-    loss = ReconBoost(reconcilement=0.4).boosting(logits, "a", torch.tensor([0, 1]))
+    loss = ReconBoost(reconcilement=0.4).boosting(logits, "a", labelled([0, 1]))
     expected = ((1 - 0.4 * 0.75) * np.log(2) + (1 - 0.4 * 0.5) * np.log(4)) / 2
     assert float(loss) == pytest.approx(expected)
 
@@ -51,7 +56,7 @@ def test_the_loss_is_that_of_the_authors_code_over_a_factor() -> None:
     target = torch.eye(3)[y]
     own, others = logits["a"].log_softmax(1), logits["b"].softmax(1)
     theirs = (-5 * target * own + 1.25 * target * others * own).mean(dim=1).mean()
-    ours = ReconBoost(reconcilement=0.25).boosting(logits, "a", y)
+    ours = ReconBoost(reconcilement=0.25).boosting(logits, "a", labelled(y.tolist()))
     assert float(theirs) == pytest.approx(float(ours) * 5 / 3)
 
 

@@ -17,7 +17,7 @@ from tests.conftest import make_config, make_parts
 GROUPS = sorted(
     p
     for p in config_dir().glob("*/*.yaml")
-    if p.parent.name not in ("experiment", "method")
+    if p.parent.name not in ("debug", "experiment", "method")
     and not p.read_text(encoding="utf-8").startswith("# Former name")
 )
 EXPERIMENTS = sorted(config_dir().glob("experiment/*.yaml"))
@@ -121,7 +121,9 @@ def test_top_level_keys_are_frozen() -> None:
         "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "tracker",
         "method", "role", "stage1", "stage2", "equal_budget", "robustness", "batch_size", "seed",
         "device", "threads", "workers", "precision", "channels_last", "compile",
-        "select", "calibrate",
+        "select", "calibrate", "early_stopping", "gradient_clip_norm", "accumulate_batches",
+        "warmup_epochs", "ema_decay", "label_smoothing", "class_weights", "mixup_alpha",
+        "modality_dropout", "modality_optimizers", "debug",
     }  # fmt: skip
 
 

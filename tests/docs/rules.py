@@ -35,6 +35,10 @@ from tests.docs.world import Reader
 
 ON_FILES = "|".join(name for name in SMALL if name != "cremad_smoke")
 NAMES = "replay|compare|report|pid|predict|evaluate|diagnose|export"
+OPTIONS = (
+    r"early_stopping|gradient_clip_norm|accumulate_batches|warmup_epochs|ema_decay|class_weights|"
+    r"label_smoothing|mixup_alpha|modality_dropout|modality_optimizers|precision=fp16|debug=|ExponentialLR"
+)
 IN_PATH = r"(?:PYTHONPATH=\. )?"
 
 
@@ -65,6 +69,8 @@ RULES = (
     Rule("what training prints of itself", r"fusion-sched train .*(?:--help|--cfg job)", as_it_is),
     Rule("a run that goes on", r"fusion-sched train resume=.*", as_it_is,
          "tests/training/test_resume.py"),
+    Rule("an option of training", rf"fusion-sched train .*(?:{OPTIONS})\b.*", composes,
+         "tests/training/test_option_runs.py"),
     Rule("a training", rf"{IN_PATH}fusion-sched train.*", trains),
     Rule("a file for a package that may be absent", r"fusion-sched export .*--format onnx", parses,
          "tests/commands/test_predict.py"),

@@ -14,6 +14,7 @@ from fusion_sched.controllers import jointly, unimodal
 from fusion_sched.data.loading import Batches, EpochOrder, Loader
 from fusion_sched.training.components import RunComponents, make_loaders, stratified_choice
 from fusion_sched.training.epoch import EpochLog, train_epoch, unimodal_backward
+from fusion_sched.training.gradients import GradientStep
 from fusion_sched.training.trainer import train
 from fusion_sched.types import ControllerState, Decision, Observation, Stage
 from tests.conftest import make_parts, of, run_once, timeless
@@ -53,14 +54,15 @@ def test_a_paused_modality_is_frozen_bit_for_bit(optimizer: str) -> None:
     loader = Loader(parts.splits.train, 64, order)
     stepper = parts.stage1.optimizer(parts.model.parameters())
     both, one = Stage(("gray", "colored")), Stage(("gray",))
-    train_epoch(parts.model, loader, stepper, both, partial(unimodal_backward, active=both.active))
+    step = GradientStep(parts.model, stepper)
+    train_epoch(parts.model, loader, step, both, partial(unimodal_backward, active=both.active))
     paused = [p for part in (parts.model.encoders["colored"], parts.model.heads["colored"])
               for p in part.parameters()]  # fmt: skip
     memory = [{k: torch.as_tensor(v).clone() for k, v in stepper.state[p].items()} for p in paused]
     assert all(memory), "the optimizer must hold state for this test to mean anything"
     before = snapshot(parts.model)
 
-    train_epoch(parts.model, loader, stepper, one, partial(unimodal_backward, active=one.active))
+    train_epoch(parts.model, loader, step, one, partial(unimodal_backward, active=one.active))
 
     moved = differing(before, snapshot(parts.model))
     assert all("gray" in name for name in moved)
@@ -75,9 +77,8 @@ def train_jointly(parts: RunComponents) -> tuple[EpochLog, set[str]]:
     before = snapshot(parts.model)
     stepper = parts.stage2.optimizer(parts.model.parameters())
     backward = partial(parts.balancer.backward, state={})
-    log = train_epoch(
-        parts.model, loader, stepper, Stage(("gray", "colored"), joint=True), backward
-    )
+    step = GradientStep(parts.model, stepper)
+    log = train_epoch(parts.model, loader, step, Stage(("gray", "colored"), joint=True), backward)
     return log, differing(before, snapshot(parts.model))
 
 
