@@ -3,10 +3,11 @@
 import glob
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from fusion_sched.analysis.studies import study_notes, without_other_trials
 from fusion_sched.runlog import TRACE_FILE, Trace, inside, read_trace
 from fusion_sched.types import FUSED
 
@@ -59,13 +60,16 @@ def _expand(path: Path) -> list[Path]:
 def _runs_below(folder: Path) -> list[Path]:
     """Return the run folders at or below a folder, sorted; that of a trace for the trace.
 
-    A run inside the folder of another, such as a branch of its hand-over, belongs to that one.
+    A run inside the folder of another, such as a branch of its hand-over, belongs to that one. Of a
+    study, only its best trial is there.
     """
     if folder.name == TRACE_FILE:
         return [folder.resolve().parent]
     # Of links that lead to each other, `Path.resolve` raises an error without a file.
-    runs = {trace.parent for trace in Path(os.path.realpath(folder)).rglob(TRACE_FILE)}
-    return sorted(run for run in runs if not runs.intersection(run.parents))
+    place = Path(os.path.realpath(folder))
+    runs = {trace.parent for trace in place.rglob(TRACE_FILE)}
+    outer = sorted(run for run in runs if not runs.intersection(run.parents))
+    return without_other_trials(place, outer)
 
 
 def read_runs(folders: list[Path]) -> tuple[list[Trace], list[str]]:
@@ -128,15 +132,16 @@ def has_name_fields(trace: Trace) -> bool:
     return all(inside(trace.start, *keys) is not None for keys in REQUIRED_FOR_NAME)
 
 
-def failed_jobs(paths: Iterable[Path], runs: Iterable[Path]) -> list[str]:
+def failed_jobs(paths: Collection[Path], runs: Iterable[Path]) -> list[str]:
     """Return a sentence for each sweep of which jobs were started that left no run.
 
-    Sweeps are found at and below the paths, and in the folders that hold the runs.
+    Another says of each study which trial was its best. Sweeps are found at and below the paths, and in the folders that hold the runs.
     """
     below = [file for p in paths for f in _expand(p) for file in sorted(f.rglob(JOBS_FILE))]
     beside = [file for run in runs if (file := run.parent / JOBS_FILE).is_file()]
     files = dict.fromkeys(file.resolve() for file in [*below, *beside])
-    return [sentence for file in files for sentence in _failures_of(file)]
+    failures = [sentence for file in files for sentence in _failures_of(file)]
+    return [*study_notes([f for p in paths for f in _expand(p)]), *failures]
 
 
 def _failures_of(file: Path) -> list[str]:

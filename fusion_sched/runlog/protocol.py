@@ -12,7 +12,7 @@ LATER_DATASET_KEYS: Mapping[str, Any] = {
 }  # fmt: skip
 """Keys of a dataset that earlier versions had not, and the values that stand for what those did."""
 
-LATER_KEYS = {"role": "", "select": "fused", "calibrate": False}
+LATER_KEYS = {"role": "", "select": "fused", "calibrate": False, "search_trials": 0}
 """Keys that configurations of older versions lack, with the values that they ran with."""
 
 
