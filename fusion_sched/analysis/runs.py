@@ -3,11 +3,11 @@
 import glob
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fusion_sched.analysis.studies import study_notes, without_other_trials
+from fusion_sched.analysis.studies import without_other_trials
 from fusion_sched.runlog import TRACE_FILE, Trace, inside, read_trace
 from fusion_sched.types import FUSED
 
@@ -132,16 +132,15 @@ def has_name_fields(trace: Trace) -> bool:
     return all(inside(trace.start, *keys) is not None for keys in REQUIRED_FOR_NAME)
 
 
-def failed_jobs(paths: Collection[Path], runs: Iterable[Path]) -> list[str]:
+def failed_jobs(paths: Iterable[Path], runs: Iterable[Path]) -> list[str]:
     """Return a sentence for each sweep of which jobs were started that left no run.
 
-    Another says of each study which trial was its best. Sweeps are found at and below the paths, and in the folders that hold the runs.
+    Sweeps are found at and below the paths, and in the folders that hold the runs.
     """
     below = [file for p in paths for f in _expand(p) for file in sorted(f.rglob(JOBS_FILE))]
     beside = [file for run in runs if (file := run.parent / JOBS_FILE).is_file()]
     files = dict.fromkeys(file.resolve() for file in [*below, *beside])
-    failures = [sentence for file in files for sentence in _failures_of(file)]
-    return [*study_notes([f for p in paths for f in _expand(p)]), *failures]
+    return [sentence for file in files for sentence in _failures_of(file)]
 
 
 def _failures_of(file: Path) -> list[str]:

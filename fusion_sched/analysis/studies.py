@@ -106,18 +106,13 @@ def trials_of(run: Path, config: dict[str, Any]) -> int:
     return len(study.trials) if study and is_best else int(config.get(SEARCH_TRIALS, 0))
 
 
-def study_notes(folders: Iterable[Path]) -> list[str]:
-    """Return a sentence for each study at, below or right above the folders."""
-    places = {
-        Path(file).parent.resolve()
-        for folder in folders
-        for file in [*folder.rglob(STUDY_FILE), folder.parent / STUDY_FILE]
-        if file.is_file()
-    }
+def study_notes(runs: Iterable[Path]) -> list[str]:
+    """Return a sentence for each study that holds one of the runs."""
+    places = dict.fromkeys(place for run in runs for place in run.parents[:2])
+    studies = {place: study for place in places if (study := read_study(place)) is not None}
     return [
         f"{place} is a study of {len(study.trials)} trials ({study.summary}): {_best_of(study)}"
-        for place in sorted(places)
-        if (study := read_study(place)) is not None
+        for place, study in studies.items()
     ]
 
 
@@ -127,7 +122,8 @@ def _best_of(study: Study) -> str:
     values = ", ".join(f"{key}={value}" for key, value in study.best.values.items())
     return (
         f"trial {study.best.number} is the best on validation ({study.objective} "
-        f"{study.best.objective:.4g}; {values}) and stands in the table for all of them"
+        f"{study.best.objective:.4g}; {values}); the others are in no table that does not name "
+        "their own folders"
     )
 
 
@@ -139,8 +135,8 @@ def tuning_note(trials: dict[str, int]) -> list[str]:
     for name, number in trials.items():
         by_number.setdefault(number, []).append(name)
     parts = [
-        f"{', '.join(names)}: {f'tuned with {number} trials on validation' if number else 'not tuned'}"
-        for number, names in sorted(by_number.items(), reverse=True)
+        f"{', '.join(names)}: " + (f"tuned with {n} trials on validation" if n else "not tuned")
+        for n, names in sorted(by_number.items(), reverse=True)
     ]
     unequal = "; rows with more trials have an advantage" if len(by_number) > 1 else ""
     return [f"{'; '.join(parts)}{unequal}"]

@@ -20,7 +20,7 @@ from fusion_sched.analysis.rows import (
 )
 from fusion_sched.analysis.runs import failed_jobs, find_runs, read_runs
 from fusion_sched.analysis.statistics import holm
-from fusion_sched.analysis.studies import tuning_note
+from fusion_sched.analysis.studies import study_notes, tuning_note
 from fusion_sched.analysis.verdict import judge_schedule
 from fusion_sched.runlog import Trace, inside
 from fusion_sched.runlog.protocol import protocol_differences
@@ -96,7 +96,7 @@ def compare(
     paths = list(paths)
     runs = find_runs(paths)
     traces, notes = read_runs(runs)
-    notes += failed_jobs(paths, runs)
+    notes += [*study_notes(runs), *failed_jobs(paths, runs)]
     comparison = compare_traces(traces, reference=reference, mix=mix, published=published)
     return replace(comparison, notes=(*notes, *comparison.notes))
 

@@ -24,6 +24,7 @@ from fusion_sched.analysis import compare, note_job, render
 from fusion_sched.analysis.studies import DIVERGED, PRUNED
 from fusion_sched.commands import search, sweep
 from fusion_sched.commands.console import make_console
+from fusion_sched.commands.proposals import PrunedTrial
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
 from fusion_sched.config.targets import check_targets, split_allowed
@@ -68,7 +69,7 @@ class Job:
             if worker:  # its launcher may have started it anywhere
                 os.chdir(HydraConfig.get().runtime.cwd)
             return task(cfg, self.resume, worker)
-        except search.PrunedTrial:
+        except PrunedTrial:
             return search.Outcome(PRUNED)
         except Exception as error:
             if search.in_study() and isinstance(error, FloatingPointError):
@@ -208,7 +209,7 @@ def execute_trial(parts: RunComponents, folder: Path, console: Console) -> None:
                 "hydra.sweeper.prune=true ends a run in one of its processes while the others "
                 f"wait; got {parts.processes.count} processes, expected one, or no pruning"
             )
-        train_shown(parts, folder, console, search.pruner_of(folder))
+        train_shown(parts, folder, console, search.pruner(folder))
     else:
         train_shown(parts, folder, console)
 
