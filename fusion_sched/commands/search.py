@@ -51,6 +51,8 @@ OBJECTIVES = ("accuracy", "loss")
 SWEEPER = "hydra/sweeper="
 SEARCH = "+search="
 LOCK = ".study.lock"
+FAILURES = 3
+"""A study whose first trials, as many as this, all fail with an error is not continued."""
 NOT_SEARCHED = ("seed", "dataset.fold", "dataset.folds", "dataset.split_seed")
 """Keys that a search may not choose: the luckiest seed or fold is no setting."""
 
@@ -144,7 +146,7 @@ def run_study(sweeper: Any, arguments: Sequence[str]) -> None:
 def run_trials(
     sweeper: Any, study: Study, space: Mapping[str, "BaseDistribution"], configured: DictConfig
 ) -> None:
-    """Run batches of trials until there are as many as wanted, or all of the first have failed."""
+    """Run batches of trials until there are as many as wanted, or the first ones all failed."""
     folder = Path(sweeper.config.hydra.sweep.dir)
     tried: set[int] = set()
     while batch := next_batch(study, space, configured, tried):
@@ -152,7 +154,7 @@ def run_trials(
         run_batch(sweeper, study, batch)
         study.save(folder)
         tried |= {trial.number for trial in batch}
-        if all(trial.state == RUNNING for trial in study.trials):
+        if len(tried) >= FAILURES and all(trial.state == RUNNING for trial in study.trials):
             return  # their errors are printed at the end
 
 
