@@ -65,7 +65,12 @@ def _explained(error: Exception) -> tuple[str, int]:
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
+    from fusion_sched.commands.suggest import suggestion_for
+
     if isinstance(error, HydraException | OmegaConfBaseException):
+        if suggestion := suggestion_for(str(error), sys.argv[1:]):
+            text = str(error).partition("\nConfig search path:")[0].split("\nTo append to your")[0]
+            return f"{text}\n{suggestion}", WRONG_USAGE
         details = [_NO_SUCH_KEY.sub(NO_SUCH_KEY, str(error))]
         if isinstance(error, OverrideParseException):
             details.append(
@@ -103,7 +108,7 @@ def train_command(context: typer.Context) -> None:
 
     arguments = context.args
     if "--help" in arguments or "-h" in arguments:
-        usage.print_help(console)
+        usage.print_help(console, [a for a in arguments if a not in ("--help", "-h")])
     elif any(a.startswith("resume=") for a in arguments):
         training.resume(arguments, console)
     else:

@@ -4,7 +4,8 @@
 
 Runs one sweep per dataset into outputs/compare, continues where it was interrupted, and writes the
 tables. With trials, every method is first given as many: a study on validation, with one seed. Its
-best settings are then trained on all seeds, in outputs/compare/DATASET-TRIALS. `avdigits` is compared where it lies in $FUSION_SCHED_DATA/avdigits, or data/avdigits.
+best settings are then trained on all seeds, in outputs/compare/DATASET-TRIALS. `avdigits` is
+compared where it lies in $FUSION_SCHED_DATA/avdigits, or data/avdigits.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import torch
 from benchmarks.machine import processor
 from fusion_sched.analysis import compare, render
 from fusion_sched.analysis.studies import read_study
-from fusion_sched.commands.help import list_choices
+from fusion_sched.commands.choices import list_choices
 from fusion_sched.commands.search import best_overrides, search_of
 from fusion_sched.commands.train import launch
 from scripts.studies.runner import result_of, train_grid

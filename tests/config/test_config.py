@@ -9,7 +9,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from fusion_sched.analysis.rows import role_of
-from fusion_sched.commands.help import list_choices
+from fusion_sched.commands.choices import list_choices
 from fusion_sched.config.instantiate import check_arguments, fits
 from fusion_sched.config.schema import TrainConfig, config_dir
 from tests.conftest import make_config, make_parts

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.commands.help import list_choices
+from fusion_sched.commands.choices import list_choices
 from tests.docs.documents import ROOT
 
 DOCUMENT = ROOT / "docs" / "cli.md"

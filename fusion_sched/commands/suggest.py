@@ -1,0 +1,125 @@
+"""Near matches for misspelt groups, choices and keys, in the words of the command line."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+
+from fusion_sched.commands.choices import (
+    ADDED,
+    PREFIXES,
+    Key,
+    default_choices,
+    full_keys,
+    groups_of,
+    summary_of,
+    top_keys,
+)
+from fusion_sched.config.schema import Stage1Config, Stage2Config, TrainConfig
+
+NO_SUCH_KEY = re.compile(r"Could not (?:override|delete from config\.|append to config) ?'([^']+)'")
+NO_SUCH_CHOICE = re.compile(r"Could not find '([^']+)'")
+ADDS = re.compile(r"\++([\w@/.]+)=.*", flags=re.S)
+STAGES = {"stage1": Stage1Config, "stage2": Stage2Config}
+NEAREST, ENOUGH = 3, 0.6
+"""Number of matches, and how similar they are at least, from 0 to 1."""
+
+
+def suggestion_for(message: str, overrides: Iterable[str]) -> str:
+    """Return a sentence that names what an error of Hydra may have meant; empty for none.
+
+    Parameters
+    ----------
+    message
+        Of the error.
+    overrides
+        Of the command, which say what is chosen in each group.
+    """
+    if "Did you mean" in message:
+        return ""
+    choice, key = NO_SUCH_CHOICE.search(message), NO_SUCH_KEY.search(message)
+    if choice is not None:
+        group, _, name = choice[1].rpartition("/")
+        return _near_choices(group, name)
+    return _near_keys(key[1], chosen_by(overrides)) if key is not None else ""
+
+
+def check_added_keys(overrides: Iterable[str]) -> None:
+    """Raise where an added key, which Hydra takes whatever its name, is a known one misspelt."""
+    for override in overrides:
+        match = ADDS.fullmatch(override)
+        if match is None:
+            continue
+        name, _, inner = match[1].partition(".")
+        group = name.partition("@")[0]
+        names = [f.name for f in fields(TrainConfig)]
+        if inner and name in STAGES:
+            names = [f.name for f in fields(STAGES[name])]
+            if inner.partition(".")[0] not in names:
+                raise ValueError(_unknown(match[1], f"{name}. with one of {', '.join(names)}"))
+        elif group not in (*names, *groups_of(), "hydra"):
+            near = difflib.get_close_matches(group, [*names, *groups_of()], n=1, cutoff=0.75)
+            if near:
+                raise ValueError(_unknown(match[1], f"{near[0]}, as in {_way_to_set(near[0])}"))
+
+
+def _unknown(key: str, expected: str) -> str:
+    return f"{key} is no key of a training; expected {expected}"
+
+
+def _way_to_set(name: str) -> str:
+    return f"+{name}=CHOICE" if name in ADDED else f"{name}=VALUE"
+
+
+def chosen_by(overrides: Iterable[str]) -> dict[str, str]:
+    """Return group → choice, the defaults with what the overrides choose instead."""
+    chosen = default_choices()
+    for override in overrides:
+        group, _, choice = override.lstrip("+").partition("=")
+        group, choice = group.partition("@")[0], choice.partition(",")[0]
+        if any(path.stem == choice for path in groups_of().get(group, [])):
+            chosen[group] = choice
+    return chosen
+
+
+def keys_in(chosen: dict[str, str]) -> Iterator[Key]:
+    """Yield the keys of a configuration with these choices, those of both stages included."""
+    yield from top_keys()
+    for group, choice in chosen.items():
+        for path in groups_of().get(group, []):
+            if path.stem == choice and group not in ADDED:
+                for key in full_keys(group, path):
+                    yield key
+                    if group in PREFIXES:
+                        yield key._replace(name=key.name.replace("stage1.", "stage2.", 1))
+
+
+def _near_keys(key: str, chosen: dict[str, str]) -> str:
+    """Return the nearest groups and keys of the chosen configuration, each with what it is."""
+    known = {k.name: f"{k.name}={k.default}" + (f"  # {k.what}" if k.what else "")
+             for k in keys_in(chosen)}  # fmt: skip
+    known |= {group: _group_line(group) for group in groups_of()}
+    matches = difflib.get_close_matches(key, known, n=NEAREST, cutoff=ENOUGH)
+    if matches:
+        return "\n".join(["Did you mean:", *(f"  {known[name]}" for name in matches)])
+    first = key.partition(".")[0]
+    inside = [name for name in known if name.startswith(f"{first}.")]
+    if not inside:
+        return ""
+    choice = f" with {first}={chosen[first]}" if first in chosen else ""
+    return f"The keys of {first}{choice}: {', '.join(inside)}"
+
+
+def _group_line(group: str) -> str:
+    names = ", ".join(path.stem for path in groups_of()[group])
+    return f"{'+' if group in ADDED else ''}{group}=CHOICE  # {names}"
+
+
+def _near_choices(group: str, name: str) -> str:
+    """Return the nearest choices of a group, each with what it is, or all of their names."""
+    paths = {path.stem: path for path in groups_of().get(group, [])}
+    matches = difflib.get_close_matches(name, paths, n=NEAREST, cutoff=ENOUGH)
+    asked = f"+{group}" if group in ADDED else group
+    asked += f"@{PREFIXES[group]}" if group in PREFIXES else ""
+    lines = [f"  {asked}={match}  # {summary_of(paths[match])}" for match in matches]
+    return "\n".join(["Did you mean:", *lines]) if lines else ""
