@@ -2,8 +2,9 @@
 
 import shlex
 from collections.abc import Iterable
+from typing import Any
 
-import click
+from typer.core import TyperGroup
 
 from fusion_sched.commands.choices import ADDED, PREFIXES, groups_of
 from fusion_sched.commands.suggest import chosen_by, keys_in
@@ -39,7 +40,7 @@ complete -c fusion-sched -a '(fusion-sched completion query (commandline -cp | s
 SCRIPTS = dict(zip(SHELLS, (BASH, ZSH, FISH), strict=True))
 
 
-def candidates(line: str, commands: click.Group) -> list[str]:
+def candidates(line: str, commands: TyperGroup) -> list[str]:
     """Return what the last word of a command line may become.
 
     Parameters
@@ -51,15 +52,17 @@ def candidates(line: str, commands: click.Group) -> list[str]:
     """
     words = _words(line)[1:]
     word = words[-1] if words else ""
-    group, path = commands, words[:-1]
-    while path and isinstance(group, click.Group) and path[0] in group.commands:
-        group, path = group.commands[path[0]], path[1:]
-    if isinstance(group, click.Group):
-        known: Iterable[str] = group.commands
-    elif group.name in ("train", "replay"):
-        known = _of_training(word, path) if group.name == "train" else _of_replay(word)
+    command: Any = commands
+    before = words[:-1]
+    while before and isinstance(command, TyperGroup) and before[0] in command.commands:
+        command, before = command.commands[before[0]], before[1:]
+    known: Iterable[str]
+    if isinstance(command, TyperGroup):
+        known = command.commands
+    elif command.name in ("train", "replay"):
+        known = _of_training(word, before) if command.name == "train" else _of_replay(word)
     else:
-        known = [name for option in group.params for name in option.opts if name.startswith("--")]
+        known = [name for option in command.params for name in option.opts if name[:2] == "--"]
     return [name for name in known if name.startswith(word)]
 
 

@@ -128,7 +128,7 @@ def _any_of(schemas: Sequence[Schema], description: str = "") -> Schema:
 
 def _defaults_schema() -> Schema:
     """Return the schema of a defaults list: other yamls, and a choice for each group."""
-    overrides = {}
+    overrides: dict[str, Schema] = {}
     for group, paths in groups_of().items():
         choices = {
             "enum": [path.stem for path in paths],

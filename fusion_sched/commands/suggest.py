@@ -20,7 +20,12 @@ from fusion_sched.config.schema import Stage1Config, Stage2Config, TrainConfig
 NO_SUCH_KEY = re.compile(r"Could not (?:override|delete from config\.|append to config) ?'([^']+)'")
 NO_SUCH_CHOICE = re.compile(r"Could not find '([^']+)'")
 ADDS = re.compile(r"\++([\w@/.]+)=.*", flags=re.S)
-STAGES = {"stage1": Stage1Config, "stage2": Stage2Config}
+KEYS = {
+    "": [f.name for f in fields(TrainConfig)],
+    "stage1": [f.name for f in fields(Stage1Config)],
+    "stage2": [f.name for f in fields(Stage2Config)],
+}
+"""Keys at the top of a configuration, and inside a stage."""
 NEAREST, ENOUGH = 3, 0.6
 """Number of matches, and how similar they are at least, from 0 to 1."""
 
@@ -52,13 +57,12 @@ def check_added_keys(overrides: Iterable[str]) -> None:
             continue
         name, _, inner = match[1].partition(".")
         group = name.partition("@")[0]
-        names = [f.name for f in fields(TrainConfig)]
-        if inner and name in STAGES:
-            names = [f.name for f in fields(STAGES[name])]
-            if inner.partition(".")[0] not in names:
-                raise ValueError(_unknown(match[1], f"{name}. with one of {', '.join(names)}"))
-        elif group not in (*names, *groups_of(), "hydra"):
-            near = difflib.get_close_matches(group, [*names, *groups_of()], n=1, cutoff=0.75)
+        if inner and name in KEYS:
+            if inner.partition(".")[0] not in KEYS[name]:
+                raise ValueError(_unknown(match[1], f"{name}. with one of {', '.join(KEYS[name])}"))
+        elif group not in (*KEYS[""], *groups_of(), "hydra"):
+            known = [*KEYS[""], *groups_of()]
+            near = difflib.get_close_matches(group, known, n=1, cutoff=0.75)
             if near:
                 raise ValueError(_unknown(match[1], f"{near[0]}, as in {_way_to_set(near[0])}"))
 
