@@ -131,8 +131,8 @@ def run_study(sweeper: Any, arguments: Sequence[str]) -> None:
     try:
         swept, fixed = split_space(sweeper, arguments)
         space = {key: distribution_of(override) for key, override in swept.items()}
-        alone = lock(folder / LOCK, blocking=False)
         study = begin_study(folder, sweeper, swept, fixed)
+        alone = lock(folder / LOCK, blocking=False)
     except (ValueError, OSError, ImportError) as error:
         raise RefusedSweep(str(error)) from error
     with alone:
