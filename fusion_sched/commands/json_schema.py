@@ -12,7 +12,6 @@ import yaml
 from hydra.utils import get_object
 
 from fusion_sched.commands.choices import (
-    ADDED,
     PREFIXES,
     default_choices,
     groups_of,
@@ -135,7 +134,10 @@ def _defaults_schema() -> Schema:
             "description": "\n".join(f"{path.stem}: {summary_of(path)}" for path in paths),
         }
         places = [f"{group}@{s}.{group}" for s in ("stage1", "stage2")] if group in PREFIXES else []
-        names = [f"/{name}" for name in (places or [group])]
-        overrides |= {name if group in ADDED else f"override {name}": choices for name in names}
-    chosen = {"type": "object", "properties": overrides, "maxProperties": 1}
+        for name in places or [group]:
+            overrides |= {name: choices, f"/{name}": choices, f"override /{name}": choices}
+    chosen = {
+        "type": "object", "properties": overrides, "maxProperties": 1,
+        "patternProperties": {"^/?encoder@": {"type": "string"}}, "additionalProperties": False,
+    }  # fmt: skip
     return {"type": "array", "items": {"anyOf": [{"type": "string"}, chosen]}}

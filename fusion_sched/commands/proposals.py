@@ -1,5 +1,7 @@
 """What Optuna does in a study: it proposes trials, and ends those that are behind the others."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -28,7 +30,7 @@ class PrunedTrial(Exception):
     """The running trial is worse than the median of the others at this epoch."""
 
 
-def distribution_of(override: Override) -> "BaseDistribution":
+def distribution_of(override: Override) -> BaseDistribution:
     """Return the values of a sweep override as Optuna samples them."""
     try:
         from optuna import distributions as of
@@ -55,7 +57,7 @@ def distribution_of(override: Override) -> "BaseDistribution":
 
 
 def propose(
-    study: Study, space: Mapping[str, "BaseDistribution"], configured: DictConfig, count: int
+    study: Study, space: Mapping[str, BaseDistribution], configured: DictConfig, count: int
 ) -> list[Trial]:
     """Return so many new trials; the first of all takes the values that are configured."""
     import optuna
@@ -76,7 +78,7 @@ def propose(
     return trials
 
 
-def _as_optuna(trial: Trial, space: Mapping[str, "BaseDistribution"]) -> "FrozenTrial":
+def _as_optuna(trial: Trial, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
     """Return a trial as Optuna keeps it; one that diverged counts as pruned: it was bad."""
     from optuna.trial import TrialState, create_trial
 
@@ -87,7 +89,7 @@ def _as_optuna(trial: Trial, space: Mapping[str, "BaseDistribution"]) -> "Frozen
     )  # fmt: skip
 
 
-def _values_in(space: Mapping[str, "BaseDistribution"], configured: DictConfig) -> dict[str, Any]:
+def _values_in(space: Mapping[str, BaseDistribution], configured: DictConfig) -> dict[str, Any]:
     """Return the configured values that lie in the space."""
     values = {key: OmegaConf.select(configured, key.lstrip("+")) for key in space}
     texts = {key: str(value).lower() if isinstance(value, bool) else str(value)
@@ -101,7 +103,7 @@ def _values_in(space: Mapping[str, "BaseDistribution"], configured: DictConfig) 
     return inside_space
 
 
-def _contains(distribution: "BaseDistribution", value: Any) -> bool:
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
     choices = getattr(distribution, "choices", None)
     if choices is not None:
         return value in choices

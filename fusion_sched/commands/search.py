@@ -5,6 +5,8 @@ its configuration, as in any resumed sweep, so an interrupted study goes on with
 What is proposed depends on the seed, the number of the trial, and the earlier batches alone.
 """
 
+from __future__ import annotations
+
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -144,7 +146,7 @@ def run_study(sweeper: Any, arguments: Sequence[str]) -> None:
 
 
 def run_trials(
-    sweeper: Any, study: Study, space: Mapping[str, "BaseDistribution"], configured: DictConfig
+    sweeper: Any, study: Study, space: Mapping[str, BaseDistribution], configured: DictConfig
 ) -> None:
     """Run batches of trials until there are as many as wanted, or the first ones all failed."""
     folder = Path(sweeper.config.hydra.sweep.dir)
@@ -231,7 +233,7 @@ def _asked_for(settings: Mapping[str, Any], space: dict[str, str], fixed: list[s
 
 
 def next_batch(
-    study: Study, space: Mapping[str, "BaseDistribution"], configured: DictConfig, tried: set[int]
+    study: Study, space: Mapping[str, BaseDistribution], configured: DictConfig, tried: set[int]
 ) -> list[Trial]:
     """Return the trials to run now: those that were interrupted, else new ones, at most `parallel`.
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 
 from fusion_sched.commands.choices import (
@@ -102,16 +102,20 @@ def _near_keys(key: str, chosen: dict[str, str]) -> str:
     """Return the nearest groups and keys of the chosen configuration, each with what it is."""
     known = {k.name: f"{k.name}={k.default}" + (f"  # {k.what}" if k.what else "")
              for k in keys_in(chosen)}  # fmt: skip
-    known |= {group: _group_line(group) for group in groups_of()}
-    matches = difflib.get_close_matches(key, known, n=NEAREST, cutoff=ENOUGH)
-    if matches:
-        return "\n".join(["Did you mean:", *(f"  {known[name]}" for name in matches)])
-    first = key.partition(".")[0]
-    inside = [name for name in known if name.startswith(f"{first}.")]
-    if not inside:
-        return ""
-    choice = f" with {first}={chosen[first]}" if first in chosen else ""
-    return f"The keys of {first}{choice}: {', '.join(inside)}"
+    node = key.rpartition(".")[0]
+    inside = {name.removeprefix(f"{node}."): line for name, line in known.items()
+              if node and name.startswith(f"{node}.")}  # fmt: skip
+    if inside:
+        lines = _nearest(key.removeprefix(f"{node}."), inside)
+        choice = f" with {node}={chosen[node]}" if node in chosen else ""
+        return lines or f"The keys of {node}{choice}: {', '.join(inside)}"
+    return _nearest(key, known | {group: _group_line(group) for group in groups_of()})
+
+
+def _nearest(name: str, known: Mapping[str, str]) -> str:
+    """Return the lines of the nearest names, or nothing where none is near."""
+    matches = difflib.get_close_matches(name, known, n=NEAREST, cutoff=ENOUGH)
+    return "\n  ".join(["Did you mean:", *(known[match] for match in matches)]) if matches else ""
 
 
 def _group_line(group: str) -> str:
@@ -120,10 +124,8 @@ def _group_line(group: str) -> str:
 
 
 def _near_choices(group: str, name: str) -> str:
-    """Return the nearest choices of a group, each with what it is, or all of their names."""
-    paths = {path.stem: path for path in groups_of().get(group, [])}
-    matches = difflib.get_close_matches(name, paths, n=NEAREST, cutoff=ENOUGH)
+    """Return the nearest choices of a group, each with what it is."""
     asked = f"+{group}" if group in ADDED else group
     asked += f"@{PREFIXES[group]}" if group in PREFIXES else ""
-    lines = [f"  {asked}={match}  # {summary_of(paths[match])}" for match in matches]
-    return "\n".join(["Did you mean:", *lines]) if lines else ""
+    paths = groups_of().get(group, [])
+    return _nearest(name, {p.stem: f"{asked}={p.stem}  # {summary_of(p)}" for p in paths})

@@ -2,17 +2,18 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from fusion_sched.analysis import compare
 from fusion_sched.analysis.studies import ENDED, PRUNED, RUNNING, Study, read_study
-from fusion_sched.commands.choices import list_choices
+from fusion_sched.commands.choices import groups_of, settings_of
 from fusion_sched.commands.evaluate import print_scores
 from fusion_sched.commands.search import best_overrides, search_of
+from fusion_sched.config.schema import config_dir
 from fusion_sched.report import write_report
 from fusion_sched.runlog import read_trace
 from tests.conftest import Answer, check_message, make_config, of, read_events
@@ -22,8 +23,8 @@ Command = Callable[..., Answer]
 
 TINY = ("stage1.epochs=1", "stage2.epochs=2", "probe=kmeans", "probe.resamples=2",
         "probe.shuffles=2", "probe.samples=100", "probe.joint_every=100", "encoder=mlp",
-        "tracker=none", "robustness=false", "solver=proxy", "dataset=synthetic", "dataset.samples=300",
-        "controller=joint")  # fmt: skip
+        "tracker=none", "robustness=false", "solver=proxy", "dataset=synthetic",
+        "dataset.samples=300", "controller=joint")  # fmt: skip
 SPACE = ("hydra/sweeper=optuna", "stage2.optimizer.lr=interval(1e-4,1e-1)")
 FIVE = ("hydra.sweeper.trials=5", "hydra.sweeper.parallel=2")
 
@@ -213,25 +214,28 @@ def test_another_search_does_not_go_on_in_the_folder(command: Command, five: Pat
     check_message(search(command, *again, *FIVE, *other), 1, ["begun with seed 0, not 3"])
 
 
-def test_every_method_has_a_space_whose_keys_it_has() -> None:
-    for method in list_choices()["method"]:
-        cfg = make_config(f"+method={method}", f"+search={search_of(method)}")
-        params = _params_of(method)
-        assert "stage2.optimizer.lr" in params
-        for key in params:
-            node: Any = cfg
-            for part in key.split("."):
-                assert part in node, f"{method}: {key}"
-                node = node[part]
+OWN = sorted({path.stem for path in groups_of()["search"]} - {"default", "two_stages"})
 
 
-def _params_of(method: str) -> dict[str, str]:
-    from hydra import compose, initialize_config_dir
+@pytest.mark.parametrize("method", OWN)
+def test_a_space_has_keys_of_its_method(method: str) -> None:
+    cfg = make_config(f"+method={method}")
+    keys = list(searched(method))
+    assert "stage2.optimizer.lr" in keys
+    assert all(OmegaConf.select(cfg, key) is not None for key in keys), keys
 
-    from fusion_sched.config.schema import config_dir
 
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        overrides = [f"+search={search_of(method)}"]
-        cfg = compose("train", overrides=overrides, return_hydra_config=True)
-        params: dict[str, str] = cfg.hydra.sweeper.params
-        return params
+def searched(choice: str) -> Iterator[str]:
+    """Yield the keys of a space, those that it takes over included."""
+    for override in settings_of(config_dir() / "search" / f"{choice}.yaml"):
+        key, _, value = override.partition("=")
+        if key == "+search":
+            yield from searched(value)
+        elif not key.startswith("/") and "/" not in key:
+            yield key
+
+
+def test_methods_without_a_space_of_their_own_share_one_by_their_stages() -> None:
+    assert search_of("joint") == "default"
+    assert search_of("frozen") == search_of("fine_tuned") == "two_stages"
+    assert search_of("pid") == "pid"

@@ -119,7 +119,7 @@ def test_top_level_keys_are_frozen() -> None:
         "dataset", "encoder", "fusion", "probe", "solver", "controller", "balancer", "tracker",
         "method", "role", "stage1", "stage2", "equal_budget", "robustness", "batch_size", "seed",
         "device", "threads", "workers", "precision", "channels_last", "compile",
-        "select", "calibrate",
+        "select", "calibrate", "search_trials",
     }  # fmt: skip
 
 
