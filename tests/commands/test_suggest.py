@@ -51,7 +51,7 @@ def test_a_name_that_nothing_resembles_may_be_added(command: Command) -> None:
 
 def test_the_keys_of_a_group_are_named_where_none_is_near(command: Command) -> None:
     answer = command("train", "controller=pid", "controller.zzz=1")
-    check_message(answer, 2, ["keys of controller with controller=pid", "controller.floor_bits"])
+    check_message(answer, 2, ["keys of controller with controller=pid", "floor_bits"])
 
 
 def test_the_help_cuts_no_description(command: Command) -> None:
