@@ -34,7 +34,7 @@ from tests.docs.follow import (
 from tests.docs.world import Reader
 
 ON_FILES = "|".join(name for name in SMALL if name != "cremad_smoke")
-NAMES = "replay|compare|report|pid|predict|evaluate|diagnose|export"
+NAMES = "replay|compare|report|pid|predict|evaluate|diagnose|export|completion|schema"
 IN_PATH = r"(?:PYTHONPATH=\. )?"
 
 
@@ -61,7 +61,6 @@ RULES = (
          "tests/scripts/test_lists.py"),
     Rule("a search", r"fusion-sched train -m .*(?:\+search=|hydra/sweeper=optuna).*", composes,
          "tests/commands/test_search.py"),
-    Rule("text for a shell or an editor", r"fusion-sched (?:completion \w+|schema)", as_it_is),
     Rule("what training prints of itself",
          r"fusion-sched train (?:.*--cfg job|.*--help(?: [\w=]+)?)", as_it_is),
     Rule("a run that goes on", r"fusion-sched train resume=.*", as_it_is,
