@@ -6,6 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # One thread per process: small models run fastest so, and so do several processes side by side.
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= auto
+TRIALS ?= 0
 
 .PHONY: demo test test-fast check fuzz compare benchmark reproduce-paper clean help
 
@@ -39,8 +40,8 @@ benchmark: $(VENV)/.installed-dev  ## solver, estimates, probes, diagnosis and l
 	$(BIN)/python -m benchmarks.estimation
 	$(BIN)/python -m benchmarks.loading
 
-compare: $(VENV)/.installed-dev  ## every method on five seeds, one honest table; resumable; docs/comparison.md
-	@$(BIN)/python -m scripts.studies.compare_methods
+compare: $(VENV)/.installed-dev  ## every method on five seeds, one honest table; TRIALS=20: each tuned first; resumable
+	@$(BIN)/python -m scripts.studies.compare_methods --trials $(TRIALS)
 
 reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked, in one report; resumable
 	@$(BIN)/python -m scripts.studies.reproduce

@@ -7,23 +7,23 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import yaml
-
-from fusion_sched.config.schema import config_dir
+from fusion_sched.commands.choices import (
+    ADDED,
+    Key,
+    default_choices,
+    full_keys,
+    groups_of,
+    settings_of,
+    summary_of,
+    top_keys,
+)
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "cli.md"
 COMMAND = "python scripts/cli_reference.py"
 
-LINE = re.compile(r"(?P<indent> *)(?P<key>[\w@/.]+):(?: (?P<value>.*?))?(?: +# (?P<what>.*))?")
-SILENT = ("_target_", "_partial_", "defaults", "hydra")
-"""Keys that nobody sets."""
-
-PREFIXES = {"optimizer": "stage1.optimizer", "scheduler": "stage1.scheduler"}
-"""Where a group's keys lie, if not under its own name."""
 SAYS = {
     "method": "A controller, a balancer and a fusion module by one name; it is added: "
     "`+method=CHOICE`. [methods.md](methods.md) says what each is.",
@@ -37,6 +37,10 @@ SAYS = {
     "`ReduceLROnPlateau` watches the training loss.",
     "encoder": "One for all modalities, or `encoder=by_modality` and one for each: "
     "`+encoder@encoder.NAME=CHOICE encoder.NAME.KEY=VALUE`.",
+    "search": "What a search for hyper-parameters tries; it is added to a sweep: "
+    "`-m +search=CHOICE`. [search.md](search.md).",
+    "hydra/sweeper": "How the runs of a sweep are chosen. Besides this one, Hydra's `basic` (the "
+    "default): every combination. [search.md](search.md).",
     "hydra/launcher": "Where the runs of a sweep run: [sweeps.md](sweeps.md). Besides these, "
     "Hydra's `basic` (the default), and `joblib`, `submitit_local` and `submitit_slurm` of its "
     "plugins.",
@@ -69,14 +73,6 @@ a run, `sweep.resume=true` a sweep.
 """
 
 
-class Key(NamedTuple):
-    """A key, its default as the yaml has it, and what its comment says."""
-
-    name: str
-    default: str
-    what: str
-
-
 def main() -> None:
     DOCUMENT.write_text(reference(), encoding="utf-8")
     print(f"{DOCUMENT} written")
@@ -86,7 +82,7 @@ def reference() -> str:
     """Return the whole document."""
     defaults = default_choices()
     groups = [group_section(name, paths, defaults) for name, paths in groups_of().items()]
-    top = "### At the top\n\n" + key_table(list(keys_of(config_dir() / "train.yaml")))
+    top = "### At the top\n\n" + key_table(top_keys())
     return "\n\n".join(part.strip() for part in (HEAD, commands(), TRAINING, top, *groups)) + "\n"
 
 
@@ -104,113 +100,29 @@ def commands() -> str:
     return text[text.index("## `") :]  # the title and the list of commands are ours
 
 
-def groups_of() -> dict[str, list[Path]]:
-    """Return the yamls of each group."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted([*config_dir().glob("*/*.yaml"), *config_dir().glob("hydra/*/*.yaml")]):
-        found.setdefault(path.parent.relative_to(config_dir()).as_posix(), []).append(path)
-    return found
-
-
-def default_choices() -> dict[str, str]:
-    """Return the default of each group that has one."""
-    content = yaml.safe_load((config_dir() / "train.yaml").read_text(encoding="utf-8"))
-    chosen: dict[str, str] = {}
-    for entry in content["defaults"]:
-        if isinstance(entry, dict):
-            chosen |= {
-                str(group).partition("@")[0]: "null" if choice is None else str(choice)
-                for group, choice in entry.items()
-            }
-    return chosen
-
-
 def group_section(group: str, paths: Sequence[Path], defaults: Mapping[str, str]) -> str:
     """Return a group: its choices, and the keys of each."""
     default = f" (default: `{defaults[group]}`)" if group in defaults else ""
     parts = [f"### `{group}`{default}"]
     if group in SAYS:
         parts.append(SAYS[group])
-    adding = group in ("method", "experiment")
+    adding = group in ADDED
     rows = [
-        (f"`{path.stem}`", summary_of(path), *([settings_of(path)] if adding else []))
+        (
+            f"`{path.stem}`",
+            summary_of(path),
+            *([" ".join(f"`{word}`" for word in settings_of(path))] if adding else []),
+        )
         for path in paths
     ]
     parts.append(table(("choice", "what", "sets") if adding else ("choice", "what"), rows))
     if not adding:
-        prefix = PREFIXES.get(group, group.replace("/", ".")) + "."
-        for path in paths:
-            keys = [key._replace(name=prefix + key.name) for key in keys_of(path)]
-            if keys:
-                parts.append(f"`{group}={path.stem}`:\n\n{key_table(keys)}")
+        parts += [
+            f"`{group}={path.stem}`:\n\n{key_table(keys)}"
+            for path in paths
+            if (keys := full_keys(group, path))
+        ]
     return "\n\n".join(parts)
-
-
-def summary_of(path: Path) -> str:
-    """Return the first sentence of an experiment's head, and the first line of any other."""
-    comments = [
-        line.removeprefix("#").strip()
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if line.startswith("#") and "@package" not in line
-    ]
-    if path.parent.name != "experiment":
-        return comments[0]
-    return re.split(r"(?<=\.) ", " ".join(comments))[0]
-
-
-def keys_of(path: Path) -> Iterator[Key]:
-    """Read the keys of a yaml in its order, nested ones with dots, and the comments beside them.
-
-    A comment in a line of its own, below the head, belongs to the key that follows.
-    """
-    above: list[tuple[int, str]] = []
-    said: list[str] = []
-    in_head = True
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.lstrip().startswith("#"):
-            said += [] if in_head else [line.strip("# ")]
-            continue
-        in_head = False
-        found = LINE.fullmatch(line)
-        if found is None:  # an item of a list, or nothing
-            continue
-        indent = len(found["indent"])
-        above = [(depth, name) for depth, name in above if depth < indent]
-        names = [*(name for _, name in above), found["key"]]
-        if found["value"] and names[0] not in SILENT:
-            yield Key(".".join(names), found["value"], " ".join([*said, found["what"] or ""]))
-            said = []
-        elif not found["value"]:
-            above.append((indent, found["key"]))
-
-
-def settings_of(path: Path) -> str:
-    """Return what a method or an experiment sets, as overrides."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    entries = content.pop("defaults", [])
-    chosen = [
-        f"{str(group).removeprefix('override ').lstrip('/')}={choice}"
-        for entry in entries
-        if isinstance(entry, dict)
-        for group, choice in entry.items()
-    ]
-    based = [f"+{path.parent.name}={entry}" for entry in entries if is_sibling(entry, path)]
-    values = [f"{name}={value}" for name, value in flat(content)]
-    return " ".join(f"`{word}`" for word in (*based, *chosen, *values))
-
-
-def is_sibling(entry: object, path: Path) -> bool:
-    """Say whether an entry of the defaults is another yaml of the same group."""
-    return isinstance(entry, str) and (path.parent / f"{entry}.yaml").is_file()
-
-
-def flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Return the settings with dots; what only names a comparison's row is none."""
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{name}.")
-        elif f"{prefix}{name}" not in ("method", "role"):
-            yield f"{prefix}{name}", str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def key_table(keys: Sequence[Key]) -> str:

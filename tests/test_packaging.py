@@ -68,6 +68,8 @@ def test_a_wheel_finds_its_configs(tmp_path: Path) -> None:
     assert "fusion_sched/conf/train.yaml" in names
     assert "fusion_sched/analysis/published.yaml" in names
     assert "fusion_sched/py.typed" in names
+    assert "hydra_plugins/fusion_sched_search.py" in names
+    assert "hydra_plugins/__init__.py" not in names, "other packages have plugins there, too"
     assert not any(n.startswith(("tests/", "outputs/", "conf/")) for n in names)
     code = ("import sys, fusion_sched.commands.cli as c, fusion_sched.config.schema as g\n"
             "print(g.config_dir())\n"

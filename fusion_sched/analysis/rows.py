@@ -16,6 +16,7 @@ from fusion_sched.analysis.statistics import (
     fold_difference,
     pool_folds,
 )
+from fusion_sched.analysis.studies import trials_of
 from fusion_sched.runlog import Trace, inside
 from fusion_sched.runlog.protocol import LATER_KEYS, PLACES, flatten
 from fusion_sched.types import FUSED
@@ -77,6 +78,11 @@ class ResultRow:
         """The configuration, that of every run but for seed and fold; the ceiling has none."""
         config: dict[str, Any] = {} if self.role == CEILING else self.runs[0].start["config"]
         return config
+
+    @property
+    def search_trials(self) -> int:
+        """Trials of the search that chose the settings, 0 for none."""
+        return max(trials_of(run.path.parent, run.start["config"]) for run in self.runs)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fusion_sched.analysis.studies import without_other_trials
 from fusion_sched.runlog import TRACE_FILE, Trace, inside, read_trace
 from fusion_sched.types import FUSED
 
@@ -59,13 +60,16 @@ def _expand(path: Path) -> list[Path]:
 def _runs_below(folder: Path) -> list[Path]:
     """Return the run folders at or below a folder, sorted; that of a trace for the trace.
 
-    A run inside the folder of another, such as a branch of its hand-over, belongs to that one.
+    A run inside the folder of another, such as a branch of its hand-over, belongs to that one. Of a
+    study, only its best trial is there.
     """
     if folder.name == TRACE_FILE:
         return [folder.resolve().parent]
     # Of links that lead to each other, `Path.resolve` raises an error without a file.
-    runs = {trace.parent for trace in Path(os.path.realpath(folder)).rglob(TRACE_FILE)}
-    return sorted(run for run in runs if not runs.intersection(run.parents))
+    place = Path(os.path.realpath(folder))
+    runs = {trace.parent for trace in place.rglob(TRACE_FILE)}
+    outer = sorted(run for run in runs if not runs.intersection(run.parents))
+    return without_other_trials(place, outer)
 
 
 def read_runs(folders: list[Path]) -> tuple[list[Trace], list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from fusion_sched.analysis.folds import fold_of, seed_and_fold
 from fusion_sched.analysis.published import JudgedResult, published_for
 from fusion_sched.analysis.rows import (
+    CEILING,
     ResultRow,
     ceiling_row,
     measure_row,
@@ -19,6 +20,7 @@ from fusion_sched.analysis.rows import (
 )
 from fusion_sched.analysis.runs import failed_jobs, find_runs, read_runs
 from fusion_sched.analysis.statistics import holm
+from fusion_sched.analysis.studies import study_notes, tuning_note
 from fusion_sched.analysis.verdict import judge_schedule
 from fusion_sched.runlog import Trace, inside
 from fusion_sched.runlog.protocol import protocol_differences
@@ -94,7 +96,7 @@ def compare(
     paths = list(paths)
     runs = find_runs(paths)
     traces, notes = read_runs(runs)
-    notes += failed_jobs(paths, runs)
+    notes += [*study_notes(runs), *failed_jobs(paths, runs)]
     comparison = compare_traces(traces, reference=reference, mix=mix, published=published)
     return replace(comparison, notes=(*notes, *comparison.notes))
 
@@ -166,6 +168,7 @@ def _make_table(
             *_data_notes(traces),
             *_missing_notes(by_name, rows),
             *_test_notes(tested, chosen.name),
+            *tuning_note({row.name: row.search_trials for row in tested if row.role != CEILING}),
         ),
     )
 

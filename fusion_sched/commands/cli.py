@@ -65,7 +65,12 @@ def _explained(error: Exception) -> tuple[str, int]:
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
+    from fusion_sched.commands.suggest import suggestion_for
+
     if isinstance(error, HydraException | OmegaConfBaseException):
+        if suggestion := suggestion_for(str(error), sys.argv[1:]):
+            text = str(error).partition("\nConfig search path:")[0].split("\nTo append to your")[0]
+            return f"{text}\n{suggestion}", WRONG_USAGE
         details = [_NO_SUCH_KEY.sub(NO_SUCH_KEY, str(error))]
         if isinstance(error, OverrideParseException):
             details.append(
@@ -103,7 +108,11 @@ def train_command(context: typer.Context) -> None:
 
     arguments = context.args
     if "--help" in arguments or "-h" in arguments:
-        usage.print_help(console)
+        usage.print_help(console, [a for a in arguments if a not in ("--help", "-h")])
+    elif {"--shell-completion", "-sc"}.intersection(arguments):
+        raise typer.BadParameter(
+            'expected: eval "$(fusion-sched completion bash)", or zsh, or fish'
+        )
     elif any(a.startswith("resume=") for a in arguments):
         training.resume(arguments, console)
     else:
@@ -482,6 +491,43 @@ def data_fetch_command(name: Name, root: Root = None) -> None:
     from fusion_sched.commands import data as data_commands
 
     _print_lines(data_commands.fetch(name, root))
+
+
+class Shell(StrEnum):
+    """Shells that can complete, and `query`, by which they ask."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+    query = "query"
+
+
+@app.command("completion")
+def completion_command(
+    shell: Annotated[Shell, typer.Argument(help="Whose script to print.")],
+    line: Annotated[str, typer.Argument(hidden=True)] = "",
+) -> None:
+    """Print the script that lets a shell complete: commands, groups, choices, keys, options.
+
+    For bash: [bold]eval "$(fusion-sched completion bash)"[/], in ~/.bashrc to keep it.
+    """
+    from fusion_sched.commands.completion import SCRIPTS, candidates
+
+    if shell is Shell.query:
+        commands = typer.main.get_group(app)
+        print("\n".join(candidates(line, commands)))
+    else:
+        print(SCRIPTS[shell], end="")
+
+
+@app.command("schema")
+def schema_command() -> None:
+    """Print a JSON schema of the configuration, for editors that complete and check yaml."""
+    import json
+
+    from fusion_sched.commands.json_schema import experiment_schema
+
+    print(json.dumps(experiment_schema(), indent=1))
 
 
 def _print_lines(lines: list[str]) -> None:

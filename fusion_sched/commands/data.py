@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from rich.table import Table
 
-from fusion_sched.commands.help import list_choices
+from fusion_sched.commands.choices import list_choices
 from fusion_sched.config.build import build_dataset, check_finite
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.data.clips.check import store_issues

@@ -1,36 +1,83 @@
 """The help texts of the commands that take Hydra overrides."""
 
+import difflib
+from collections.abc import Sequence
+
+import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from fusion_sched.config.schema import config_dir
+from fusion_sched.commands.choices import (
+    ADDED,
+    default_choices,
+    description_of,
+    full_keys,
+    groups_of,
+    list_choices,
+    settings_of,
+    top_keys,
+)
 
 
-def print_help(console: Console) -> None:
-    """Print how to call train, and every group with its choices."""
+def print_help(console: Console, topics: Sequence[str] = ()) -> None:
+    """Print how to call train and every group with its choices, or all about some groups.
+
+    Parameters
+    ----------
+    console
+        Where to.
+    topics
+        Groups, such as `controller`, choices, such as `controller=pid`, or keys of no group.
+    """
+    if topics:
+        for topic in topics:
+            _print_topic(console, topic)
+        return
     console.print(TRAIN_USAGE, soft_wrap=True)
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(no_wrap=True)
-    table.add_column()
-    for group, choices in list_choices().items():
-        for number, (name, summary) in enumerate(choices.items()):
-            table.add_row("" if number else group, name, summary)
-    console.print(table)
+    rows = [
+        ("" if number else group, name, summary)
+        for group, choices in list_choices().items()
+        for number, (name, summary) in enumerate(choices.items())
+    ]
+    console.print(_table(rows, fixed=2))
     console.print(TRAIN_MORE, soft_wrap=True)
 
 
-def list_choices() -> dict[str, dict[str, str]]:
-    """Return group → choice → its first comment line, read from the configs."""
-    choices: dict[str, dict[str, str]] = {}
-    for path in sorted(config_dir().glob("*/*.yaml")):
-        comments = [
-            text.removeprefix("#").strip()
-            for text in path.read_text(encoding="utf-8").splitlines()
-            if text.startswith("#") and "@package" not in text
-        ]
-        choices.setdefault(path.parent.name, {})[path.stem] = comments[0] if comments else ""
-    return choices
+def _print_topic(console: Console, topic: str) -> None:
+    """Print every choice of a group with its whole description, and its keys with theirs."""
+    group, _, choice = topic.lstrip("+").partition("=")
+    group = group.partition("@")[0]
+    paths = [path for path in groups_of().get(group, []) if choice in ("", path.stem)]
+    top = [key for key in top_keys() if group in (key.name, key.name.partition(".")[0])]
+    if not paths and not top:
+        known = [*groups_of(), *(key.name for key in top_keys())]
+        known = [f"{group}={path.stem}" for path in groups_of().get(group, [])] or known
+        near = difflib.get_close_matches(topic, known, n=3) or known
+        raise typer.BadParameter(f"no help on {topic!r}; expected one of {', '.join(near)}")
+    if top:
+        console.print(_table([(key.name, key.default, key.what) for key in top]))
+    for path in paths:
+        default = " (default)" if default_choices().get(group) == path.stem else ""
+        added = "+" if group in ADDED else ""
+        console.print(f"[bold]{added}{group}={path.stem}[/]{default}", highlight=False)
+        for line in description_of(path):
+            console.print(f"  {line}", highlight=False, markup=False)
+        if group in ADDED:
+            console.print(f"  sets {' '.join(settings_of(path))}", highlight=False, markup=False)
+        elif keys := full_keys(group, path):
+            console.print(_table([(f"  {k.name}", k.default, k.what) for k in keys]))
+
+
+def _table(rows: Sequence[tuple[str, str, str]], fixed: int = 1) -> Table:
+    """Return rows whose last cells wrap and are never cut; so many first ones do not wrap."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for column in range(3):
+        kept = column < fixed
+        table.add_column(no_wrap=kept, overflow="fold", style="bold" if column == 0 else "")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table
 
 
 def print_replay_help(console: Console) -> None:
@@ -53,7 +100,9 @@ controller reads it and decides who trains and when the joint stage starts.
                      (allow=NAME: with a class of your own that it names)
   fusion-sched train -m … hydra.sweep.dir=DIR sweep.resume=true      … with a sweep
   fusion-sched train +method=ogm_ge                 a method by name, as in comparisons
+  fusion-sched train -m +search=default +method=pid a search for good settings, on validation
   fusion-sched train --cfg job                      print the configuration only
+  fusion-sched train --help controller              all choices of a group, with all their keys
 
 Groups and choices (GROUP=CHOICE; an experiment is added: +experiment=CHOICE):
 """

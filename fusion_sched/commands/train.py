@@ -21,8 +21,11 @@ from rich.console import Console
 from yaml import YAMLError
 
 from fusion_sched.analysis import compare, note_job, render
-from fusion_sched.commands import sweep
+from fusion_sched.analysis.studies import DIVERGED, PRUNED
+from fusion_sched.commands import search, sweep
 from fusion_sched.commands.console import make_console
+from fusion_sched.commands.proposals import PrunedTrial
+from fusion_sched.commands.suggest import check_added_keys
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
 from fusion_sched.config.targets import check_targets, split_allowed
@@ -38,7 +41,7 @@ from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runlog.protocol import PLACES
 from fusion_sched.runtime.distributed import join_processes
 from fusion_sched.runtime.environment import shown_path
-from fusion_sched.training.components import RunComponents
+from fusion_sched.training.components import EventSink, RunComponents
 from fusion_sched.training.trainer import train
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -57,24 +60,34 @@ class Job:
     process: str = PROCESS
     errors: list[Exception] = field(default_factory=list)
 
-    def __call__(self, cfg: DictConfig) -> None:
-        """Run one training; its error is kept from Hydra, which would end the whole sweep."""
+    def __call__(self, cfg: DictConfig) -> search.Outcome | None:
+        """Run one training; its error is kept from Hydra, which would end the whole sweep.
+
+        The trial of a study returns what has become of it.
+        """
         worker = self.process != PROCESS
         try:
             if worker:  # its launcher may have started it anywhere
                 os.chdir(HydraConfig.get().runtime.cwd)
-            task(cfg, self.resume, worker)
+            return task(cfg, self.resume, worker)
+        except PrunedTrial:
+            return search.Outcome(PRUNED)
         except Exception as error:
+            if search.in_study() and isinstance(error, FloatingPointError):
+                return search.Outcome(DIVERGED)
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 sweep.write_failure(self.failure_id, error)
             else:
                 self.errors.append(error)
+        return None
 
 
 def launch(arguments: list[str]) -> None:
     """Let Hydra read the overrides and run `task`, once or as a sweep."""
     resume, overrides = sweep.split_resume(arguments)
     sweep.check_folders(overrides)
+    search.check_multirun(overrides)
+    check_added_keys(overrides)
     many = [a for a in overrides if a in ("-m", "--multirun")]  # Hydra takes it at an end only
     overrides = [*many[:1], *(a for a in overrides if a not in many)]
     sys.argv = ["fusion-sched train", *map(sweep.absolute_sweep_dir, overrides)]
@@ -130,10 +143,11 @@ def _console() -> Console:
     return console if console.is_terminal else make_console(width=120)
 
 
-def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
+def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> search.Outcome | None:
     """Run one training in the folder that Hydra chose; in a resumed sweep, in the run's own.
 
-    A `worker` shares the terminal with others, so it prints plain lines.
+    A `worker` shares the terminal with others, so it prints plain lines. A trial prints no results
+    of test, and returns its own of validation.
     """
     job = HydraConfig.get().job
     console = make_console(width=120, force_terminal=False) if worker else _console()
@@ -148,13 +162,17 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
         note_job(sweep.sweep_folder(), job.num, folder.resolve(), overrides, own_hash)
     if sweep.has_ended(folder):
         console.print(f"{shown_path(folder)} has already ended", highlight=False, soft_wrap=True)
-        return
+        return search.outcome_of(folder) if search.in_study() else None
     try:
         parts = build(cfg)
     except Exception:
         sweep.release_run_dir(folder)
         raise
-    execute(parts, folder, console)
+    if not search.in_study():
+        execute(parts, folder, console)
+        return None
+    execute_trial(parts, folder, console)
+    return search.outcome_of(folder)
 
 
 def _agreed_run_dir(cfg: DictConfig, resume: bool) -> Path:
@@ -180,6 +198,28 @@ def _make_paths_absolute(cfg: DictConfig) -> None:
 
 def execute(parts: RunComponents, folder: Path, console: Console) -> None:
     """Train, draw, and print the closing table and where everything lies."""
+    train_shown(parts, folder, console)
+    if parts.processes.first:
+        conclude(folder, console)
+
+
+def execute_trial(parts: RunComponents, folder: Path, console: Console) -> None:
+    """Train one run of a study; it may be pruned."""
+    if HydraConfig.get().sweeper.prune:
+        if parts.processes.count > 1:
+            raise ValueError(
+                "hydra.sweeper.prune=true ends a run in one of its processes while the others "
+                f"wait; got {parts.processes.count} processes, expected one, or no pruning"
+            )
+        train_shown(parts, folder, console, search.pruner(folder))
+    else:
+        train_shown(parts, folder, console)
+
+
+def train_shown(
+    parts: RunComponents, folder: Path, console: Console, watch: EventSink = lambda event: None
+) -> None:
+    """Train with the live display; `watch` is called with every event, and may raise."""
     if not parts.processes.first:
         train(parts, folder, lambda event: None)
         return
@@ -192,6 +232,7 @@ def execute(parts: RunComponents, folder: Path, console: Console) -> None:
             def show(event: dict[str, Any]) -> None:
                 display.show(event)
                 sink.record(event)
+                watch(event)
 
             train(parts, folder, show)
     except KeyboardInterrupt:
@@ -200,7 +241,6 @@ def execute(parts: RunComponents, folder: Path, console: Console) -> None:
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
         raise
-    conclude(folder, console)
 
 
 def conclude(folder: Path, console: Console) -> None:

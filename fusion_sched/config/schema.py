@@ -60,6 +60,7 @@ class TrainConfig:
     tracker: Node = field(default_factory=dict)
     method: str = ""
     role: str = ""
+    search_trials: int = 0
     stage1: Stage1Config = field(default_factory=Stage1Config)
     stage2: Stage2Config = field(default_factory=Stage2Config)
     # Any: hydra would take every number for true; `check_values` asks for true or false.

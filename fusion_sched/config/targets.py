@@ -37,7 +37,7 @@ def check_targets(cfg: DictConfig, origin: Path, allowed: Collection[str] = ()) 
     origin : file that it was read from, for the message
     allowed : names that the user allows besides
     """
-    for key, target in _targets(OmegaConf.to_container(cfg, resolve=True), ""):
+    for key, target in named_targets(OmegaConf.to_container(cfg, resolve=True), ""):
         if target not in _known_targets() and target not in allowed:
             raise ValueError(
                 f"{origin} wants {key} made by {target!r}, which is no choice of fusion-sched; "
@@ -46,23 +46,23 @@ def check_targets(cfg: DictConfig, origin: Path, allowed: Collection[str] = ()) 
             )
 
 
-def _targets(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+def named_targets(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Yield the key and the name of every target, however deep."""
     if isinstance(value, dict):
         if TARGET in value:
             yield key, value[TARGET]
         for name, inside in value.items():
-            yield from _targets(inside, f"{key}.{name}" if key else str(name))
+            yield from named_targets(inside, f"{key}.{name}" if key else str(name))
     elif isinstance(value, list):
         for number, inside in enumerate(value):
-            yield from _targets(inside, f"{key}[{number}]")
+            yield from named_targets(inside, f"{key}[{number}]")
 
 
 @cache
 def _known_targets() -> frozenset[str]:
     """Return what the package's own configurations name, now or before, and torch's optimizers."""
     composed = [OmegaConf.to_container(OmegaConf.load(p)) for p in config_dir().rglob("*.yaml")]
-    names = {target for _, target in _targets(composed, "")}
+    names = {target for _, target in named_targets(composed, "")}
     for package, kind in ((torch.optim, Optimizer), (torch.optim.lr_scheduler, LRScheduler)):
         names |= {
             f"{package.__name__}.{name}"

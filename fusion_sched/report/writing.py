@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from fusion_sched.analysis import Comparison, find_runs
 from fusion_sched.analysis.runs import failed_jobs, split_by_completeness
+from fusion_sched.analysis.studies import study_notes
 from fusion_sched.analysis.tables import compare_traces
 from fusion_sched.report.html.document import check_output, write_page
 from fusion_sched.report.html.many import (
@@ -131,13 +132,14 @@ def read_runs(paths: Sequence[Path]) -> GatheredRuns:
 def read_begun_runs(paths: Sequence[Path]) -> GatheredRuns:
     """As `read_runs`, also where no run has written its start event yet."""
     views, notes = [], []
-    for folder in find_runs(paths):
+    folders = find_runs(paths)
+    for folder in folders:
         try:
             views.append(read_run(folder, shown_path(folder)))
         except (ValueError, OSError) as error:
             notes.append(f"left out: {error}")
     problems = [problem for view in views for problem in view.problems]
-    return GatheredRuns(views, notes + problems, unread=len(notes))
+    return GatheredRuns(views, [*study_notes(folders), *notes, *problems], unread=len(notes))
 
 
 def write_runs(

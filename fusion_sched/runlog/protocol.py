@@ -13,7 +13,7 @@ LATER_DATASET_KEYS: Mapping[str, Any] = {
 """Keys of a dataset that earlier versions had not, and the values that stand for what those did."""
 
 LATER_KEYS: Mapping[str, Any] = {
-    "role": "", "select": "fused", "calibrate": False,
+    "role": "", "select": "fused", "calibrate": False, "search_trials": 0,
     "early_stopping": {"patience": None, "monitor": "accuracy", "min_delta": 0.0},
     "gradient_clip_norm": None, "accumulate_batches": 1, "warmup_epochs": 0, "ema_decay": None,
     "label_smoothing": 0.0, "class_weights": None, "mixup_alpha": 0.0, "modality_dropout": 0.0,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from fusion_sched.commands.choices import list_choices
 from fusion_sched.commands.data import open_dataset, parse_strength
-from fusion_sched.commands.help import list_choices
 from tests.conftest import Answer
 
 Command = Callable[..., Answer]

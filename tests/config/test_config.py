@@ -9,7 +9,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from fusion_sched.analysis.rows import role_of
-from fusion_sched.commands.help import list_choices
+from fusion_sched.commands.choices import list_choices
 from fusion_sched.config.instantiate import check_arguments, fits
 from fusion_sched.config.schema import TrainConfig, config_dir
 from tests.conftest import make_config, make_parts
@@ -123,7 +123,7 @@ def test_top_level_keys_are_frozen() -> None:
         "device", "threads", "workers", "precision", "channels_last", "compile",
         "select", "calibrate", "early_stopping", "gradient_clip_norm", "accumulate_batches",
         "warmup_epochs", "ema_decay", "label_smoothing", "class_weights", "mixup_alpha",
-        "modality_dropout", "modality_optimizers", "debug",
+        "modality_dropout", "modality_optimizers", "debug", "search_trials",
     }  # fmt: skip
 
 

@@ -267,6 +267,9 @@ def values_of(override: str) -> list[str]:
     if not parsed.is_sweep_override():
         return [override]
     key = override.partition("=")[0]
+    if parsed.is_interval_sweep():  # of a search: its ends
+        ends = parsed.value()
+        return [f"{key}={ends.start}", f"{key}={ends.end}"]
     return [f"{key}={value}" for value in parsed.sweep_string_iterator()]
 
 

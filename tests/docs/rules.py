@@ -34,7 +34,7 @@ from tests.docs.follow import (
 from tests.docs.world import Reader
 
 ON_FILES = "|".join(name for name in SMALL if name != "cremad_smoke")
-NAMES = "replay|compare|report|pid|predict|evaluate|diagnose|export"
+NAMES = "replay|compare|report|pid|predict|evaluate|diagnose|export|completion|schema"
 OPTIONS = (
     r"early_stopping|gradient_clip_norm|accumulate_batches|warmup_epochs|ema_decay|class_weights|"
     r"label_smoothing|mixup_alpha|modality_dropout|modality_optimizers|precision=fp16|debug=|ExponentialLR"
@@ -66,7 +66,10 @@ RULES = (
          "tests/commands/test_data.py"),
     Rule("a list", r"python -m scripts\.lists\.(?:ravdess|openclipart) .*", names_module,
          "tests/scripts/test_lists.py"),
-    Rule("what training prints of itself", r"fusion-sched train .*(?:--help|--cfg job)", as_it_is),
+    Rule("a search", r"fusion-sched train -m .*(?:\+search=|hydra/sweeper=optuna).*", composes,
+         "tests/commands/test_search.py"),
+    Rule("what training prints of itself",
+         r"fusion-sched train (?:.*--cfg job|.*--help(?: [\w=]+)?)", as_it_is),
     Rule("a run that goes on", r"fusion-sched train resume=.*", as_it_is,
          "tests/training/test_resume.py"),
     Rule("an option of training", rf"fusion-sched train .*(?:{OPTIONS})\b.*", composes,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fusion_sched.commands.help import list_choices
+from fusion_sched.commands.choices import keys_of, list_choices, summary_of
 from tests.docs.documents import ROOT
 
 DOCUMENT = ROOT / "docs" / "cli.md"
@@ -44,17 +44,15 @@ def test_every_choice_and_every_command_is_in_it() -> None:
     assert text.count("\n## `fusion-sched ") >= 5
 
 
-def test_keys_are_read_with_their_nesting_and_comments(
-    script: dict[str, Any], tmp_path: Path
-) -> None:
+def test_keys_are_read_with_their_nesting_and_comments(tmp_path: Path) -> None:
     yaml = tmp_path / "any.yaml"
     yaml.write_text(
         "# head\n_target_: a.B\nsteps: 3   # how many\n# of the\nouter:\n  inner: [1, 2]  # both\n"
         "  deep:\n    key: '{x}/#1'\nlast: null\nhydra:\n  run:\n    dir: out\n",
         encoding="utf-8",
     )
-    assert [tuple(key) for key in script["keys_of"](yaml)] == [
+    assert [tuple(key) for key in keys_of(yaml)] == [
         ("steps", "3", "how many"), ("outer.inner", "[1, 2]", "of the both"),
         ("outer.deep.key", "'{x}/#1'", ""), ("last", "null", ""),
     ]  # fmt: skip
-    assert script["summary_of"](yaml) == "head"
+    assert summary_of(yaml) == "head"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fusion_sched.commands.help import list_choices
+from fusion_sched.commands.choices import list_choices
 from tests.config.test_experiments import SMALL
 from tests.conftest import Answer
 
