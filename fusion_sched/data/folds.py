@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fusion_sched.data.memory import SPLIT_NAMES, digest_arrays, stratified_split
 
@@ -286,6 +285,8 @@ def _units_by_class(labels: np.ndarray, units: np.ndarray) -> dict[int, int]:
 
 def _part(labels: np.ndarray, units: np.ndarray, parts: int, number: int, seed: int) -> np.ndarray:
     """Return the positions of one of so many stratified parts with whole groups."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     settings = {"n_splits": parts, "shuffle": True, "random_state": seed}
     if len(np.unique(units)) == len(units):
         drawn = StratifiedKFold(**settings).split(labels, labels)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from scipy.stats import binomtest
 
 from fusion_sched.report.panels import shared_name
 from fusion_sched.report.records import ProbeRecord
@@ -60,6 +59,8 @@ def accuracy_interval(view: RunView) -> str | None:
     samples = view.split_sizes.get("test")
     if view.result is None or not isinstance(samples, int) or not samples:
         return None
+    from scipy.stats import binomtest  # takes most of a second
+
     right = round(view.result.accuracy * samples)
     interval = binomtest(right, samples).proportion_ci(method="wilson")
     return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}\u00a0%, {samples:,} samples"
