@@ -120,6 +120,8 @@ def print_branches(arguments: list[str], console: Console) -> None:
     event, result = hand_over_of(trace), trace.result
     if result is None:
         raise ValueError(f"{folder} has not ended; go on by: fusion-sched train resume={folder}")
+    if "test" not in result:
+        raise ValueError(f"{folder} has no test split, on which its branches would be compared")
     cfg = saved_config(folder, allowed)
     modalities = tuple(trace.start["modalities"])
     branches = [
