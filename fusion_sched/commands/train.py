@@ -140,7 +140,7 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> None:
     many = HydraConfig.get().mode == RunMode.MULTIRUN
     if many:
         console.rule(f"job {job.num}: {job.override_dirname}", align="left")
-    _make_paths_absolute(cfg)
+    make_paths_absolute(cfg)
     folder = _agreed_run_dir(cfg, resume)
     if many:  # one that leaves nothing behind is missed later
         overrides = sorted(HydraConfig.get().overrides.task)
@@ -168,7 +168,7 @@ def _agreed_run_dir(cfg: DictConfig, resume: bool) -> Path:
     return folder
 
 
-def _make_paths_absolute(cfg: DictConfig) -> None:
+def make_paths_absolute(cfg: DictConfig) -> None:
     """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
@@ -180,6 +180,13 @@ def _make_paths_absolute(cfg: DictConfig) -> None:
 
 def execute(parts: RunComponents, folder: Path, console: Console) -> None:
     """Train, draw, and print the closing table and where everything lies."""
+    train_shown(parts, folder, console)
+    if parts.processes.first:
+        conclude(folder, console)
+
+
+def train_shown(parts: RunComponents, folder: Path, console: Console) -> None:
+    """Train while the console and the tracker show every event."""
     if not parts.processes.first:
         train(parts, folder, lambda event: None)
         return
@@ -200,7 +207,6 @@ def execute(parts: RunComponents, folder: Path, console: Console) -> None:
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
         raise
-    conclude(folder, console)
 
 
 def conclude(folder: Path, console: Console) -> None:

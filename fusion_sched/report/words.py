@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-
 from fusion_sched.report.panels import shared_name
 from fusion_sched.report.records import ProbeRecord
 from fusion_sched.report.view import Moment, RunView, epoch_words

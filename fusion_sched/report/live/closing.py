@@ -82,7 +82,9 @@ def optimism_line(trace: Trace) -> str:
     """
     result = _result_of(trace)
     if not result.test:
-        return "no test split: the accuracies are those on validation, on which the epoch was chosen"
+        return (
+            "no test split: the accuracies are those on validation, on which the epoch was chosen"
+        )
     best, epoch, gap = result.best_on_test, result.best_epoch, result.optimism_gap
     if best is None or epoch is None or gap is None:
         raise ValueError(f"{trace.path} does not hold the best epoch on test; train the run again")
