@@ -316,7 +316,7 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         """A table for notebooks: what the label shares with the embeddings, with 95 % intervals."""
-        bits = {f"unique {m}": e for m, e in self.unique.items()}
+        bits: dict[str, Estimate | None] = {f"unique {m}": e for m, e in self.unique.items()}
         bits |= {"redundancy": self.redundancy, "synergy": self.synergy, "together": self.joint_mi}
         rows = "".join(
             f"<tr><th>{escape(name)}</th><td>{e.value:.2f}</td><td>{_interval_text(e)}</td></tr>"

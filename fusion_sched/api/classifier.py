@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -13,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from fusion_sched.api.inputs import SINGLE, Arrays, arrays_of
+from fusion_sched.api.inputs import SINGLE, Arrays, arrays_of, names_modalities
 from fusion_sched.api.model import Model, load
 from fusion_sched.api.runs import last_diagnosis, new_run_dir
 from fusion_sched.commands.console import make_console
@@ -44,7 +45,7 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     method : a method by name, as `+method=` of the command, in place of `controller`
     stage1_epochs, stage2_epochs, batch_size : as the keys of the command
     random_state : seed of the training; the validation samples are drawn by `dataset.split_seed`
-    overrides : other settings, as on the command line: `("fusion=gated", "stage1.optimizer.lr=0.1")`
+    overrides : other settings, as on the command line: `("fusion=gated", "precision=bf16")`
     folder : new or empty folder of the run, for `fusion-sched report` and others; `None`: none is
         kept
     verbose : whether to show the training as the command does
@@ -104,7 +105,8 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         y : labels `(N,)`, integers or strings; `None` where `X` holds them
         groups : ids `(N,)` of what is kept together, such as speakers
         validation : samples on which the epoch and the branch are chosen: a share, of whole groups
-            where there are `groups`; a list of groups; or a pair `(X, y)` of other samples
+            where there are `groups`; a list of groups; a pair `(X, y)` of other
+            samples, or a `Dataset` or `DataLoader` of them
 
         Raises
         ------
@@ -114,16 +116,24 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             `folder` holds something.
         """
         arrays, labels = self._samples(X, y)
-        of_samples = {} if groups is None else {"group": column_or_1d(groups)}
-        share = validation if isinstance(validation, float) else 0.2
+        of_samples = {}
+        if names_modalities(validation):  # a dataset that holds the labels
+            validation = (validation, None)
         if isinstance(validation, tuple):
+            if groups is not None:
+                raise ValueError("validation is a pair (X, y), so that groups are not used")
             arrays, labels, of_samples["split"] = self._joined(arrays, labels, *validation)
-        elif not isinstance(validation, float):
-            of_samples["split"] = _split_by_group(of_samples.get("group"), validation)
+        elif not isinstance(validation, Real):
+            of_samples["split"] = _split_by_group(groups, validation)
+        elif groups is not None:
+            of_samples["group"] = column_or_1d(groups)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y holds 1 class, {self.classes_}; expected at least two classes")
-        composed = self._composed(arrays, share, grouped="group" in of_samples)
+        composed = self._composed(arrays, [
+            *([f"dataset.validation={validation}"] if isinstance(validation, Real) else []),
+            *(["dataset.group=group"] if "group" in of_samples else []),
+        ])  # fmt: skip
         dataset = cast(ArraysDataset, building.build_dataset(composed.cfg))
         names = [str(label) for label in self.classes_]
         self._train(composed, dataset.splits_of(arrays, codes, names, of_samples))
@@ -161,13 +171,13 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         return self.model_
 
     def _new(self, X: Any) -> Any:
-        if isinstance(X, Mapping) or (not hasattr(X, "__array__") and not isinstance(X, list)):
+        if names_modalities(X):
             return X
         return {SINGLE: validate_data(self, X, reset=False)}
 
     def _samples(self, X: Any, y: Any, reset: bool = True) -> tuple[Arrays, np.ndarray]:
         """Return arrays by modality and the labels."""
-        if not isinstance(X, Mapping) and (hasattr(X, "__array__") or isinstance(X, list)):
+        if not names_modalities(X):
             X, y = validate_data(self, X, y, reset=reset)
             X = {SINGLE: X}
         arrays, held = arrays_of(X)
@@ -192,14 +202,13 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         split = np.repeat(["train", "validation"], [len(labels), len(of_others)])
         return joined, np.concatenate([labels, of_others]), split
 
-    def _composed(self, arrays: Arrays, share: float, grouped: bool) -> Composed:
+    def _composed(self, arrays: Arrays, of_split: list[str]) -> Composed:
         """Return the configuration of this training."""
         chosen = (
             f"controller={self.controller}" if self.method is None else f"+method={self.method}"
         )
         composed = compose_run([
-            "dataset=arrays", f"dataset.validation={share}", "dataset.test=0", chosen,
-            *(["dataset.group=group"] if grouped else []),
+            "dataset=arrays", "dataset.test=0", *of_split, chosen,
             *(["tracker=none"] if self.folder is None else []),
             f"stage1.epochs={self.stage1_epochs}", f"stage2.epochs={self.stage2_epochs}",
             f"batch_size={self.batch_size}", f"seed={self.random_state}", *self.overrides,
@@ -224,17 +233,18 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         self.model_ = Model(model.loaded, self.classes_)
 
 
-def _split_by_group(groups: np.ndarray | None, held_out: Any) -> np.ndarray:
+def _split_by_group(groups: Any, held_out: Any) -> np.ndarray:
     """Return the split of each sample: validation for the groups that are held out."""
     if groups is None:
         raise ValueError(
             f"validation is {held_out!r}, expected a share such as 0.2, a pair (X, y), or, with "
             "groups, a list of some of them"
         )
-    unknown = sorted(set(held_out) - set(groups.tolist()))
+    ids = column_or_1d(groups)
+    unknown = sorted(set(held_out) - set(ids.tolist()))
     if unknown:
         raise ValueError(f"validation names {unknown}, which are not among the groups")
-    return np.where(np.isin(groups, list(held_out)), "validation", "train")
+    return np.where(np.isin(ids, list(held_out)), "validation", "train")
 
 
 @contextmanager

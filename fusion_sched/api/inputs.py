@@ -15,6 +15,11 @@ SINGLE = "x"
 Arrays = dict[str, np.ndarray]
 
 
+def names_modalities(data: Any) -> bool:
+    """Whether the data is by modality; some sparse arrays of scipy are dicts, too."""
+    return isinstance(data, Mapping | Dataset | DataLoader) and not hasattr(data, "shape")
+
+
 def arrays_of(data: Any) -> tuple[Arrays, np.ndarray | None]:
     """Return modality → array `(N, ...)`, and the labels `(N,)` where the data holds them.
 
