@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ LABELS = "labels"
 class Model:
     """A trained network in evaluation mode, on the CPU.
 
-    Every method takes samples as a dict modality → array or tensor `(N, ...)`, prepared as the
-    training data was before it was read: what training standardised is standardised alike. A
-    sample that is NaN throughout in a modality lacks it; the mean embedding over training takes
-    its place. A torch `Dataset` or `DataLoader` of dicts is taken as well, and one array `(N, ...)`
-    where there is one modality.
+    Every method takes samples as a dict modality → array or tensor `(N, ...)`, as training got
+    them: what it standardised is standardised alike. Where training read files, they are the
+    network's inputs. A sample that is NaN throughout in a modality lacks it; the mean embedding
+    over training takes its place. A torch `Dataset` or `DataLoader` of dicts is taken as well, and
+    one array `(N, ...)` where there is one modality.
 
     `classes_`: labels `(classes,)`, in the order of the probabilities.
     """
@@ -67,8 +67,9 @@ class Model:
         if hasattr(X, "shape") and len(inputs.shapes) == 1:
             X = {next(iter(inputs.shapes)): X}
         own = self.loaded.reader(IN_MEMORY)
-        arrays = own if isinstance(own, Arrays) else Arrays(IN_MEMORY, layout="channels_first")
-        new = arrays.new_samples(arrays_of(X)[0], inputs)
+        if not isinstance(own, Arrays):  # it reads files; arrays are then the network's inputs
+            own, inputs = Arrays(IN_MEMORY), replace(inputs, preprocessing={})
+        new = own.new_samples(arrays_of(X)[0], inputs)
         for line in (*new.notes, *absence_lines(self.loaded, new)):
             warnings.warn(line.removeprefix("note: "), stacklevel=3)
         return predict_new(self.loaded, new)

@@ -27,10 +27,12 @@ def compose_run(overrides: Iterable[str]) -> Composed:
     Raises
     ------
     ValueError
-        An argument that only the command takes.
+        One string in place of several, or an argument that only the command takes.
     hydra.errors.HydraException
         An override of a key or choice that there is not.
     """
+    if isinstance(overrides, str):
+        raise ValueError(f"overrides is {overrides!r}, expected a list of strings: [{overrides!r}]")
     words = list(overrides)
     foreign = [word for word in words if word.startswith(OF_THE_COMMAND)]
     if foreign:

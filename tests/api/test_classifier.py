@@ -71,10 +71,6 @@ class Samples(Dataset[Any]):
         return (sample, label) if self.paired else {**sample, "y": label}
 
 
-def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model" / "model.safetensors")
-
-
 @pytest.mark.parametrize("validation", ["a share", "a pair", "whole groups"])
 def test_the_weights_are_those_of_the_command(
     tmp_path: Path, command: Callable[..., Answer], validation: str
@@ -98,8 +94,9 @@ def test_the_weights_are_those_of_the_command(
         "hydra.run.dir=ours",
     )  # fmt: skip
     assert answer.code == 0, answer.err
-    quick(random_state=3, folder=tmp_path / "theirs").fit(train_X, train_y, **given)
-    ours, theirs = weights_of(tmp_path / "ours"), weights_of(tmp_path / "theirs")
+    estimator = quick(random_state=3).fit(train_X, train_y, **given)
+    ours = load_file(tmp_path / "ours" / "model" / "model.safetensors")
+    theirs = estimator.model_.loaded.saved.tensors
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 

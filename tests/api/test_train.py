@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 import fusion_sched
+from fusion_sched.api import RunResult
 from fusion_sched.commands.train import launch
 from tests.conftest import Answer
 
@@ -17,13 +18,13 @@ QUICK = ("stage1.epochs=1", "stage2.epochs=1", "probe=kmeans", "controller=joint
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> fusion_sched.api.RunResult:
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     folder = tmp_path_factory.mktemp("train")
     return fusion_sched.train([*QUICK, f"hydra.run.dir={folder / 'run'}"])
 
 
 def test_the_run_is_that_of_the_command(
-    run: fusion_sched.api.RunResult, tmp_path: Path, command: Callable[..., Answer]
+    run: RunResult, tmp_path: Path, command: Callable[..., Answer]
 ) -> None:
     launch([*QUICK, f"hydra.run.dir={tmp_path / 'run'}"])
     theirs = load_file(tmp_path / "run" / "model" / "model.safetensors")
@@ -37,7 +38,7 @@ def test_the_run_is_that_of_the_command(
     assert command("evaluate", str(run.folder)).code == 0
 
 
-def test_the_result_holds_scores_trace_and_model(run: fusion_sched.api.RunResult) -> None:
+def test_the_result_holds_scores_trace_and_model(run: RunResult) -> None:
     assert run.test == run.trace.result["test"]
     assert run.validation["fused"] > 0.2
     assert run.diagnosis is not None
@@ -45,7 +46,7 @@ def test_the_result_holds_scores_trace_and_model(run: fusion_sched.api.RunResult
     assert run.model.classes_.tolist() == [str(digit) for digit in range(10)]
 
 
-def test_a_loaded_model_predicts(run: fusion_sched.api.RunResult) -> None:
+def test_a_loaded_model_predicts(run: RunResult) -> None:
     model = fusion_sched.load(run.folder)
     X = {m: np.zeros((3, *shape)) for m, shape in model.modalities.items()}
     assert model.predict_proba(X).shape == (3, 10)
@@ -56,6 +57,8 @@ def test_a_loaded_model_predicts(run: fusion_sched.api.RunResult) -> None:
 def test_what_only_the_command_takes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="got -m, expected overrides of one run"):
         fusion_sched.train(["-m", "seed=0,1"])
+    with pytest.raises(ValueError, match=r"expected a list of strings: \['seed=1'\]"):
+        fusion_sched.train("seed=1")
     folder = tmp_path / "run"
     with pytest.raises(ValueError, match="batch_size is 1"):
         fusion_sched.train([*QUICK, "batch_size=1", f"hydra.run.dir={folder}"])
