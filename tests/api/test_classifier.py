@@ -155,13 +155,14 @@ def test_tensors_datasets_and_loaders_are_the_same_samples(fitted: FusionClassif
         quick().fit(Samples(paired=True), y)
 
 
-def test_validation_may_be_groups_or_a_dataset() -> None:
+def test_validation_may_be_groups_or_a_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     X, y = moods()
     groups = np.repeat(["p", "q", "r"], 40)
     estimator = quick().fit(X, y, groups=groups, validation=["q"])
     assert estimator.trace_.start["split_sizes"] == {"train": 80, "validation": 40, "test": 0}
     estimator = quick().fit(X, y, validation=Samples(paired=True))
     assert estimator.trace_.start["split_sizes"] == {"train": 120, "validation": 120, "test": 0}
+    assert capsys.readouterr().out == "", "nothing is printed unless asked for"
 
 
 @pytest.mark.parametrize(("given", "words"), [
