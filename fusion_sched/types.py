@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
@@ -321,6 +322,24 @@ class Diagnosis:
         if f"{first}/{second}" in self.log_ratio:
             return self.log_ratio[f"{first}/{second}"]
         return self.log_ratio[f"{second}/{first}"].negated()
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: what the label shares with the embeddings, with 95 % intervals."""
+        bits: dict[str, Estimate | None] = {f"unique {m}": e for m, e in self.unique.items()}
+        bits |= {"redundancy": self.redundancy, "synergy": self.synergy, "together": self.joint_mi}
+        rows = "".join(
+            f"<tr><th>{escape(name)}</th><td>{e.value:.2f}</td><td>{_interval_text(e)}</td></tr>"
+            for name, e in bits.items()
+            if e is not None
+        )
+        notes = "".join(f"<p>{escape(text)}</p>" for text in self.warnings)
+        caption = f"{self.samples} samples; the label has {self.label_entropy:.2f} bit"
+        head = "<tr><th></th><th>bits</th><th>95 % interval</th></tr>"
+        return f"<table><caption>{caption}</caption>{head}{rows}</table>{notes}"
+
+
+def _interval_text(estimate: Estimate) -> str:
+    return "" if estimate.low is None else f"{estimate.low:.2f} to {estimate.high:.2f}"
 
 
 @dataclass(frozen=True)

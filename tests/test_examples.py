@@ -1,8 +1,12 @@
 """The examples run as they stand, and show what they say."""
 
+import ast
 import importlib.util
+import json
+import re
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -56,3 +60,42 @@ def test_own_files_train_without_the_damaged_one(
     result = load("own_files").main(tmp_path)
     assert "1 fatal issue(s): training refuses" in capfd.readouterr().out
     assert result["test"]["fused"]["accuracy"] > 0.25
+
+
+def run_cells(notebook: Path) -> list[Any]:
+    """Run the code cells in order, in one namespace; return the value that each ends in."""
+    names: dict[str, Any] = {}
+    values = []
+    for number, cell in enumerate(json.loads(notebook.read_text(encoding="utf-8"))["cells"]):
+        if cell["cell_type"] != "code":
+            continue
+        assert cell["outputs"] == [], "a notebook in the repository holds no outputs"
+        tree = ast.parse("".join(cell["source"]))
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, f"cell {number}", "exec"), names)
+        if isinstance(last, ast.Expr):
+            values.append(
+                eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names)
+            )
+    return values
+
+
+def test_the_notebook_runs_and_shows_what_it_says() -> None:
+    classifier, accuracy, diagnosis, reasons, epochs, shapes = run_cells(
+        EXAMPLES / "notebook.ipynb"
+    )
+    assert "FusionClassifier" in classifier._repr_html_()
+    assert accuracy["both"] > max(accuracy["upper"], accuracy["lower"])
+    assert "<th>redundancy</th>" in diagnosis._repr_html_()
+    assert reasons[0].startswith("every modality")
+    assert list(epochs.columns) == ["upper", "lower", "fused"]
+    assert len(epochs) == 10
+    assert shapes == ({"upper": (220, 64), "lower": (220, 64)}, (220, 4))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_pages_show_the_program_as_it_runs(page: str) -> None:
+    """That of docs/python.md is run with the commands of the page."""
+    text = (EXAMPLES.parent / page).read_text(encoding="utf-8")
+    program = (EXAMPLES / "classifier.py").read_text(encoding="utf-8")
+    assert program in re.findall(r"```python\n(.*?)```", text, flags=re.S)

@@ -98,7 +98,9 @@ def split_by_completeness(traces: Iterable[Trace]) -> tuple[list[Trace], list[st
     complete, notes = [], []
     for trace in traces:
         missing = _missing_fields(trace)
-        if missing:
+        if inside(trace.start, "split_sizes", "test") == 0:
+            notes.append(f"{trace.path.parent} is not in the tables: it has no test split")
+        elif missing:
             notes.append(
                 f"{trace.path.parent} is not in the tables: its trace has no {', '.join(missing)} "
                 "(an older version wrote it; train it again to compare it)"

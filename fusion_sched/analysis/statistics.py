@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from fusion_sched.types import Estimate
 
@@ -41,7 +41,7 @@ def mean_over_seeds(values: Values) -> Estimate:
     deviation, root = sample_deviation(values), len(values) ** 0.5
     if deviation is None:
         return Estimate(mean)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation / root
+    half = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * deviation / root
     return Estimate(mean, mean - half, mean + half, se=deviation / root)
 
 
@@ -61,6 +61,8 @@ def difference(row: Values, other: Values) -> Difference:
     gaps = np.array([row[seed] - other[seed] for seed in common])
     mean = float(gaps.mean())
     if len(common) > 1 and not np.allclose(gaps, gaps[0]):
+        from scipy import stats
+
         test = stats.ttest_rel([row[s] for s in common], [other[s] for s in common])
         return Difference(_tested(mean, test), "paired t", common, "; ".join(remarks) or None)
     if len(common) == 1:
@@ -97,8 +99,8 @@ def fold_difference(
         return Difference(Estimate(mean), None, seeds, "; ".join([reason, *remarks]))
     freedom = len(values) - 1
     error = float(values.std(ddof=1)) * (1 / len(values) + 1 / (folds - 1)) ** 0.5
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, freedom))
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
+    p = float(2 * stdtr(freedom, -abs(mean) / error))
     estimate = Estimate(mean, mean - half, mean + half, se=error, p=p)
     return Difference(estimate, "corrected paired t", seeds, "; ".join(remarks) or None)
 
@@ -122,6 +124,8 @@ def _unpaired_difference(row: Values, other: Values) -> Difference:
         return Difference(Estimate(mean), None, (), f"{remark}, and one row has one seed")
     if np.allclose(a, a[0]) and np.allclose(b, b[0]):
         return Difference(Estimate(mean), None, (), f"{remark}, and neither row varies")
+    from scipy import stats
+
     test = stats.ttest_ind(a, b, equal_var=False)
     return Difference(_tested(mean, test), "Welch t", (), f"{remark}: Welch's test")
 

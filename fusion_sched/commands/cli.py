@@ -103,17 +103,19 @@ def common(
 @app.command("train", context_settings=OVERRIDES, add_help_option=False)
 def train_command(context: typer.Context) -> None:
     """Train in two stages. Takes Hydra overrides: see [bold]fusion-sched train --help[/]."""
-    from fusion_sched.commands import help as usage
-    from fusion_sched.commands import train as training
-
     arguments = context.args
     if "--help" in arguments or "-h" in arguments:
-        usage.print_help(console, [a for a in arguments if a not in ("--help", "-h")])
-    elif {"--shell-completion", "-sc"}.intersection(arguments):
+        from fusion_sched.commands.help import print_help
+
+        print_help(console, [a for a in arguments if a not in ("--help", "-h")])
+        return
+    if {"--shell-completion", "-sc"}.intersection(arguments):
         raise typer.BadParameter(
             'expected: eval "$(fusion-sched completion bash)", or zsh, or fish'
         )
-    elif any(a.startswith("resume=") for a in arguments):
+    from fusion_sched.commands import train as training
+
+    if any(a.startswith("resume=") for a in arguments):
         training.resume(arguments, console)
     else:
         training.launch(arguments)

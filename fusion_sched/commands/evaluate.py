@@ -78,6 +78,8 @@ def _evaluate_split(
     if name not in splits.by_name():
         raise ValueError(f"--split is {name!r}, expected one of {list(splits.by_name())}")
     samples = splits.plain_train if name == "train" else splits.by_name()[name]
+    if not len(samples):
+        raise ValueError(f"the run in {run} has no {name} split; take --split validation or --data")
     config = trace.start["config"]
     device = pick_device(config["device"])
     loader = Loader(samples, config["batch_size"], device=device, finish=splits.finish)

@@ -173,6 +173,8 @@ def train_branches(folder: Path, allowed: Sequence[str] = ()) -> tuple[Trace, li
     event = hand_over_of(trace)
     if trace.result is None:
         raise ValueError(f"{folder} has not ended; go on by: fusion-sched train resume={folder}")
+    if "test" not in trace.result:
+        raise ValueError(f"{folder} has no test split, on which its branches would be compared")
     cfg = saved_config(folder, allowed)
     branches = branches_of(tuple(trace.start["modalities"]), tuple(event["fused"]))
     return trace, [

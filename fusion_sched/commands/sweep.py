@@ -118,7 +118,7 @@ def acquire_run_dir(cfg: DictConfig, resume: bool) -> Path:
     own = Path(HydraConfig.get().runtime.output_dir)
     wanted = configuration_hash(cfg)
     if not resume:
-        _check_free(own)
+        check_free(own)
         save_config(cfg, wanted, own)
         return own
     if HydraConfig.get().mode != RunMode.MULTIRUN:
@@ -136,7 +136,7 @@ def acquire_run_dir(cfg: DictConfig, resume: bool) -> Path:
     return folder
 
 
-def _check_free(folder: Path) -> None:
+def check_free(folder: Path) -> None:
     """Raise where the run folder already holds something."""
     held = sorted(p.name for p in folder.iterdir())
     if not held:
@@ -173,12 +173,15 @@ def has_ended(folder: Path) -> bool:
     return begun and read_trace(folder).result is not None
 
 
-def save_config(cfg: DictConfig, own_hash: str, folder: Path) -> None:
+def save_config(
+    cfg: DictConfig, own_hash: str, folder: Path, settings: DictConfig | None = None
+) -> None:
     """Write the composed configuration, under its hash, and the overrides, as Hydra would have.
 
-    The configuration comes first and at once: with it the folder is this run's.
+    The configuration comes first and at once: with it the folder is this run's. `settings` are
+    Hydra's own, by default those of the running job.
     """
-    hydra_cfg = HydraConfig.get()
+    hydra_cfg = HydraConfig.get() if settings is None else settings
     saved = folder / HYDRA_DIR
     saved.mkdir(parents=True)
     with atomic_write(saved / CONFIG) as file:

@@ -154,7 +154,7 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> search.
     many = HydraConfig.get().mode == RunMode.MULTIRUN
     if many:
         console.rule(f"job {job.num}: {job.override_dirname}", align="left")
-    _make_paths_absolute(cfg)
+    make_paths_absolute(cfg)
     folder = _agreed_run_dir(cfg, resume)
     if many:  # one that leaves nothing behind is missed later
         overrides = sorted(HydraConfig.get().overrides.task)
@@ -186,7 +186,7 @@ def _agreed_run_dir(cfg: DictConfig, resume: bool) -> Path:
     return folder
 
 
-def _make_paths_absolute(cfg: DictConfig) -> None:
+def make_paths_absolute(cfg: DictConfig) -> None:
     """Make the dataset's folders absolute, so that the run can be resumed from any folder."""
     for key in PLACES:
         place = None if OmegaConf.is_missing(cfg.dataset, key) else cfg.dataset.get(key)
@@ -219,7 +219,7 @@ def execute_trial(parts: RunComponents, folder: Path, console: Console) -> None:
 def train_shown(
     parts: RunComponents, folder: Path, console: Console, watch: EventSink = lambda event: None
 ) -> None:
-    """Train with the live display; `watch` is called with every event, and may raise."""
+    """Train while console, tracker and `watch`, which may raise, get every event."""
     if not parts.processes.first:
         train(parts, folder, lambda event: None)
         return

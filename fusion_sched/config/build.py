@@ -1,5 +1,6 @@
 """From a configuration to the parts of a run: the only place that sees both."""
 
+import copy
 import math
 import os
 from collections.abc import Collection, Mapping
@@ -33,14 +34,24 @@ from fusion_sched.runtime.environment import pick_device, seed_everything, seed_
 from fusion_sched.training.components import RunComponents, StagePlan, choose_probe_samples
 from fusion_sched.training.epoch import step_scheduler
 from fusion_sched.training.selection import check_selection
-from fusion_sched.types import Controller, Dataset
+from fusion_sched.types import Controller, Dataset, Splits
 
 MOST_THREADS = max(256, os.cpu_count() or 1)
 """Of one process; with more, torch ends by a signal where the system refuses them."""
 
 
-def build(cfg: DictConfig) -> RunComponents:
+GIVEN = "given"
+"""Key of an encoder that is no target but a module given in Python: the name of its class."""
+Modules = Mapping[str, nn.Module]
+
+
+def build(
+    cfg: DictConfig, splits: Splits | None = None, encoders: Modules | None = None
+) -> RunComponents:
     """Make every part of a run; nothing is written and nothing trains yet.
+
+    `splits` takes the place of what the dataset loads; `encoders` are the modules that
+    `configure_encoders` has named in the configuration.
 
     Raises
     ------
@@ -65,13 +76,13 @@ def build(cfg: DictConfig) -> RunComponents:
     solver, probe = make(cfg, "solver"), make(cfg, "probe")
     if isinstance(controller, Bandit | Evidence):
         controller.check_source(probe.source)
-    splits = debug_splits(cfg, build_dataset(cfg).load())
+    splits = debug_splits(cfg, build_dataset(cfg).load() if splits is None else splits)
     options = training_options(cfg, splits)
     check_names(splits.shapes)
     controller.init(list(splits.shapes))  # raises now where it cannot take these modalities
     choose_probe_samples(splits, probe, cfg.seed)  # raises now where there are too few
     seed_everything(seed_for(cfg.seed, "weights"))
-    model = build_model(cfg, splits.shapes, len(splits.classes))
+    model = build_model(cfg, splits.shapes, len(splits.classes), encoders)
     check_trainable(cfg, model)
     for key, stage in (("stage1", stage1), ("stage2", stage2)):
         check_modality_optimizers(key, stage, options, model.modalities)
@@ -157,10 +168,30 @@ def check_names(shapes: Mapping[str, tuple[int, ...]]) -> None:
             )
 
 
+def configure_encoders(cfg: DictConfig, modules: Modules, modalities: Collection[str]) -> None:
+    """Name modules in the configuration as the encoders of their modalities."""
+    unknown = sorted(set(modules) - set(modalities))
+    if unknown:
+        raise ValueError(f"encoders names {unknown}, but the modalities are {list(modalities)}")
+    nodes: dict[str, Any] = {
+        m: {GIVEN: f"{type(module).__module__}.{type(module).__qualname__}"}
+        for m, module in modules.items()
+    }
+    for m in modalities:
+        if m not in modules:
+            nodes[m] = OmegaConf.to_container(
+                OmegaConf.select(cfg, encoder_key(cfg, m, modalities))
+            )
+    cfg.encoder = {m: nodes[m] for m in modalities}
+
+
 def build_model(
-    cfg: DictConfig, shapes: Mapping[str, tuple[int, ...]], classes: int
+    cfg: DictConfig,
+    shapes: Mapping[str, tuple[int, ...]],
+    classes: int,
+    modules: Modules | None = None,
 ) -> MultimodalNetwork:
-    """Make encoders, heads and fusion for modalities of these shapes."""
+    """Make encoders, heads and fusion for modalities of these shapes; modules are copied."""
     if "_target_" not in cfg.encoder:
         unknown = sorted(set(map(str, cfg.encoder)) - set(shapes))
         if unknown:
@@ -168,13 +199,28 @@ def build_model(
                 f"encoder names {unknown}, but the dataset's modalities are {list(shapes)}"
             )
     encoders = {
-        m: make(cfg, encoder_key(cfg, m, shapes), shape=shape) for m, shape in shapes.items()
+        m: _copied(cfg, m, modules or {})
+        if GIVEN in OmegaConf.select(cfg, encoder_key(cfg, m, shapes))
+        else make(cfg, encoder_key(cfg, m, shapes), shape=shape)
+        for m, shape in shapes.items()
     }
     sizes = embedding_sizes(encoders, shapes)
     heads = {m: nn.Linear(size, classes) for m, size in sizes.items()}
     fusion = make(cfg, "fusion", sizes=sizes, classes=classes)
     dropout = cfg.get("modality_dropout", 0.0)  # a saved model has none: it does not train
     return MultimodalNetwork(encoders, heads, fusion, cfg.precision, cfg.calibrate, dropout)
+
+
+def _copied(cfg: DictConfig, modality: str, modules: Modules) -> nn.Module:
+    """Return a copy of the module that the configuration names for a modality."""
+    name = cfg.encoder[modality][GIVEN]
+    if modality not in modules:
+        raise ValueError(
+            f"the encoder of {modality!r} is a module that was given in Python, {name}, and only "
+            f"its weights are saved; give one as well: fusion_sched.load(PATH, "
+            f"encoders={{{modality!r}: …}})"
+        )
+    return copy.deepcopy(modules[modality]).cpu()
 
 
 def check_trainable(cfg: DictConfig, model: MultimodalNetwork) -> None:

@@ -10,7 +10,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from fusion_sched.config.build import build_model, check_names
+from fusion_sched.config.build import Modules, build_model, check_names
 from fusion_sched.config.instantiate import make
 from fusion_sched.config.targets import check_targets
 from fusion_sched.data.arrays import Arrays
@@ -51,8 +51,12 @@ class LoadedModel:
         return Arrays(root=data, layout="channels_first")
 
 
-def load_model(folder: Path, allowed: Collection[str] = ()) -> LoadedModel:
+def load_model(
+    folder: Path, allowed: Collection[str] = (), encoders: Modules | None = None
+) -> LoadedModel:
     """Build the network that a run's folder, or its folder `model`, describes; no pickle is read.
+
+    `encoders`: modality → module, of those that were given as modules.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def load_model(folder: Path, allowed: Collection[str] = ()) -> LoadedModel:
     cfg = _architecture(saved.description, place / DESCRIPTION_FILE, allowed)
     inputs = _input_format(saved.description, place / DESCRIPTION_FILE)
     state = torch.get_rng_state()  # initial weights are drawn, and then replaced
-    network = build_model(cfg, inputs.shapes, len(inputs.classes))
+    network = build_model(cfg, inputs.shapes, len(inputs.classes), encoders)
     torch.set_rng_state(state)
     weights = {n: t for n, t in saved.tensors.items() if not n.startswith(MEAN)}
     try:

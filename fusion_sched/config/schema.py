@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-
 Node = dict[str, Any]
 
 
@@ -91,6 +89,8 @@ class TrainConfig:
 
 def register() -> None:
     """Make the schema known to Hydra as `train_schema`."""
+    from hydra.core.config_store import ConfigStore  # the help needs the folder alone
+
     ConfigStore.instance().store("train_schema", node=TrainConfig)
 
 

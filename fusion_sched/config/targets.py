@@ -46,6 +46,11 @@ def check_targets(cfg: DictConfig, origin: Path, allowed: Collection[str] = ()) 
             )
 
 
+def targets_of(cfg: DictConfig) -> list[str]:
+    """Return every target that a configuration names."""
+    return [target for _, target in named_targets(OmegaConf.to_container(cfg), "")]
+
+
 def named_targets(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Yield the key and the name of every target, however deep."""
     if isinstance(value, dict):

@@ -15,6 +15,8 @@ import pandas as pd
 import torch
 from numpy.lib.format import MAGIC_PREFIX
 
+IN_MEMORY = "(arrays in memory)"
+"""Stands for the file where arrays were given in Python."""
 NO_NAME = "(unnamed) "
 """What a column without a name is called, before its place counted from 1."""
 MOST_DEFLATED = 1032
@@ -36,6 +38,11 @@ def read_files(root: str | Sequence[str]) -> Columns:
     ValueError
         A file that cannot be read, or a name in two files.
     """
+    if root == IN_MEMORY:
+        raise ValueError(
+            "the arrays of this run were given in Python and are in no file; name one that holds "
+            "such arrays, as by --data"
+        )
     if isinstance(root, str) and Path(root).is_dir():
         paths = sorted(Path(root).glob("*.npy"))
         if not paths:

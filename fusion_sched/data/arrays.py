@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion_sched.data.array_files import plain_array, read_files
+from fusion_sched.data.array_files import Columns, plain_array, read_files
 from fusion_sched.data.folds import DrawnSplit
 from fusion_sched.data.memory import SPLIT_NAMES, InMemory, class_ids, splits_from_arrays
 from fusion_sched.data.new_arrays import (
@@ -40,7 +40,8 @@ class Arrays(DrawnSplit):
     mean and deviation (per feature for vectors, per channel for images `(N, channels, height,
     width)`, one pair for other shapes). Nothing in a file is unpickled.
 
-    Besides modalities and labels there may be `split`, strings `train`, `validation`, `test`;
+    Besides modalities and labels there may be `split`, strings `train`, `validation`, and `test`
+    unless no sample tests;
     `group`, ids of what is kept in one split as a whole, such as speakers; and `fold`, the fold
     in which a sample tests. Without `split`, and without a fold asked for, a stratified split of
     whole groups is drawn.
@@ -86,20 +87,40 @@ class Arrays(DrawnSplit):
         group = self.group or ("group" if "group" in arrays else None)
         reserved = {self.target, "split", "fold", group}
         of_samples = {name: arrays[name] for name in reserved if name in arrays}
+        named = {name: values for name, values in arrays.items() if name not in reserved}
+        return replace(self, group=group).splits_of(named, labels, classes, of_samples)
+
+    def splits_of(
+        self, arrays: Named, labels: np.ndarray, classes: Sequence[str], of_samples: Named
+    ) -> Splits:
+        """Return the splits of arrays that are in memory already.
+
+        Parameters
+        ----------
+        arrays : what the modalities are made of, by name, each `(N, ...)`
+        labels : class ids `(N,)`
+        classes : name of each class
+        of_samples : `split`, `fold` and the array called `group`, each `(N,)`, where there are any
+
+        Raises
+        ------
+        ValueError
+            An array, or a split, that is unusable.
+        """
         for name, values in of_samples.items():
             check_length(name, values, labels, str(self.root))
-        named = {name: values for name, values in arrays.items() if name not in reserved}
-        names = self._columns_of(named)
-        inputs, notes = self._modalities(named, names, len(labels))
-        index, facts = replace(self, group=group).draw_index(
+        names = self._columns_of(arrays)
+        inputs, notes = self._modalities(arrays, names, len(labels))
+        split = of_samples.get("split")
+        index, facts = self.draw_index(
             labels,
             inputs,
-            groups={n: v for n, v in of_samples.items() if n == group},
+            groups={n: v for n, v in of_samples.items() if n == self.group},
             given=of_samples.get("fold"),
-            own=None if "split" not in arrays else
-            lambda: index_from_split(arrays["split"], labels, str(self.root)),
+            own=None if split is None else
+            lambda: index_from_split(split, labels, str(self.root)),
         )  # fmt: skip
-        if "fold" in arrays and self.fold is None:
+        if "fold" in of_samples and self.fold is None:
             notes.append("the folds that the data names are not used; dataset.fold=0 asks for one")
         preprocessing: dict[str, dict[str, Any]] = {m: {"columns": names[m]} for m in inputs}
         if self.standardise:
@@ -163,7 +184,11 @@ class Arrays(DrawnSplit):
         ValueError
             No modality of the network is there, or one of another shape, or with broken values.
         """
-        arrays = {name: array_with_gaps(v, name) for name, v in read_files(self.root).items()}
+        return self.new_samples(read_files(self.root), expected)
+
+    def new_samples(self, columns: Columns, expected: InputFormat) -> NewSamples:
+        """Return samples for a trained network from arrays that are in memory; as `read_new`."""
+        arrays = {name: array_with_gaps(v, name) for name, v in columns.items()}
         inputs, present = self._new_inputs(arrays, expected)
         count = len(next(iter(present.values())))
         labels = np.full(count, NO_LABEL)
@@ -289,10 +314,11 @@ def check_inputs(arrays: Named, samples: int, root: str) -> Named:
 def index_from_split(split: np.ndarray, labels: np.ndarray, root: str) -> Named:
     """Return the three index arrays that the file's own `split` names."""
     names = set(map(str, np.unique(split)))
-    if names != set(SPLIT_NAMES):
+    if names not in (set(SPLIT_NAMES), set(SPLIT_NAMES[:2])):
         raise ValueError(
             f"split in {root} has shape {split.shape} and values {sorted(names)[:6]}, expected "
-            f"{len(labels)} strings that use each of {list(SPLIT_NAMES)}"
+            f"{len(labels)} strings that use each of {list(SPLIT_NAMES)}; where none is test, "
+            "results are those on validation"
         )
     index = {name: np.flatnonzero(split == name) for name in SPLIT_NAMES}
     unseen = sorted(set(labels) - set(labels[index["train"]]))

@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fusion_sched.data.memory import SPLIT_NAMES, digest_arrays, stratified_split
 
@@ -118,8 +117,9 @@ class DrawnSplit(Folded):
 
     Parameters
     ----------
-    validation, test : shares of all samples; with folds, `validation` is the share of those that do
-        not test, and `test` is not used
+    validation, test : shares of all samples; 0 for `test`: no sample tests, and results are those
+        on validation. With folds, or where none tests, `validation` is one part of
+        `round(1 / validation)` of the samples that do not test, and `test` is not used with folds
     split_seed : seed that draws the splits or folds
     """
 
@@ -148,9 +148,15 @@ class DrawnSplit(Folded):
             return positions(splits), facts
         if own is not None:
             return own(), {}
-        if self.group is None:
+        ids = None if self.group is None else self._chosen_groups(groups or {})
+        if self.test == 0:
+            units = np.arange(len(labels)) if ids is None else ids
+            splits = np.full(len(labels), "train", dtype="U10")
+            _carve(splits, labels, units, self.validation, self.split_seed)
+            _check_trained(labels, splits, "the validation split")
+            return positions(splits), {}
+        if ids is None:
             return stratified_split(labels, self.validation, self.test, self.split_seed), {}
-        ids = self._chosen_groups(groups or {})
         parts = max(2, round(1 / self.test))
         return positions(fold_splits(
             labels, parts, 0, groups=ids, validation=self.validation, seed=self.split_seed
@@ -214,13 +220,19 @@ def fold_splits(
         splits = np.full(len(labels), "train", dtype="U10")
         splits[_part(labels, units, folds, fold, seed)] = "test"
         _carve(splits, labels, units, validation, seed)
+    _check_trained(labels, splits, f"dataset.fold={fold}")
+    return splits
+
+
+def _check_trained(labels: np.ndarray, splits: np.ndarray, origin: str) -> None:
+    """Raise where a class has no training sample."""
     untrained = sorted(set(labels.tolist()) - set(labels[splits == "train"].tolist()))
     if untrained:
         raise ValueError(
-            f"class id(s) {untrained[:SHOWN]} have no sample to train on with dataset.fold={fold}; "
-            "expected groups or folds that leave some of each class: take fewer folds"
+            f"class id(s) {untrained[:SHOWN]} have no sample to train on with {origin}; "
+            "expected groups or folds that leave some of each class: take fewer folds, or more "
+            "groups"
         )
-    return splits
 
 
 def _given_splits(
@@ -286,6 +298,8 @@ def _units_by_class(labels: np.ndarray, units: np.ndarray) -> dict[int, int]:
 
 def _part(labels: np.ndarray, units: np.ndarray, parts: int, number: int, seed: int) -> np.ndarray:
     """Return the positions of one of so many stratified parts with whole groups."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     settings = {"n_splits": parts, "shuffle": True, "random_state": seed}
     if len(np.unique(units)) == len(units):
         drawn = StratifiedKFold(**settings).split(labels, labels)

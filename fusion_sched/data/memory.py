@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from fusion_sched.types import NO_LABEL, Batch, Splits
@@ -63,6 +62,8 @@ def stratified_split(
             "so that something is left to train on"
         )
     check_class_sizes(labels, validation, test)
+    from sklearn.model_selection import train_test_split  # takes a second
+
     everything = np.arange(len(labels))
     rest, test_index = train_test_split(
         everything, test_size=test, stratify=labels, random_state=seed

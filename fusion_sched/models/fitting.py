@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -49,6 +48,8 @@ def minimise(
     bounds: Sequence[tuple[float, float]] | None = None,
 ) -> Tensor:
     """Return the minimum `(K,)` of a smooth function in float64, by L-BFGS-B."""
+
+    from scipy.optimize import minimize  # not every run fits
 
     def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
         values = torch.from_numpy(point.copy()).requires_grad_()

@@ -8,9 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -175,6 +172,8 @@ def cluster_all(
 
 def unit_rows(values: np.ndarray) -> np.ndarray:
     """Return rows of unit length; rows of zeros stay."""
+    from sklearn.preprocessing import normalize  # only this probe needs scikit-learn
+
     return np.asarray(normalize(values.astype(np.float64)))
 
 
@@ -193,6 +192,9 @@ def warm_kmeans(
     fewer than 5. Of several starts the tightest clustering is kept; one start is the last probe's
     centres, so that a trace does not jump between local optima that are as good.
     """
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+
     if len(np.unique(rows, axis=0)) == 1:
         return np.zeros(len(rows), dtype=np.int64), torch.as_tensor(rows[:1])
     wanted = max(5, count - 1) if components == "auto" else int(components)

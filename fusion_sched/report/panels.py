@@ -259,7 +259,7 @@ class NoiseSeries(NamedTuple):
 def noise_panels(view: RunView) -> dict[str, list[NoiseSeries]]:
     """By kind of noise; empty where the run was not examined."""
     result = view.result
-    if result is None or result.robustness is None:
+    if result is None or result.robustness is None or result.accuracy is None:
         return {}
     panels: dict[str, list[NoiseSeries]] = {}
     for name in view.modalities:

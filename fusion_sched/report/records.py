@@ -134,9 +134,16 @@ class ResultRecord(EventRecord):
     robustness: RobustnessRecord | None
 
     @property
-    def accuracy(self) -> float:
-        """Of the fused head on test."""
-        return self.test[FUSED]
+    def accuracy(self) -> float | None:
+        """Of the fused head on test, `None` without a test split."""
+        return self.test.get(FUSED)
+
+    @property
+    def scored(self) -> tuple[str, float]:
+        """`test`, or `validation` without a test split, and the fused head's accuracy there."""
+        if self.accuracy is None:
+            return "validation", self.validation[FUSED]
+        return "test", self.accuracy
 
 
 Record: TypeAlias = EpochRecord | ProbeRecord | DecisionRecord | ResultRecord
@@ -224,7 +231,9 @@ def _result_record(event: Event) -> ResultRecord | None:
     heads = tested if isinstance(tested, dict) else {}
     test = {h: a for h in heads if (a := _number(heads, h, "accuracy")) is not None}
     validation, selected = _numbers(event, "validation"), event.get("selected_epoch")
-    if FUSED not in test or FUSED not in validation or not isinstance(selected, int):
+    if tested is not None and FUSED not in test:
+        return None
+    if FUSED not in validation or not isinstance(selected, int):
         return None
     confusion, best = event.get("confusion"), inside(event, "best_on_test", "epoch")
     last = event.get("epoch")

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from scipy.stats import binomtest
-
 from fusion_sched.report.panels import shared_name
 from fusion_sched.report.records import ProbeRecord
 from fusion_sched.report.view import Moment, RunView, epoch_words
@@ -58,9 +56,12 @@ def stage_words(stage: Stage) -> str:
 def accuracy_interval(view: RunView) -> str | None:
     """The interval of the fused test accuracy (Wilson, 1927), `None` where it is not known."""
     samples = view.split_sizes.get("test")
-    if view.result is None or not isinstance(samples, int) or not samples:
+    accuracy = None if view.result is None else view.result.accuracy
+    if accuracy is None or not isinstance(samples, int) or not samples:
         return None
-    right = round(view.result.accuracy * samples)
+    from scipy.stats import binomtest  # takes most of a second
+
+    right = round(accuracy * samples)
     interval = binomtest(right, samples).proportion_ci(method="wilson")
     return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}\u00a0%, {samples:,} samples"
 
@@ -99,6 +100,8 @@ def headline(view: RunView) -> str:
     best = best_single(view)
     if view.result is None:
         sentences.append("No result yet.")
+    elif view.result.accuracy is None:
+        sentences.append("The run has no test split.")
     elif best is not None and len(view.modalities) > 1:
         gap = 100 * (view.result.accuracy - best[1])
         sentences.append(

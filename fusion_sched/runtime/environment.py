@@ -7,6 +7,8 @@ import platform
 import random
 import resource
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,19 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002  (for plugged-in code that draws from it)
     random.seed(seed)
+
+
+@contextmanager
+def preserved_process() -> Iterator[None]:
+    """Afterwards the random numbers and torch's threads of this process are as they were."""
+    threads, of_numpy, of_python = torch.get_num_threads(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        np.random.set_state(of_numpy)  # noqa: NPY002
+        random.setstate(of_python)
 
 
 def versions() -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from fusion_sched.balancers import EvalPasses
 from fusion_sched.evaluation import evaluate_robustness, mean_embeddings
@@ -257,34 +259,49 @@ def track_best(run: Run, validation: Evaluation) -> None:
     if not state.best_validation or accuracy[FUSED] > state.best_validation[FUSED]:
         state.best, state.best_epoch = run.keep_weights("best"), state.epoch
         state.best_validation = accuracy
-    predicted = evaluate(run.parts.model, run.loaders.test).predictions[FUSED]
-    state.test_predictions.append(predicted)
+    if len(run.parts.splits.test):
+        predicted = evaluate(run.parts.model, run.loaders.test).predictions[FUSED]
+        state.test_predictions.append(predicted)
 
 
 def finish(run: Run) -> dict[str, Any]:
-    """Score the selected epoch on test, and, for older papers, the best epoch on test."""
+    """Score the selected epoch on test, where there is one; save the model."""
     state, parts = run.state, run.parts
     decision = choose_branch(run)
     if decision is not None:
         record_decision(run, decision, state.stage)
         save_run(run)
     selection = select_weights(run)
-    test = evaluate(parts.model, run.loaders.test)
-    robustness = {}
     means = mean_embeddings(parts.model, run.loaders.plain_train)
     save_model(run, means)
-    if parts.robustness:
-        seed = seed_for(parts.seed, "robustness")
-        evaluated = evaluate_robustness(parts.model, run.loaders.test, means, seed)
-        robustness["robustness"] = evaluated.fields()
-    accuracy, f1 = test.accuracy(), test.macro_f1()
-    scores = [float((predicted == test.y).double().mean()) for predicted in state.test_predictions]
     seconds = {name: round(value, 3) for name, value in state.seconds.items()}
     fields = {
         "epoch": state.epoch - 1,
         "selected_epoch": state.best_epoch,
         "unimodal_epochs": state.unimodal_epochs,
         "validation": state.best_validation,
+        **(_score_test(run, means) if len(parts.splits.test) else {}),
+        **selection,
+        "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
+        "peak_memory_bytes": peak_memory_bytes(parts.device),
+        "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),
+    }
+    run.trace.write("result", **fields)
+    return fields
+
+
+def _score_test(run: Run, means: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Score the selected epoch on test, and, for older papers, the best epoch on test."""
+    state, parts = run.state, run.parts
+    test = evaluate(parts.model, run.loaders.test)
+    robustness = {}
+    if parts.robustness:
+        seed = seed_for(parts.seed, "robustness")
+        evaluated = evaluate_robustness(parts.model, run.loaders.test, means, seed)
+        robustness["robustness"] = evaluated.fields()
+    accuracy, f1 = test.accuracy(), test.macro_f1()
+    scores = [float((predicted == test.y).double().mean()) for predicted in state.test_predictions]
+    return {
         "test": {m: {"accuracy": accuracy[m], "macro_f1": f1[m]} for m in accuracy},
         "best_on_test": {
             "accuracy": max(scores),
@@ -296,10 +313,4 @@ def finish(run: Run) -> dict[str, Any]:
             {m: test.predictions[m] for m in parts.model.modalities}, test.y
         ),
         **robustness,
-        **selection,
-        "seconds": {**seconds, "total": round(run.trace.elapsed, 3)},
-        "peak_memory_bytes": peak_memory_bytes(parts.device),
-        "probe_share": round(state.seconds["probe"] / run.trace.elapsed, 4),
     }
-    run.trace.write("result", **fields)
-    return fields

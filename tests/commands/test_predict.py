@@ -296,3 +296,25 @@ def test_an_encoder_that_cannot_be_exported_is_named(trained: Path, tmp_path: Pa
     model.network.encoders["face"] = Branching()
     with pytest.raises(ValueError, match=r"exported as torch: the encoder of 'face' \(Branching\)"):
         export_program(model, tmp_path / "model.pt2")
+
+
+def test_a_run_without_a_test_split_is_scored_on_validation(
+    tmp_path: Path, command: Command
+) -> None:
+    data = write_arrays(tmp_path / "mine.npz")
+    words = ("dataset=arrays", f"dataset.root={data}", "dataset.test=0", "probe=kmeans",
+             "controller=joint", "hydra.run.dir=run")  # fmt: skip
+    answer = command("train", *SHORT, *words)
+    assert answer.code == 0, answer.err
+    assert "no test split: the accuracies are those on validation" in answer.out
+    (result,) = of(read_events(tmp_path / "run"), "result")
+    assert not result.keys() & {"test", "best_on_test", "optimism_gap", "confusion", "quadrants"}
+    check_message(command("evaluate", "run"), 1, ["has no test split; take --split validation"])
+    answer = command("evaluate", "run", "--split", "validation", "--json")
+    scores = json.loads(answer.out)["validation"]
+    assert scores["fused"]["accuracy"] == result["validation"]["fused"]
+    check_message(command("compare", "run"), 1, ["is not in the tables: it has no test split"])
+    assert command("report", "run").code == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The run has no test split." in page
+    assert "fused validation accuracy" in page

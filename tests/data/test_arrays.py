@@ -243,3 +243,28 @@ def test_an_array_without_values_is_named_with_its_file(
     np.savez(file, a=np.zeros((60, 4)), b=np.zeros(shape), y=np.arange(60) % 3)
     with pytest.raises(ValueError, match=rf"{file}: array 'b' has shape .*, no values"):
         Arrays(str(file)).load()
+
+
+def test_without_a_share_for_test_no_sample_tests(tmp_path: Path) -> None:
+    y = np.arange(100) % 4
+    data = save(tmp_path, sound=np.random.default_rng(0).normal(size=(100, 2)), y=y)
+    splits = replace(data, test=0.0).load()
+    assert [len(s) for s in splits.by_name().values()] == [80, 20, 0]
+    assert np.bincount(splits.validation.labels).tolist() == [5, 5, 5, 5]
+    split = np.repeat(["train", "validation"], [70, 30])
+    splits = save(tmp_path, sound=np.zeros((100, 2)), y=y, split=split).load()
+    assert [len(s) for s in splits.by_name().values()] == [70, 30, 0]
+
+
+def test_without_a_share_for_test_groups_stay_whole(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y, group = np.arange(100) % 2, np.arange(100) // 10
+    data = save(tmp_path, who=group[:, None] + rng.normal(size=(100, 1)) / 100, y=y, group=group)
+    splits = replace(data, test=0.0, standardise=False).load()
+    who = [set(s.inputs["who"].round().flatten().tolist())  # type: ignore[attr-defined]
+           for s in (splits.train, splits.validation)]  # fmt: skip
+    assert [len(ids) for ids in who] == [8, 2]
+    assert not who[0] & who[1]
+    few = save(tmp_path, who=np.zeros((4, 1)), y=np.array([0, 0, 0, 1]))
+    with pytest.raises(ValueError, match="expected two or more: one to validate and one to train"):
+        replace(few, test=0.0).load()

@@ -25,7 +25,10 @@ OLDER = "not in this trace (made by an older version of fusion-sched, or without
 def run_facts(view: RunView) -> dict[str, str]:
     """What a reader must know first."""
     result, interval, best = view.result, accuracy_interval(view), best_single_words(view)
-    facts = {"fused test accuracy": in_percent(result.accuracy) if result else "not known yet"}
+    facts = {"fused test accuracy": "not known yet"}
+    if result is not None:
+        split, accuracy = result.scored
+        facts = {f"fused {split} accuracy": in_percent(accuracy)}
     if interval is not None:
         facts["95\u00a0% interval (Wilson)"] = interval
     if best is not None and len(view.modalities) > 1:
@@ -77,10 +80,10 @@ def _score_table(view: RunView) -> Table | None:
         [
             head,
             in_percent(result.validation.get(head)),
-            in_percent(result.test[head]),
+            in_percent(result.test.get(head)),
             fixed(result.macro_f1.get(head)),
         ]
-        for head in result.test
+        for head in result.test or result.validation
     ]
     best, gap = result.best_on_test, result.optimism_gap
     older = (

@@ -33,12 +33,13 @@ def result_table(trace: Trace) -> Table:
     )
     for title in ("", "validation", "test", "test macro-F1"):
         table.add_column(title, justify="right" if title else "left")
-    for head, accuracy in result.test.items():
-        validation, macro_f1 = result.validation.get(head), result.macro_f1.get(head)
+    for head in result.test or result.validation:
+        validation, accuracy = result.validation.get(head), result.test.get(head)
+        macro_f1 = result.macro_f1.get(head)
         table.add_row(
             head,
             NOTHING if validation is None else f"{validation:.1%}",
-            f"{accuracy:.1%}",
+            NOTHING if accuracy is None else f"{accuracy:.1%}",
             NOTHING if macro_f1 is None else f"{macro_f1:.3f}",
         )
     return table
@@ -63,7 +64,7 @@ def diagnosis_lines(trace: Trace) -> list[str]:
 
 
 def optimism_line(trace: Trace) -> str:
-    """What older papers would have reported, and how much too good that is.
+    """What older papers would have reported, and how much too good that is; or that none tests.
 
     Parameters
     ----------
@@ -80,6 +81,10 @@ def optimism_line(trace: Trace) -> str:
         The run has not ended, or its trace lacks the best epoch on test.
     """
     result = _result_of(trace)
+    if not result.test:
+        return (
+            "no test split: the accuracies are those on validation, on which the epoch was chosen"
+        )
     best, epoch, gap = result.best_on_test, result.best_epoch, result.optimism_gap
     if best is None or epoch is None or gap is None:
         raise ValueError(f"{trace.path} does not hold the best epoch on test; train the run again")

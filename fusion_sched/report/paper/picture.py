@@ -47,7 +47,8 @@ def draw_trace(trace: Trace, path: Path) -> None:
         atoms.set_ylabel("unique and synergistic [bit]")
         number_epochs(information, [r.number for r in (*view.epochs, *view.probes)])
         result = view.result
-        end = f"fused test accuracy {result.accuracy:.1%}" if result else "not ended"
+        split, accuracy = ("", 0.0) if result is None else result.scored
+        end = f"fused {split} accuracy {accuracy:.1%}" if result else "not ended"
         controller = drawable(view.controller)
         figure.suptitle(f"controller {controller}, seed {view.seed}: {end}", fontsize=11)
         with atomic_write(path) as whole:

@@ -1,0 +1,106 @@
+"""A training from Python: the configuration, the engine and the folder of the command."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from fusion_sched.api.model import Model, load
+from fusion_sched.commands import sweep
+from fusion_sched.commands.console import make_console
+from fusion_sched.commands.train import execute, make_paths_absolute
+from fusion_sched.config.build import build
+from fusion_sched.config.compose import Composed, compose_run
+from fusion_sched.config.targets import targets_of
+from fusion_sched.runlog import Trace, diagnosis_from, read_trace
+from fusion_sched.runtime.distributed import join_processes
+from fusion_sched.runtime.environment import preserved_process
+from fusion_sched.types import Diagnosis
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run that has ended, in its `folder`."""
+
+    folder: Path
+    targets: Collection[str] = ()
+
+    @cached_property
+    def trace(self) -> Trace:
+        """Every event of the run."""
+        return read_trace(self.folder)
+
+    @property
+    def test(self) -> Mapping[str, Mapping[str, float]]:
+        """Modality or `fused` → `accuracy` and `macro_f1` on test; empty without a test split."""
+        return cast(Mapping[str, Mapping[str, float]], self._ended.get("test", {}))
+
+    @property
+    def validation(self) -> Mapping[str, float]:
+        """Modality or `fused` → accuracy on validation, in the selected epoch."""
+        return cast(Mapping[str, float], self._ended.get("validation", {}))
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """The last diagnosis; as `last_diagnosis`."""
+        return last_diagnosis(self.trace)
+
+    @cached_property
+    def model(self) -> Model:
+        """The trained network."""
+        return load(self.folder, allow=self.targets)
+
+    @property
+    def _ended(self) -> dict[str, Any]:
+        return self.trace.result or {}
+
+
+def last_diagnosis(trace: Trace) -> Diagnosis | None:
+    """Return the last diagnosis of a run: of validation samples, or, without one, of training."""
+    probes = trace.of("probe")
+    return diagnosis_from(probes[-1].get("generalising", probes[-1])) if probes else None
+
+
+def train(overrides: Iterable[str] = (), *, verbose: bool = False) -> RunResult:
+    """Train as `fusion-sched train OVERRIDES…` does, in the same folder, and return the run.
+
+    Parameters
+    ----------
+    overrides : as on the command line: `["dataset=digits_halves", "seed=1", "+method=joint"]`
+    verbose : whether to print what the command prints
+
+    Raises
+    ------
+    ValueError
+        A value that cannot be used, or an argument that only the command takes.
+    hydra.errors.HydraException
+        A key or choice that there is not.
+    FileExistsError
+        The run's folder holds something.
+    OSError
+        Data that is not there.
+    """
+    composed = compose_run(overrides)
+    make_paths_absolute(composed.cfg)
+    with preserved_process():
+        processes = join_processes(composed.cfg.device)
+        own = str(new_run_dir(composed)) if processes.first else ""
+        folder = Path(processes.agree(own))
+        try:
+            parts = build(composed.cfg)
+        except Exception:
+            sweep.release_run_dir(folder)
+            raise
+        execute(parts, folder, make_console(quiet=not verbose))
+    return RunResult(folder, targets_of(composed.cfg))
+
+
+def new_run_dir(composed: Composed, folder: Path | None = None) -> Path:
+    """Make the run's folder, with the configuration in it, and return it."""
+    cfg, settings = composed
+    own = Path(settings.run.dir if folder is None else folder).resolve()
+    own.mkdir(parents=True, exist_ok=True)
+    sweep.check_free(own)
+    sweep.save_config(cfg, sweep.configuration_hash(cfg), own, settings)
+    return own
