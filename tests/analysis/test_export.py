@@ -91,7 +91,7 @@ def assert_row_schema(row: dict[str, Any]) -> None:
                "unimodal_epochs", "probe_share"}  # fmt: skip
     assert set(row) == spreads | {
         "table", "dataset", "name", "role", "seeds", "missing_seeds", "folds",
-        "missing_folds", "unimodal_percent",
+        "missing_folds", "unimodal_percent", "search_trials",
         "cpu_hours", "gpu_hours", "peak_memory_bytes", "difference", "runs", "config",
     }  # fmt: skip
     for key in spreads:
