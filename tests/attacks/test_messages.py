@@ -22,7 +22,7 @@ def test_a_missing_value_is_named_once(command: Command) -> None:
 
 def test_a_key_that_a_choice_lacks_is_not_to_be_added(command: Command) -> None:
     answer = command("train", "dataset.root=x")
-    check_message(answer, 2, ["dataset.root", "has no such key"])
+    check_message(answer, 2, ["dataset.root", "keys of dataset with dataset=digits_cg"])
     assert "use +dataset.root" not in answer.err
 
 

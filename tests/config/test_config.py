@@ -17,7 +17,7 @@ from tests.conftest import make_config, make_parts
 GROUPS = sorted(
     p
     for p in config_dir().glob("*/*.yaml")
-    if p.parent.name not in ("debug", "experiment", "method")
+    if p.parent.name not in ("debug", "experiment", "method", "search")
     and not p.read_text(encoding="utf-8").startswith("# Former name")
 )
 EXPERIMENTS = sorted(config_dir().glob("experiment/*.yaml"))
