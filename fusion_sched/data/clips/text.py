@@ -56,6 +56,7 @@ class TextModality:
 
     dtype: ClassVar[str] = "int32"
     jpeg: ClassVar[bool] = False
+    augmented: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.length < 1:
