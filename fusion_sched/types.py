@@ -144,7 +144,8 @@ class Splits:
     ``shapes``; ``augment`` then changes a training batch at random, drawing from a generator on
     the CPU alone. Both are for work that is cheaper on the device than in loader processes.
     ``preprocessing``: modality → JSON values that make a new sample an input of the network, as
-    the dataset's own ``read_new`` takes them. ``store``: folder of prepared data, where there is one.
+    the dataset's own ``read_new`` takes them. ``store``: folder of prepared data, where
+    there is one.
     """
 
     train: Samples
