@@ -99,7 +99,7 @@ class Pretrained(nn.Module):
                 return self._pooled(self.network(input_values=prepared).last_hidden_state)
             pictures = scaled.flatten(0, 1) if x.ndim == 5 else scaled
             pooled = self._pooled(self.network(pixel_values=pictures).last_hidden_state)
-            return pooled.unflatten(0, x.shape[:2]).mean(dim=1) if x.ndim == 5 else pooled
+            return pooled.view(*x.shape[:2], -1).mean(dim=1) if x.ndim == 5 else pooled
 
     def _pooled(self, states: Tensor) -> Tensor:
         """Pool states `(B, positions, size)`, or a convolution's `(B, size, height, width)`."""
@@ -261,7 +261,7 @@ def _scaling(input_name: str, shape: Sequence[int], model: str) -> tuple[Tensor,
 
 def _preprocessor(model: str) -> dict[str, Any]:
     """Return the settings of the model's preprocessor; nothing where it has none."""
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     if not model:
         return {}
