@@ -112,11 +112,11 @@ def compute_features(
         content = [samples.fingerprint(), splits.plain_train.fingerprint()]
         for m, encoder in encoders.items():
             where = [device.type, model.precision, str(splits.shapes[m])]
-            compute = partial(_encode_split, encoder, m, samples, splits, device, model.precision)
+            loader = Loader(samples, BATCH, device=device, finish=splits.finish)
             key = short_hash([m, digests[m], *where, *content])
             own = by_split.setdefault(id(samples), {})
             with progress_bar(f"features of {m}, {name}") as progress:
-                work = partial(compute, progress)
+                work = partial(_encode_split, encoder, m, loader, model.precision, progress)
                 own[m] = work() if splits.store is None else stored_features(
                     splits.store, m, key, work
                 )  # fmt: skip
@@ -132,18 +132,16 @@ def _unchanging(splits: Splits) -> dict[str, Samples]:
 def _encode_split(
     encoder: Pretrained,
     modality: str,
-    samples: Samples,
-    splits: Splits,
-    device: torch.device,
+    loader: Loader,
     precision: str,
     progress: Callable[[int, int], None],
 ) -> Tensor:
     parts: list[Tensor] = []
     encoder.eval()
-    for batch in Loader(samples, BATCH, device=device, finish=splits.finish):
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+    for batch in loader:
+        with torch.autocast(loader.device.type, torch.bfloat16, enabled=precision == "bf16"):
             parts.append(encoder.features(batch.inputs[modality]).float().cpu())
-        progress(sum(map(len, parts)), len(samples))
+        progress(sum(map(len, parts)), len(loader.order))
     features = torch.cat(parts)
     broken = int((~features.isfinite()).any(dim=1).sum())
     if broken:
@@ -157,23 +155,33 @@ def _encode_split(
 def feature_facts(splits: Splits, model: MultimodalNetwork) -> dict[str, Any]:
     """Return what the trace holds of pretrained encoders, by modality: nothing without any."""
     pretrained = {m: e for m, e in model.encoders.items() if isinstance(e, Pretrained)}
-    facts = {m: _facts_of(splits, m, encoder) for m, encoder in pretrained.items()}
-    return {"pretrained": facts} if facts else {}
+    if not pretrained:
+        return {}
+    changed = [m for m, e in pretrained.items() if e.frozen and not _cached_train(splits, m)]
+    notes = [
+        f"{m}: training changes its inputs at random, so that the frozen encoder runs on each "
+        "training batch; where the dataset has it, dataset.augmented=false lets the features be "
+        "computed once"
+        for m in changed
+    ]
+    facts: dict[str, Any] = {
+        "pretrained": {m: _facts_of(splits, m, e) for m, e in pretrained.items()}
+    }
+    return {**facts, "notes": [*splits.facts.get("notes", []), *notes]} if notes else facts
 
 
 def _facts_of(splits: Splits, modality: str, encoder: Pretrained) -> dict[str, Any]:
-    fields = {"model": encoder.name, "sha256": encoder.digest(), "unfrozen": encoder.unfrozen}
-    if not encoder.frozen:
-        return {**fields, "cached": [], "note": f"{modality}: layers of the encoder train, so that "
-                "no features are kept: it runs on each batch"}  # fmt: skip
-    place = "in memory, for this run" if splits.store is None else f"in {splits.store}"
-    cached = list(splits.by_name())
-    note = f"{modality}: the encoder is frozen; features of each sample are computed once and kept"
-    if splits.train is not splits.plain_train or is_augmented(splits, modality):
-        cached.remove("train")
-        note = (
-            f"{modality}: training changes its inputs at random, so that the frozen encoder runs "
-            "on each training batch; where the dataset has it, dataset.augmented=false lets the "
-            "features be computed once. Those of unchanged samples are kept"
-        )
-    return {**fields, "cached": cached, "note": f"{note} {place}"}
+    cached = [
+        name for name in splits.by_name()
+        if encoder.frozen and (name != "train" or _cached_train(splits, modality))
+    ]  # fmt: skip
+    place = "memory, for this run" if splits.store is None else "folder of prepared data"
+    return {
+        "model": encoder.name, "sha256": encoder.digest(), "unfrozen": encoder.unfrozen,
+        "cached": cached, "kept_in": place if cached else "",
+    }  # fmt: skip
+
+
+def _cached_train(splits: Splits, modality: str) -> bool:
+    """Say whether training reads the features of a frozen encoder."""
+    return splits.train is splits.plain_train and not is_augmented(splits, modality)

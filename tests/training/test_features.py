@@ -113,15 +113,15 @@ def test_the_trace_says_what_is_cached(trained: Path) -> None:
     facts = of(read_events(trained), "start")[0]["facts"]["pretrained"]
     assert facts.keys() == {"picture", "title"}
     assert facts["picture"]["cached"] == ["train", "validation", "test"]
-    assert "computed once and kept in " in facts["picture"]["note"]
+    assert facts["picture"]["kept_in"] == "folder of prepared data"
 
 
 def test_augmented_pictures_are_encoded_in_each_epoch(options: tuple[str, ...]) -> None:
     parts = make_parts(*options, "dataset.augmented=true")
-    facts = feature_facts(parts.splits, parts.model)["pretrained"]
-    assert facts["picture"]["cached"] == ["validation", "test"]
-    assert "dataset.augmented=false lets" in facts["picture"]["note"]
-    assert "train" in facts["title"]["cached"]
+    fields = parts.start_fields()["facts"]
+    assert fields["pretrained"]["picture"]["cached"] == ["validation", "test"]
+    assert "picture: training changes its inputs at random" in fields["notes"][0]
+    assert "train" in fields["pretrained"]["title"]["cached"]
     loaders = make_loaders(parts)
     training, plain = next(iter(loaders.train)).inputs, next(iter(loaders.plain_train)).inputs
     assert training["picture"].shape[1:] == (3, 16, 16)
