@@ -61,5 +61,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing fusion-sched with what its tests need (about two minutes) …"
-	@$(PIP) install -c constraints.txt -e ".[dev,oracles,media,text,distributed,tensorboard]"
+	@$(PIP) install -c constraints.txt -e ".[dev,oracles,media,pretrained,distributed,tensorboard]"
 	@touch $(VENV)/.installed $@

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
 FUSED = "fused"
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Of the channels of pictures on a 0-1 scale: datasets of files normalise by them."""
 RHYTHM, NEAR_THRESHOLD, STAGE_END = "rhythm", "near threshold", "stage end"
 """Why a diagnosis has null levels, p-values and a check of its cells."""
 KEPT = "kept"
@@ -148,7 +152,8 @@ class Splits:
     ``shapes``; ``augment`` then changes a training batch at random, drawing from a generator on
     the CPU alone. Both are for work that is cheaper on the device than in loader processes.
     ``preprocessing``: modality → JSON values that make a new sample an input of the network, as
-    the dataset's own ``read_new`` takes them.
+    the dataset's own ``read_new`` takes them. ``store``: folder of prepared data, where
+    there is one.
     """
 
     train: Samples
@@ -161,6 +166,7 @@ class Splits:
     finish: Callable[[Batch], Batch] = as_is
     augment: Callable[[Batch, Generator], Batch] | None = None
     preprocessing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    store: Path | None = None
 
     def by_name(self) -> dict[str, Samples]:
         """Return the three disjoint splits."""

@@ -1,11 +1,15 @@
 """What an installed wheel holds, and what importing the parts costs."""
 
+import csv
 import importlib
 import pkgutil
+import shutil
 import subprocess
 import sys
+import tarfile
 import types
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,14 +20,13 @@ import fusion_sched
 ROOT = Path(__file__).parent.parent
 
 
-def python(code: str, cwd: Path, path: Path | None = None) -> str:
-    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
-    if path is not None:
-        environment["PYTHONPATH"] = str(path)
-    shown = subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment, text=True,
-                           capture_output=True, check=False)  # fmt: skip
-    assert shown.returncode == 0, shown.stderr
-    return shown.stdout
+def run(*words: str | Path, cwd: Path) -> str:
+    """Run a program outside the repository; return what it printed."""
+    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "HOME": str(cwd)}
+    done = subprocess.run(words, cwd=cwd, env=environment, text=True, capture_output=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "hydra", "omegaconf")
@@ -38,7 +41,7 @@ def test_the_package_imports_its_api_at_first_use(tmp_path: Path) -> None:
             "print(fusion_sched.decompose.__module__)\n"
             "heavy = {'hydra', 'omegaconf', 'sklearn', 'pandas', 'matplotlib'}\n"
             "assert not heavy & set(sys.modules), heavy & set(sys.modules)")  # fmt: skip
-    assert python(code, tmp_path).strip() == "fusion_sched.pid.decomposition"
+    assert run(sys.executable, "-c", code, cwd=tmp_path).strip() == "fusion_sched.pid.decomposition"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
@@ -47,14 +50,14 @@ def test_help_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> Non
             f"sys.argv = ['fusion-sched', *{arguments}]\n"
             "try: cli.main()\n"
             f"except SystemExit: print({set(HEAVY)} & set(sys.modules))")  # fmt: skip
-    assert python(code, tmp_path).splitlines()[-1] == "set()"
+    assert run(sys.executable, "-c", code, cwd=tmp_path).splitlines()[-1] == "set()"
 
 
 def test_training_imports_only_what_every_run_needs(tmp_path: Path) -> None:
     code = ("import sys, fusion_sched.commands.train\n"
             "print({'sklearn', 'pandas', 'matplotlib', 'plotly', 'scipy.stats', 'scipy.optimize'}"
             " & set(sys.modules))")  # fmt: skip
-    assert python(code, tmp_path).strip() == "set()"
+    assert run(sys.executable, "-c", code, cwd=tmp_path).strip() == "set()"
 
 
 def test_every_public_name_can_be_had() -> None:
@@ -71,31 +74,80 @@ def test_the_citation_names_this_version() -> None:
     assert "2509.20840" in citation["references"][0]["identifiers"][0]["value"]
 
 
-@pytest.mark.slow
-def test_a_wheel_finds_its_configs(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel made of the source archive alone."""
     pytest.importorskip("hatchling", reason="builds a wheel with hatchling, in the extra `dev`")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=ROOT, check=True, capture_output=True,
-    )  # fmt: skip
-    wheel = next(tmp_path.glob("*.whl"))
-    unpacked = tmp_path / "site"
+    folder = tmp_path_factory.mktemp("built")
+    build = (sys.executable, "-m", "hatchling", "build", "-d", folder, "-t")
+    run(*build, "sdist", cwd=ROOT)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
+    run(*build, "wheel", cwd=next(path for path in folder.iterdir() if path.is_dir()))
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that has the wheel, and else the packages of this one."""
+    if find_spec("pip") is None:
+        pytest.skip("installs the wheel with pip, which is not here")
+    folder = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+    run(*pip, "--python", folder, "install", "--no-deps", "--no-index", wheel, cwd=folder)
+    (site,) = folder.glob("lib/python*/site-packages")
+    # Behind the wheel: its own package hides the one that is tested here.
+    packages = [path for path in sys.path if path.endswith("-packages")]
+    (site / "packages.pth").write_text("\n".join(packages))
+    return folder / "bin"
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_configs_and_data_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        archive.extractall(unpacked)
-    assert "fusion_sched/conf/train.yaml" in names
-    assert "fusion_sched/analysis/published.yaml" in names
-    assert "fusion_sched/py.typed" in names
-    assert "hydra_plugins/fusion_sched_search.py" in names
+        (metadata,) = (name for name in names if name.endswith("dist-info/METADATA"))
+        described = archive.read(metadata).decode()
+    configs = {f"fusion_sched/{path.relative_to(ROOT)}" for path in ROOT.glob("conf/**/*.yaml")}
+    assert configs | {"fusion_sched/analysis/published.yaml", "fusion_sched/py.typed"} < set(names)
+    tops = {name.partition("/")[0] for name in names}
+    assert tops == {"fusion_sched", "hydra_plugins", metadata.partition("/")[0]}
     assert "hydra_plugins/__init__.py" not in names, "other packages have plugins there, too"
-    assert not any(n.startswith(("tests/", "outputs/", "conf/")) for n in names)
-    code = ("import sys, fusion_sched.commands.cli as c, fusion_sched.config.schema as g\n"
-            "print(g.config_dir())\n"
-            "sys.argv = ['fusion-sched', 'train', '--cfg', 'job']\n"
-            "c.main()")  # fmt: skip
-    shown = python(code, tmp_path, unpacked)
-    assert shown.startswith(str(unpacked / "fusion_sched" / "conf"))
-    assert "ColoredGrayDigits" in shown
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    for line in ("License-Expression: Apache-2.0", "Description-Content-Type: text/markdown",
+                 "Project-URL: Paper", "Classifier: Typing :: Typed"):  # fmt: skip
+        assert line in described
+
+
+@pytest.mark.slow
+def test_the_wheel_trains_on_its_own_data(installed: Path, tmp_path: Path) -> None:
+    place = run(installed / "python", "-c", "import fusion_sched as f; print(f.__file__)",
+                cwd=tmp_path)  # fmt: skip
+    assert Path(place.strip()).is_relative_to(installed.parent)
+    run(installed / "fusion-sched", "train", "stage1.epochs=1", "stage2.epochs=1", "encoder=mlp",
+        "probe=kmeans", "controller=pid", "hydra.run.dir=run", cwd=tmp_path)  # fmt: skip
+    assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_the_wheel_goes_from_training_to_export(installed: Path, tmp_path: Path) -> None:
+    script = tmp_path / "train_to_export.py"
+    shutil.copy(ROOT / "examples" / script.name, script)
+    printed = run(installed / "python", script, cwd=tmp_path)
+    assert "checked: a program read back differs by" in printed
+    with (tmp_path / "predictions.csv").open(encoding="utf-8") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == ["a", "b"]
+    runs_onnx = all(map(find_spec, ("onnx", "onnxscript", "onnxruntime")))
+    assert ("onnxruntime gives the probabilities" in printed) == runs_onnx
+    assert ("no ONNX without" in printed) != runs_onnx
+
+
+def test_the_image_copies_what_is_there() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    assert {"pyproject.toml", "fusion_sched", "conf"} < set(copied)
+    assert all((ROOT / name).exists() for name in copied)
 
 
 def test_every_exported_name_is_documented() -> None:

@@ -31,6 +31,10 @@ OLD_TARGETS: dict[str, dict[str, Any]] = {
         f"fusion_sched.trackers.{name}": {"_target_": f"fusion_sched.runlog.trackers.{name}"}
         for name in ("Nowhere", "mlflow.MLflow", "tensorboard.TensorBoard", "wandb.WandB")
     },
+    "fusion_sched.models.text.PretrainedText": {
+        "_target_": "fusion_sched.models.pretrained.Pretrained",
+        "unfrozen": -1,
+    },
     "fusion_sched.balancers.ogm.OGM": {"_target_": "fusion_sched.balancers.ogm_ge.OGM"},
     "fusion_sched.launch.SweepTable": {"_target_": "fusion_sched.commands.train.SweepTable"},
     "fusion_sched.sweep.Announced": {"_target_": "fusion_sched.commands.sweep.SweepDirCallback"},

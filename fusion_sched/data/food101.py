@@ -59,7 +59,7 @@ class Food101(ListedDataset):
     split_seed : seed that draws it
     tokenizer : `None`: words as ids below `vocabulary`, the most frequent ones of the training
         titles, for the encoder `text`; otherwise the name or local folder of a pretrained model,
-        whose tokenizer is used, for the encoder `pretrained_text`
+        whose tokenizer is used, for the encoder `pretrained`
     length : words or tokens after which a title is cut
     size : pixels of a picture's side
     frame_encoding : `"raw"`, or `"jpeg"` to have the store keep pictures as JPEG

@@ -16,10 +16,12 @@ from fusion_sched.data.clips.spectrogram import Spectrogram
 from fusion_sched.data.clips.text import PretrainedTokens, Tokens, build_vocabulary
 from fusion_sched.data.clips.types import Clip, Modality, ReadError
 from fusion_sched.data.clips.video import PICTURE_SUFFIXES
+from fusion_sched.data.clips.wave import Wave
 
 FRAME_KNOBS = ("frames", "choose", "size", "frame_encoding", "augmented")
 KNOBS: Mapping[str, Sequence[str]] = {
     "sound": ("rate", "seconds", "short", "n_fft", "hop", "bands", "audio_size", "standardise"),
+    "wave": ("rate", "seconds", "short", "standardise"),
     "picture": ("size", "frame_encoding", "augmented"),
     "video": FRAME_KNOBS,
     "frames": FRAME_KNOBS,
@@ -193,6 +195,8 @@ def reader_of(spec: ModalitySpec, knobs: Mapping[str, Any], clips: Sequence[Clip
             hop=own["hop"], size=None if size is None else (size[0], size[1]),
             standardise=own["standardise"], short=own["short"], bands=own["bands"],
         )  # fmt: skip
+    if spec.kind == "wave":
+        return Wave(spec.name, own["rate"], own["seconds"], own["short"], own["standardise"])
     if spec.kind in ("picture", "video", "frames"):
         return Frames(
             name=spec.name, count=1 if spec.kind == "picture" else own["frames"], size=own["size"],

@@ -17,13 +17,15 @@ from fusion_sched.data.clips.spectrogram import Spectrogram
 from fusion_sched.data.clips.store import short_hash
 from fusion_sched.data.clips.text import PretrainedTokens, Tokens
 from fusion_sched.data.clips.types import Clip, Modality, ReadError
+from fusion_sched.data.clips.wave import Wave
 from fusion_sched.data.kinds import ModalitySpec, value_of
 from fusion_sched.data.memory import class_ids
 from fusion_sched.data.tables import LABEL, Table, read_folder, read_table
 from fusion_sched.types import ID, NO_LABEL, Batch, InputFormat, NewSamples
 
 READERS: Mapping[str, type[Any]] = {
-    reader.__name__: reader for reader in (Spectrogram, Frames, Numbers, Tokens, PretrainedTokens)
+    reader.__name__: reader
+    for reader in (Spectrogram, Wave, Frames, Numbers, Tokens, PretrainedTokens)
 }
 
 
@@ -32,6 +34,8 @@ def describe_modality(
 ) -> dict[str, Any]:
     """Return JSON values from which `read_new_files` reads a modality of new samples."""
     settings = {field.name: getattr(reader, field.name) for field in fields(reader)}  # type: ignore[arg-type]
+    if isinstance(reader, PretrainedTokens):  # new samples need no other file
+        settings["serialized"] = reader.serialize()
     described = {"kind": spec.kind, "columns": list(spec.columns),
                  "reader": type(reader).__name__, "settings": settings}  # fmt: skip
     if moments is not None:

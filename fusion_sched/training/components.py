@@ -1,13 +1,13 @@
 """What a run is made of: model, data, probe, controller, balancer and the plans of its stages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -19,8 +19,9 @@ from fusion_sched.runlog.protocol import protocol_of
 from fusion_sched.runlog.trackers import Tracker
 from fusion_sched.runtime.distributed import Processes
 from fusion_sched.runtime.environment import describe_device, git_revision, seed_for, versions
+from fusion_sched.training.features import compute_features, feature_facts
 from fusion_sched.training.options import TrainingOptions
-from fusion_sched.types import Controller, Diagnosis, ProbeInputs, Samples, Splits
+from fusion_sched.types import Batch, Controller, Diagnosis, ProbeInputs, Samples, Splits
 
 EventSink = Callable[[dict[str, Any]], None]
 HELD_OUT_PART = 5
@@ -95,7 +96,7 @@ class RunComponents:
             "split_sizes": {name: len(split) for name, split in splits.by_name().items()},
             "fingerprint": fingerprint,
             **protocol_of(self.config, fingerprint, splits.facts),
-            "facts": dict(splits.facts),
+            "facts": {**splits.facts, **feature_facts(splits, self.model)},
             "seed": self.seed,
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "device": describe_device(self.device),
@@ -114,12 +115,16 @@ class RunComponents:
 
 @dataclass
 class Loaders:
-    """One loader per purpose; only `train` is shuffled and augmented."""
+    """One loader per purpose; only `train` is shuffled and augmented.
+
+    Batches hold features in place of the inputs of frozen encoders, but those of `test_inputs`.
+    """
 
     train: Loader
     plain_train: Loader
     validation: Loader
     test: Loader
+    test_inputs: Loader
     probe: Loader
     generalising: Loader | None
     order: EpochOrder
@@ -131,10 +136,20 @@ def make_loaders(parts: RunComponents) -> Loaders:
     source, chosen = choose_probe_samples(splits, parts.probe, parts.seed)
     held_out = set(chosen) if parts.probe.source == "held_out" else set()
     order = EpochOrder([i for i in range(len(splits.train)) if i not in held_out], parts.seed)
-    make = partial(
+    cache = compute_features(splits, parts.model, parts.device)
+    plain = partial(
         Loader, device=parts.device, processes=parts.processes, workers=parts.workers,
-        finish=splits.finish,
     )  # fmt: skip
+
+    def make(
+        samples: Samples,
+        batch_size: int,
+        order: Collection[int] | None = None,
+        augment: Callable[[Batch, Generator], Batch] | None = None,
+    ) -> Loader:
+        read, finish = cache.source(samples, augmented=augment is not None)
+        return plain(read, batch_size, order, finish=finish, augment=augment)
+
     return Loaders(
         train=make(
             splits.train, size, order, augment=parts.options.batch_transform(splits.augment)
@@ -142,6 +157,7 @@ def make_loaders(parts: RunComponents) -> Loaders:
         plain_train=make(splits.plain_train, size, sorted(order.positions)),
         validation=make(splits.validation, size),
         test=make(splits.test, size),
+        test_inputs=plain(splits.test, size, finish=splits.finish),
         probe=make(source, size, chosen),
         generalising=_validation_loader(parts, make),
         order=order,

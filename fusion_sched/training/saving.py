@@ -6,6 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from fusion_sched.models.network import MultimodalNetwork
+from fusion_sched.models.pretrained import Pretrained
+from fusion_sched.models.resnet import ResNet18
 from fusion_sched.models.saved import MEAN, MODEL_DIR, write_model
 from fusion_sched.runlog import read_trace
 from fusion_sched.runlog.protocol import PLACES
@@ -35,7 +38,10 @@ def _description(run: Run) -> dict[str, Any]:
             f"fusion-sched itself is under Apache-2.0. No licence is stated for these weights; "
             f"they were trained on {name}, whose terms apply."
         ),
-        "architecture": {key: parts.config[key] for key in ARCHITECTURE},
+        "architecture": {
+            **{key: parts.config[key] for key in ARCHITECTURE},
+            "encoder": _encoder_settings(parts.config["encoder"], parts.model),
+        },
         "classes": list(splits.classes),
         "modalities": {
             m: {"shape": list(shape), "dtype": dtype}
@@ -50,6 +56,18 @@ def _description(run: Run) -> dict[str, Any]:
         "selected_epoch": run.state.best_epoch,
         "validation": run.state.best_validation,
     }  # fmt: skip
+
+
+def _encoder_settings(node: Mapping[str, Any], model: MultimodalNetwork) -> dict[str, Any]:
+    """Return the configuration of the encoders without the files that they began with."""
+    saved = {
+        m: encoder.saved_arguments()
+        for m, encoder in model.encoders.items()
+        if isinstance(encoder, Pretrained | ResNet18)
+    }
+    if "_target_" in node:
+        return {**node, **next(iter(saved.values()), {})}
+    return {m: {**own, **saved.get(m, {})} for m, own in node.items()}
 
 
 def _dtypes(run: Run) -> list[str]:

@@ -139,7 +139,7 @@ def make_optimizer(parts: RunComponents, state: RunState) -> tuple[Optimizer, LR
     A frozen parameter has no gradient, and torch's optimizers leave such a parameter and its
     state alone.
     """
-    parts.model.requires_grad_(True)
+    parts.model.train_only(parts.model.modalities, joint=True)
     if not state.stage.joint:
         plan, epochs = parts.stage1, parts.stage1.epochs
     else:

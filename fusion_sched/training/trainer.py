@@ -297,7 +297,7 @@ def _score_test(run: Run, means: Mapping[str, Tensor]) -> dict[str, Any]:
     robustness = {}
     if parts.robustness:
         seed = seed_for(parts.seed, "robustness")
-        evaluated = evaluate_robustness(parts.model, run.loaders.test, means, seed)
+        evaluated = evaluate_robustness(parts.model, run.loaders.test_inputs, means, seed)
         robustness["robustness"] = evaluated.fields()
     accuracy, f1 = test.accuracy(), test.macro_f1()
     scores = [float((predicted == test.y).double().mean()) for predicted in state.test_predictions]

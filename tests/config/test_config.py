@@ -23,7 +23,7 @@ GROUPS = sorted(
 EXPERIMENTS = sorted(config_dir().glob("experiment/*.yaml"))
 GIVEN = {"shape", "sizes", "classes", "params", "optimizer", "epochs"}
 """Arguments that the program passes, not the configuration."""
-NOT_FOR_PICTURES = {"by_modality", "text", "pretrained_text", "gru"}
+NOT_FOR_PICTURES = {"by_modality", "text", "pretrained", "gru"}
 """Choices that the default dataset cannot take; their experiments build them."""
 
 

@@ -11,8 +11,10 @@ from fusion_sched.data.clips.text import Tokens
 from fusion_sched.data.clips.types import ClipDataset
 from fusion_sched.data.food101 import Food101
 from fusion_sched.data.samples.spec import SampleSpec
-from fusion_sched.models.text import PretrainedText, TextEncoder
+from fusion_sched.models.pretrained import Pretrained
+from fusion_sched.models.text import TextEncoder
 from tests.conftest import make_parts, run_once
+from tests.models.tiny_networks import save_bert
 
 CLASSES = ("apple_pie", "waffles")
 TRAIN = [f'{name}_{n}.jpg,"Best {name}, ever",{name}' for n in range(20) for name in CLASSES]
@@ -45,18 +47,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small BERT with its tokenizer, saved as published ones are."""
-    transformers = pytest.importorskip("transformers", reason="needs the extra `text`")
-    out = tmp_path_factory.mktemp("bert")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "apple", "pie", "best", "recipe"]
-    (out / "vocab.txt").write_text("\n".join(words))
-    transformers.BertTokenizer(str(out / "vocab.txt"), model_max_length=64).save_pretrained(out)
-    config = transformers.BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=16, max_position_embeddings=64,
-    )  # fmt: skip
-    transformers.BertModel(config).save_pretrained(out)
-    return out
+    return save_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.mark.parametrize("header", [[], [HEADER]])
@@ -182,14 +173,15 @@ def test_a_pretrained_network_trains_on_its_own_tokens(
     sample: Path, bert: Path, tmp_path: Path
 ) -> None:
     options = [
-        "+experiment=food101", "encoder@encoder.text=pretrained_text", f"dataset.root={sample}",
+        "+experiment=food101", "encoder@encoder.text=pretrained", f"dataset.root={sample}",
+        f"encoder.text.model={bert}", "encoder.text.unfrozen=-1",
         f"dataset.store={tmp_path / 'store'}", f"dataset.tokenizer={bert}", "dataset.size=32",
         "dataset.length=16", "encoder.image.width=4", "batch_size=16", "probe.samples=20",
         "stage1.epochs=1", "stage2.epochs=1",
         "robustness=false",
     ]  # fmt: skip
     parts = make_parts(*options)
-    assert isinstance(parts.model.encoders["text"], PretrainedText)
+    assert isinstance(parts.model.encoders["text"], Pretrained)
     assert parts.splits.shapes["text"] == (2, 16)
     events = run_once(tmp_path / "run", *options)
     assert [event for event in events if event["event"] == "result"]

@@ -11,9 +11,8 @@ from torch import Tensor
 from fusion_sched.data.clips.types import Clip, Issue, Views
 from fusion_sched.data.clips.video import count_frames, read_pictures, resized
 from fusion_sched.data.clips.views import crop_and_flip
+from fusion_sched.types import IMAGENET_MEAN, IMAGENET_STD
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 CHOICES = ("spread", "first", "middle")
 
 

@@ -129,6 +129,7 @@ def load_clips(dataset: ClipDataset) -> Splits:
         facts=facts,
         finish=Finish(modalities),
         augment=Augment(modalities),
+        store=store.folder.parent,
     )
 
 
@@ -154,6 +155,10 @@ class Augment:
         views = draw_views(len(batch.y), generator)
         inputs = {m: self.modalities[m].augment(v, views) for m, v in batch.inputs.items()}
         return batch._replace(inputs=inputs)
+
+    def changes(self, modality: str) -> bool:
+        """Whether the modality's inputs change; taken for granted where it does not say."""
+        return bool(getattr(self.modalities[modality], "augmented", True))
 
 
 def _stored_split(

@@ -28,6 +28,7 @@ class Numbers:
 
     dtype: ClassVar[str] = "float32"
     jpeg: ClassVar[bool] = False
+    augmented: ClassVar[bool] = False
 
     @property
     def stored_shape(self) -> tuple[int, ...]:

@@ -46,6 +46,7 @@ class Spectrogram:
 
     dtype: ClassVar[str] = "float16"
     jpeg: ClassVar[bool] = False
+    augmented: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.short not in ("tile", "silence"):

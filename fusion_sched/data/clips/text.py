@@ -1,12 +1,13 @@
 """Text as a modality: ids of words that training texts hold, or of a pretrained tokenizer."""
 
+import json
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -56,6 +57,7 @@ class TextModality:
 
     dtype: ClassVar[str] = "int32"
     jpeg: ClassVar[bool] = False
+    augmented: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.length < 1:
@@ -112,13 +114,14 @@ class PretrainedTokens(TextModality):
     """A text as a pretrained tokenizer cuts it: ids and mask `(2, length)`, 1 where a token is.
 
     `model` is a name or a local folder that `transformers` loads; ids of other tokenizers, or
-    of `Tokens`, mean nothing to the pretrained network. Goes with the encoder `PretrainedText`
-    of the same `model`.
+    of `Tokens`, mean nothing to the pretrained network. Goes with the encoder `Pretrained` of the
+    same `model`. `serialized` is what `serialize` returned, for a tokenizer without its files.
     """
 
     name: str = "text"
     model: str
     length: int = 40
+    serialized: str | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -130,6 +133,8 @@ class PretrainedTokens(TextModality):
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer, loaded once."""
+        if self.serialized is not None:
+            return _deserialized(self.serialized)
         tokenizer = load_tokenizer(self.model)
         if self.length > tokenizer.model_max_length:
             raise ValueError(
@@ -145,18 +150,49 @@ class PretrainedTokens(TextModality):
         )
         return np.array([encoded["input_ids"], encoded["attention_mask"]], dtype=np.int32)
 
+    def serialize(self) -> str | None:
+        """Return the tokenizer as JSON; `None` where it is not one of the package `tokenizers`."""
+        if not self.tokenizer.is_fast:
+            return None
+        settings = {name: getattr(self.tokenizer, name) for name in TOKENIZER_SETTINGS}
+        return json.dumps({"tokenizer": self.tokenizer.backend_tokenizer.to_str(), **settings})
 
-def load_tokenizer(model: str) -> Any:
-    """Return the tokenizer of a pretrained model, by name or from a local folder."""
+
+TOKENIZER_SETTINGS = ("pad_token", "padding_side", "truncation_side", "model_max_length")
+
+
+def _deserialized(text: str) -> Any:
+    """Return the tokenizer that `PretrainedTokens.serialize` wrote."""
+    transformers = _transformers()
+    from tokenizers import Tokenizer
+
     try:
-        from transformers import AutoTokenizer
+        settings = json.loads(text)
+        backend = Tokenizer.from_str(settings.pop("tokenizer"))
+        chosen = {name: settings[name] for name in TOKENIZER_SETTINGS}
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"the saved tokenizer cannot be read: {error}; bring the right model.json back"
+        ) from error
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, **chosen)
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
     except ImportError as error:
         raise ValueError(
             "a pretrained tokenizer needs the package transformers, which is not installed; "
-            'pip install "fusion-sched[text]"'
+            'pip install "fusion-sched[pretrained]"'
         ) from error
+    return transformers
+
+
+def load_tokenizer(model: str) -> Any:
+    """Return the tokenizer of a pretrained model, by name or from a local folder."""
+    transformers = _transformers()
     try:
-        tokenizer = cast(Any, AutoTokenizer).from_pretrained(model)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"the tokenizer of {model!r} could not be fetched or read: {error}; give a local "

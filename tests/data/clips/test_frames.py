@@ -9,9 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_sched.data.clips.frames import IMAGENET_MEAN, IMAGENET_STD, Frames, choose_frames
+from fusion_sched.data.clips.frames import Frames, choose_frames
 from fusion_sched.data.clips.types import Clip, ReadError, Views
 from fusion_sched.data.clips.views import crop_and_flip, draw_views
+from fusion_sched.types import IMAGENET_MEAN, IMAGENET_STD
 
 COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0), (0, 250, 250), (250, 0, 250)]
 

@@ -116,5 +116,5 @@ def test_a_tokenizer_that_cannot_be_used_is_named(
     with pytest.raises(ValueError, match="takes at most 16 tokens, but length is 17"):
         PretrainedTokens(model=str(tokenizer), length=17).read(titled("pie"))
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ValueError, match=r'pip install "fusion-sched\[text\]"'):
+    with pytest.raises(ValueError, match=r'pip install "fusion-sched\[pretrained\]"'):
         PretrainedTokens(model=str(tokenizer)).read(titled("pie"))
