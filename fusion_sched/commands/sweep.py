@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fusion_sched.config.build import build_dataset, build_model, check_trainable
 from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runtime.checkpoint import CHECKPOINT_DIR, LAST
-from fusion_sched.runtime.files import atomic_write, json_digest, lock
+from fusion_sched.runtime.files import atomic_write, json_digest, lock, writing
 from fusion_sched.types import Splits
 
 RESUME = "sweep.resume="
@@ -181,10 +181,19 @@ def save_config(cfg: DictConfig, own_hash: str, folder: Path) -> None:
     hydra_cfg = HydraConfig.get()
     saved = folder / HYDRA_DIR
     saved.mkdir(parents=True)
-    with atomic_write(saved / CONFIG) as file:
-        file.write(f"{HASH_LINE}{own_hash}\n{OmegaConf.to_yaml(cfg, resolve=True)}".encode())
-    OmegaConf.save(hydra_cfg.overrides.task, saved / "overrides.yaml")
-    OmegaConf.save(OmegaConf.create({"hydra": hydra_cfg}), saved / "hydra.yaml")
+    try:
+        with atomic_write(saved / CONFIG) as file:
+            file.write(f"{HASH_LINE}{own_hash}\n{OmegaConf.to_yaml(cfg, resolve=True)}".encode())
+    except OSError:  # a full disk: the folder is free for the same command
+        saved.rmdir()
+        raise
+    besides = {
+        "overrides.yaml": hydra_cfg.overrides.task,
+        "hydra.yaml": OmegaConf.create({"hydra": hydra_cfg}),
+    }
+    for name, part in besides.items():
+        with writing(saved / name):
+            OmegaConf.save(part, saved / name)
 
 
 def release_run_dir(folder: Path) -> None:

@@ -117,7 +117,7 @@ def _issues_of(clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> lis
     for name, modality in modalities.items():
         for clip in clips:
             _, errors = read_modality([clip], name, modality)
-            issues += errors or modality.warnings(clip)
+            issues += [e for e in errors if e.fatal] or modality.warnings(clip)
     return issues
 
 
