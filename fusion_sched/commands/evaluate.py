@@ -88,14 +88,15 @@ def _evaluate_split(
 
 
 def _evaluate_new(model: LoadedModel, data: str) -> tuple[Evaluation, list[str]]:
-    new = model.reader(data).read_new(model.inputs)
+    with naming(Path(data)):
+        new = model.reader(data).read_new(model.inputs)
+        lines = absence_lines(model, new)
     unlabelled = int((new.samples.labels == NO_LABEL).sum())
     if unlabelled:
         raise ValueError(
             f"{data} gives no label for {unlabelled} of {len(new.ids)} samples, expected one for "
             "each; without labels, take fusion-sched predict"
         )
-    lines = absence_lines(model, new)
     predicted = predict_new(model, new)
     rows = {m: new.present[m] for m in new.present if new.present[m].any()}
     if not all(has.all() for has in rows.values()):

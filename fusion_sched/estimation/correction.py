@@ -106,8 +106,11 @@ def correct(solved_pair: Solved, bias: str, swapped: bool = False) -> Measuremen
         excess = draws.mean(0) - truth[0]
         null_excess = (null_draws - truth[1:]).mean(0)
     order = SWAP if swapped else slice(None)
+    classes = solved_pair.tables[0].sum((0, 1))
+    # Corrections overshoot where a source all but determines the label.
+    value = np.minimum(raw[0] - excess, _entropy_bits(classes))
     return Measurement(
-        value=(raw[0] - excess)[order],
+        value=value[order],
         draws=_inflated(draws - excess)[:, order],
         shuffled=(raw[1:] - null_excess)[:, order],
         pointwise=solved_pair.pointwise[:, order],
@@ -116,6 +119,11 @@ def correct(solved_pair: Solved, bias: str, swapped: bool = False) -> Measuremen
         else solved_pair.boundary_weight,
         gap=float(solved_pair.gap),
     )
+
+
+def _entropy_bits(counts: Array) -> float:
+    share = counts[counts > 0] / counts.sum()
+    return float(-(share * np.log2(share)).sum())
 
 
 def _inflated(draws: Array) -> Array:

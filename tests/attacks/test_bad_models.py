@@ -32,7 +32,7 @@ DESCRIPTIONS: list[tuple[str, Any]] = [
     ("modalities.a.dtype", "float99"), ("modalities.a.dtype", 3),
     ("preprocessing", ABSENT), ("preprocessing", []), ("preprocessing", None),
     ("weights", ABSENT), ("weights", {}), ("weights", "abc"), ("weights.sha256", "0" * 64),
-    ("weights.sha256", 7), ("dataset", "arrays"), ("dataset", None),
+    ("weights.sha256", 7), ("dataset", "arrays"), ("dataset", []),
     ("dataset._target_", "shutil.rmtree"),
 ]  # fmt: skip
 FEATURES = np.random.default_rng(0).normal(size=(60, 4))
@@ -72,6 +72,10 @@ def predict(model: Path, data: Path) -> list[str]:
     return write_predictions(model, str(data), data.with_name("out.csv"), None, [])
 
 
+def score(model: Path, data: Path) -> list[Any]:
+    return print_scores(model, None, str(data), True, [])
+
+
 @pytest.mark.parametrize(("key", "value"), DESCRIPTIONS, ids=str)
 def test_a_description_is_named(model: Path, tmp_path: Path, key: str, value: Any) -> None:
     np.savez(tmp_path / "new.npz", a=FEATURES, b=FEATURES)
@@ -109,7 +113,7 @@ def test_a_damaged_file_is_named(model: Path, tmp_path: Path, name: str, damage:
     for act in (
         lambda: predict(model, tmp_path / "new.npz"),
         lambda: export_model(model, "safetensors", tmp_path / "out", []),
-        lambda: print_scores(model, None, str(tmp_path / "new.npz"), True, []),
+        lambda: score(model, tmp_path / "new.npz"),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=r"model\.(json|safetensors)"):
             act()
@@ -119,9 +123,7 @@ def test_a_damaged_file_is_named(model: Path, tmp_path: Path, name: str, damage:
 def test_new_samples_are_named(model: Path, tmp_path: Path, name: str) -> None:
     arrays, word = SAMPLES[name]
     np.savez(tmp_path / "new.npz", **arrays)
+    act = score if "y" in arrays and len(arrays) > 1 else predict
     with pytest.raises(ValueError, match=r"new\.npz") as refused:
-        if "y" in arrays and len(arrays) > 1:
-            print_scores(model, None, str(tmp_path / "new.npz"), True, [])
-        else:
-            predict(model, tmp_path / "new.npz")
+        act(model, tmp_path / "new.npz")
     assert word in str(refused.value)

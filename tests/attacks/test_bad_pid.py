@@ -77,7 +77,7 @@ ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "negative symbols": ({"y": Y, "a": SYMBOLS - 1}, "-1"),
     "matrices of integers": ({"y": Y, "a": np.stack([SYMBOLS, Y], axis=1)}, "(60, 2)"),
     "labels in columns": ({"y": Y[:, None], "a": SYMBOLS}, "(60, 1)"),
-    "an offset without digits": ({"y": Y, "a": (1e9 + 1e-4 * FLOATS).astype(np.float32)}, "'a'"),
+    "an offset without digits": ({"y": Y, "a": (1e9 + 100 * FLOATS).astype(np.float32)}, "'a'"),
     "a joint with a negative": ({"p": np.full((2, 2, 2), -0.125)}, "non-negative"),
     "a joint of two axes": ({"p": np.full((2, 2), 0.25)}, "(2, 2)"),
     "a joint of four axes": ({"p": np.full((2, 2, 2, 2), 1 / 16)}, "(2, 2, 2, 2)"),

@@ -102,8 +102,11 @@ def load_clips(dataset: ClipDataset) -> Splits:
     """
     check_on_error(dataset)
     listing = dataset.listing()
+    fatal = [issue for issue in listing.issues if issue.fatal]
+    if fatal and not listing.clips:
+        raise ValueError(_summary(dataset, fatal))
     store, modalities = prepare_clips(dataset, listing)
-    issues = [*(issue for issue in listing.issues if issue.fatal), *store.damage]
+    issues = [*fatal, *store.damage]
     if issues and dataset.on_error == "raise":
         raise ValueError(_summary(dataset, issues))
     damaged = {issue.clip for issue in store.damage}
