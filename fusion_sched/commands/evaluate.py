@@ -16,6 +16,7 @@ from fusion_sched.evaluation.metrics import Evaluation
 from fusion_sched.models.ensembles import FittedFusion
 from fusion_sched.runlog import Trace, read_trace
 from fusion_sched.runtime.environment import pick_device
+from fusion_sched.runtime.files import naming
 from fusion_sched.training.epoch import evaluate
 from fusion_sched.types import FUSED, NO_LABEL, Splits
 

@@ -138,7 +138,8 @@ def acquire_run_dir(cfg: DictConfig, resume: bool) -> Path:
 
 def _check_free(folder: Path) -> None:
     """Raise where the run folder already holds something."""
-    held = sorted(p.name for p in folder.iterdir())
+    # A process that was killed while it wrote the configuration has not begun.
+    held = sorted(p.name for p in folder.iterdir() if p.name != HYDRA_DIR or (p / CONFIG).exists())
     if not held:
         return
     begun = (folder / CHECKPOINT_DIR / LAST).exists()
@@ -180,12 +181,12 @@ def save_config(cfg: DictConfig, own_hash: str, folder: Path) -> None:
     """
     hydra_cfg = HydraConfig.get()
     saved = folder / HYDRA_DIR
-    saved.mkdir(parents=True)
+    saved.mkdir(parents=True, exist_ok=True)
     try:
         with atomic_write(saved / CONFIG) as file:
             file.write(f"{HASH_LINE}{own_hash}\n{OmegaConf.to_yaml(cfg, resolve=True)}".encode())
     except OSError:  # a full disk: the folder is free for the same command
-        saved.rmdir()
+        shutil.rmtree(saved)
         raise
     besides = {
         "overrides.yaml": hydra_cfg.overrides.task,

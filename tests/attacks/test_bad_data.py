@@ -60,7 +60,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "a fold without folds": ({"fold": 2}, "fold"),
     "a fold beyond the last": ({"folds": 3, "fold": 3}, "fold"),
     "an unknown filling": ({**SOUND, "short": "echo"}, "short"),
-    "no seconds": ({**SOUND, "seconds": 0.0}, "seconds"),
+    "no seconds": ({**SOUND, "seconds": 0.0}, "0 s at 4000 Hz"),
     "too many seconds": ({**SOUND, "seconds": 1e9}, "seconds"),
     "a rate of zero": ({**SOUND, "rate": 0}, "rate"),
     "a hop of zero": ({**SOUND, "hop": 0}, "hop"),

@@ -1,5 +1,6 @@
 """Audio files to mono waves, and waves to spectrograms."""
 
+import os
 import struct
 import warnings
 from math import ceil, gcd
@@ -161,14 +162,15 @@ def _decode_audio(path: Path, stop: float | None) -> Recording:
 
 def _decode_file(path: Path, stop: float | None) -> Recording:
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             promised = file.frames
             if stop is not None:
                 promised = min(promised, ceil(stop * file.samplerate) + 1)
             samples = file.read(promised, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise ReadError(
-            "unreadable", f"{path} cannot be read as audio: {error}; fetch the file again"
+            "unreadable",
+            f"{path} cannot be read as audio: {error.error_string} Fetch the file again",
         ) from error
     check_reach(path, len(samples) / file.samplerate, promised / file.samplerate)
     eight_bit = file.subtype in ("PCM_U8", "PCM_S8")

@@ -19,6 +19,7 @@ from fusion_sched.data.clips.store import Store, short_hash
 from fusion_sched.data.clips.types import Clip, ClipDataset, Issue, Listing, Modality
 from fusion_sched.data.clips.views import draw_views
 from fusion_sched.data.memory import SPLIT_NAMES
+from fusion_sched.runtime.files import naming
 from fusion_sched.types import Batch, Splits
 
 STORES = ".fusion_sched"
@@ -111,7 +112,8 @@ def load_clips(dataset: ClipDataset) -> Splits:
         raise ValueError(_summary(dataset, issues))
     damaged = {issue.clip for issue in store.damage}
     usable = [clip for clip in listing.clips if clip.id not in damaged]
-    _check_splits(usable, listing.classes)
+    with naming(Path(vars(dataset).get("list") or dataset.root)):
+        _check_splits(usable, listing.classes)
     parts = {name: _stored_split(store, modalities, usable, name) for name in SPLIT_NAMES}
     facts: dict[str, Any] = {"store": store.folder.name, **listing.facts}
     if "cross_validation" in facts:  # the pool of all samples, by what they hold
