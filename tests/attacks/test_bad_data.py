@@ -34,7 +34,7 @@ LISTS: dict[str, tuple[str, str]] = {
     "a quote in the header": ('"title,number,label\n' + ROWS, "bad.csv"),
     "not UTF-8": (HEAD + "\udcff,1,a\n" + ROWS, "bad.csv"),
     "a split of another name": (
-        "title,number,label,split\n" + ROWS.replace("\n", ",dev\n"), "dev"),
+        "title,number,label,split\n" + ROWS.replace("\n", ",extra\n"), "extra"),
     "a split without test": (
         "title,number,label,split\n" + ROWS.replace("\n", ",train\n"), "test"),
 }  # fmt: skip
@@ -175,4 +175,4 @@ def test_odd_folders(folder: Path, kind: str) -> None:
         case _:
             named = os.fsdecode(b"sounds/\xff")
             os.rename("sounds/b", named)
-            assert Files(root="sounds", **TINY).check().issues == []
+            assert not any(i.fatal for i in Files(root="sounds", **TINY).check().issues)
