@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 WORKERS ?= auto
 TRIALS ?= 0
 
-.PHONY: demo test test-fast check fuzz compare benchmark reproduce-paper clean help
+.PHONY: demo test test-fast check fuzz kills compare benchmark reproduce-paper clean help
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -24,6 +24,9 @@ test-fast: $(VENV)/.installed-dev  ## run the quick tests, about a minute on two
 
 fuzz: $(VENV)/.installed-dev  ## damage traces, configurations, tables, arrays and lists 2,000 times
 	@FUZZ_CHANGES=2000 $(BIN)/pytest -q tests/attacks/test_fuzz.py
+
+kills: $(VENV)/.installed-dev  ## kill trainings, sweeps, preparations and exports a hundred times
+	@KILLS=100 $(BIN)/pytest -q tests/attacks/test_kills.py
 
 check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 	$(BIN)/ruff check .

@@ -40,13 +40,13 @@ class Forked:
     def running(self) -> bool:
         return self._process.is_alive()
 
-    def kill(self) -> bool:
-        """Send SIGKILL to the process and those it has started; return whether it was in time."""
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Send a signal to the process and those it has started; return whether it was in time."""
         assert self._process.pid is not None
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, number)
         self._process.join()
-        return self._process.exitcode == -signal.SIGKILL
+        return self._process.exitcode != 0
 
     def wait(self) -> Answer:
         """Wait for the end; return exit code and output."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import fsum
+from functools import partial
+from math import fsum, inf
 from statistics import fmean
 from typing import Any
 
@@ -211,7 +212,9 @@ def ceiling_row(rows: Sequence[ResultRow]) -> ResultRow | None:
         return None
     keys = set.intersection(*({_seed_fold(run) for run in row.runs} for row in branches))
     runs = [run for row in branches for run in row.runs if _seed_fold(run) in keys]
-    best = {key: max(validation_of(r) for r in runs if _seed_fold(r) == key) for key in keys}
+    best = dict.fromkeys(keys, -inf)
+    for run in runs:
+        best[_seed_fold(run)] = max(best[_seed_fold(run)], validation_of(run))
     chosen = [run for run in runs if validation_of(run) == best[_seed_fold(run)]]
     if not chosen:
         return None
@@ -262,12 +265,14 @@ def name_rows(traces: list[Trace]) -> list[str]:
     tags = [config.get("method", "") for config in configs]
     identities: list[tuple[str, ...]] = []
     names: list[str] = []
+    labels_by_tag = {
+        tag: _label_makers([c for c, t in zip(configs, tags, strict=True) if t == tag or not tag])
+        for tag in dict.fromkeys(tags)
+    }
     for config, tag in zip(configs, tags, strict=True):
-        peers = [c for c, t in zip(configs, tags, strict=True) if t == tag or not tag]
-        keys = _distinguishing_keys(peers)
-        known = [key for key in keys if key in config]
-        identities.append((tag, *(f"{key}={config[key]}" for key in known)))
-        labels = [_label(key, config[key], keys, peers) for key in known]
+        makers = {key: make for key, make in labels_by_tag[tag].items() if key in config}
+        identities.append((tag, *(f"{key}={config[key]}" for key in makers)))
+        labels = [make(config[key]) for key, make in makers.items()]
         names.append(" ".join([tag, *labels] if tag else labels) or "all runs")
     return _spell_out_same_names(names, identities)
 
@@ -294,9 +299,7 @@ def _distinguishing_keys(configs: list[dict[str, str]]) -> list[str]:
         and _varies(key, configs)
         and not _is_run_seed(key, configs, seeds)
     ]
-    return _without_followers(
-        sorted(keys, key=lambda key: (not key.endswith(CHOICE), key)), configs
-    )
+    return _without_followers(sorted(keys, key=lambda key: (not _is_choice(key), key)), configs)
 
 
 def _without_followers(keys: list[str], configs: list[dict[str, str]]) -> list[str]:
@@ -308,7 +311,7 @@ def _without_followers(keys: list[str], configs: list[dict[str, str]]) -> list[s
     kept = list(keys)
     for key in reversed(keys):
         rest = [other for other in kept if other != key]
-        if not key.endswith(CHOICE) and count_rows(rest) == count_rows(kept):
+        if not _is_choice(key) and count_rows(rest) == count_rows(kept):
             kept = rest
     return kept
 
@@ -332,14 +335,36 @@ def _is_run_seed(key: str, configs: list[dict[str, str]], seeds: list[str]) -> b
     )
 
 
-def _label(key: str, value: str, keys: list[str], configs: list[dict[str, str]]) -> str:
-    """Return `PID` for a choice, `drop=0.8` for a setting; more of the key where needed."""
+def _label_makers(configs: list[dict[str, str]]) -> dict[str, Callable[[str], str]]:
+    """By each key that tells rows apart, what makes `PID` of a choice and `drop=0.8` of a setting;
+    more of the key where needed.
+    """
+    keys = _distinguishing_keys(configs)
+    all_keys = set().union(*configs)
+    values = {
+        key: {short_value(c[key]) for c in configs if key in c} for key in keys if _is_choice(key)
+    }
+    makers: dict[str, Callable[[str], str]] = {}
+    for key in keys:
+        if _is_choice(key):
+            elsewhere = set().union(*(v for other, v in values.items() if other != key))
+            makers[key] = partial(_choice_label, key.removesuffix(CHOICE), elsewhere)
+        else:
+            makers[key] = partial(_setting_label, short_key(key, all_keys))
+    return makers
+
+
+def _is_choice(key: str) -> bool:
+    return key.endswith(CHOICE)
+
+
+def _choice_label(group: str, elsewhere: set[str], value: str) -> str:
     shown = short_value(value)
-    if not key.endswith(CHOICE):
-        return f"{short_key(key, set().union(*configs))}={shown}"
-    choices = [other for other in keys if other.endswith(CHOICE) and other != key]
-    elsewhere = {short_value(c[other]) for c in configs for other in choices if other in c}
-    return f"{key.removesuffix(CHOICE)}={shown}" if shown in elsewhere else shown
+    return f"{group}={shown}" if shown in elsewhere else shown
+
+
+def _setting_label(name: str, value: str) -> str:
+    return f"{name}={short_value(value)}"
 
 
 def short_key(key: str, keys: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fusion_sched.analysis.studies import without_other_trials
 from fusion_sched.runlog import TRACE_FILE, Trace, inside, read_trace
+from fusion_sched.runtime.files import writing
 from fusion_sched.types import FUSED
 
 JOBS_FILE = "jobs.jsonl"
@@ -209,7 +210,8 @@ def note_job(sweep: Path, job: int, folder: Path, overrides: list[str], configur
         "job": job, "folder": folder.relative_to(sweep).as_posix(), "overrides": overrides,
         "configuration": configuration,
     }  # fmt: skip
-    with (sweep / JOBS_FILE).open("ab+") as file:
+    path = sweep / JOBS_FILE
+    with writing(path), path.open("ab+") as file:
         file.seek(max(file.tell() - 1, 0))
         glue = b"" if file.read(1) in (b"", b"\n") else b"\n"  # a killed job left part of a line
         file.write(glue + json.dumps(record).encode() + b"\n")

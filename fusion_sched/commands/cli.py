@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
+import errno
 import io
 import os
 import re
@@ -18,6 +19,7 @@ import fusion_sched
 from fusion_sched.commands.console import make_console
 
 FAILED, WRONG_USAGE = 1, 2
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 app = typer.Typer(
@@ -80,6 +82,8 @@ def _explained(error: Exception) -> tuple[str, int]:
         if error.__cause__ is not None and str(error.__cause__) not in details[0]:
             details.append(str(error.__cause__))
         return "\n".join(details), WRONG_USAGE
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return f"{error}; make room and give the same command again", FAILED
     if isinstance(error, ValueError | OSError | FloatingPointError):
         return str(error), FAILED
     return f"{type(error).__name__}: {error} (set {FULL_ERROR}=1 for the traceback)", FAILED

@@ -17,7 +17,12 @@ from fusion_sched.config.build import build_dataset, check_finite
 from fusion_sched.config.schema import config_dir, register
 from fusion_sched.data.clips.check import store_issues
 from fusion_sched.data.clips.fetch import fetch_source
-from fusion_sched.data.clips.load import check_command, check_on_error, prepare_clips
+from fusion_sched.data.clips.load import (
+    check_command,
+    check_on_error,
+    notes_on_files,
+    prepare_clips,
+)
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
 from fusion_sched.data.samples.spec import SampleSpec
 from fusion_sched.runtime.files import naming
@@ -153,13 +158,14 @@ def prepare(
     store, _ = prepare_clips(dataset, listing, workers)
     size = sum(path.stat().st_size for path in store.folder.iterdir())
     lines = [f"{len(listing.clips)} clips, {size / 1e6:,.1f} MB: {store.folder}"]
-    issues = [*(issue for issue in listing.issues if issue.fatal), *store.issues]
+    issues = [*(issue for issue in listing.issues if issue.fatal), *store.damage]
     if issues:
         lines.append(
             f"{len(issues)} issue(s), so training will refuse; see them by "
             f"`{check_command(dataset)}`"
         )
-    return lines
+    odd = [issue for issue in store.issues if not issue.fatal]
+    return lines + [f"note: {note}" for note in notes_on_files(odd)]
 
 
 def sample(name: str, out: Path, spec: SampleSpec) -> list[str]:

@@ -16,6 +16,7 @@ from fusion_sched.evaluation.metrics import Evaluation
 from fusion_sched.models.ensembles import FittedFusion
 from fusion_sched.runlog import Trace, read_trace
 from fusion_sched.runtime.environment import pick_device
+from fusion_sched.runtime.files import naming
 from fusion_sched.training.epoch import evaluate
 from fusion_sched.types import FUSED, NO_LABEL, Splits
 
@@ -90,14 +91,15 @@ def _evaluate_split(
 
 
 def _evaluate_new(model: LoadedModel, data: str) -> tuple[Evaluation, list[str]]:
-    new = model.reader(data).read_new(model.inputs)
+    with naming(Path(data)):
+        new = model.reader(data).read_new(model.inputs)
+        lines = absence_lines(model, new)
     unlabelled = int((new.samples.labels == NO_LABEL).sum())
     if unlabelled:
         raise ValueError(
             f"{data} gives no label for {unlabelled} of {len(new.ids)} samples, expected one for "
             "each; without labels, take fusion-sched predict"
         )
-    lines = absence_lines(model, new)
     predicted = predict_new(model, new)
     rows = {m: new.present[m] for m in new.present if new.present[m].any()}
     if not all(has.all() for has in rows.values()):

@@ -1,6 +1,6 @@
 """Behind `fusion-sched export`: a trained network as ONNX, as a torch program, or as weights."""
 
-import shutil
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fusion_sched.config.load import LoadedModel, load_model
 from fusion_sched.models.network import MultimodalNetwork
 from fusion_sched.models.saved import DESCRIPTION_FILE, WEIGHTS_FILE
+from fusion_sched.runtime.files import atomic_write
 
 EXPORT_DIR = "export"
 EXAMPLES, CHECKED = 3, (1, 5)
@@ -65,7 +66,8 @@ def export_model(run: Path, form: str, out: Path | None, allowed: list[str]) -> 
 
 def _copy(path: Path, folder: Path) -> None:
     if folder.resolve() != path.parent.resolve():
-        shutil.copy(path, folder)
+        with atomic_write(folder / path.name) as file:
+            file.write(path.read_bytes())
 
 
 def example_inputs(model: LoadedModel, count: int) -> tuple[Tensor, ...]:
@@ -101,7 +103,10 @@ def export_program(model: LoadedModel, path: Path) -> list[str]:
         program = torch.export.export(module, inputs, dynamic_shapes=_dynamic(len(inputs)))
     except REFUSALS as error:
         raise _refusal(model, "torch", error) from error
-    torch.export.save(program, path)
+    packed = io.BytesIO()
+    torch.export.save(program, packed)
+    with atomic_write(path) as file:
+        file.write(packed.getbuffer())
     loaded = torch.export.load(path).module()
     errors = [
         _largest_error(module(*x), loaded(*x))
@@ -132,7 +137,8 @@ def export_onnx(model: LoadedModel, path: Path) -> list[str]:
     except REFUSALS as error:
         raise _refusal(model, "onnx", error) from error
     assert program is not None, "with dynamo=True torch returns a program"
-    program.save(path, external_data=False)
+    with atomic_write(path) as file:
+        file.write(program.model_proto.SerializeToString())
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     errors = []
     for count in CHECKED:

@@ -76,8 +76,11 @@ def inspect_file(
 
 def exact_table(p: np.ndarray, title: str) -> tuple[Table, dict[str, Any]]:
     """Decompose a joint distribution ``(n1, n2, ny)`` exactly; return a table and the values."""
-    if p.ndim != 3:
-        raise ValueError(f"p has shape {p.shape}, expected (n1, n2, ny): two modalities and y")
+    if p.ndim != 3 or p.dtype.kind not in "iuf":
+        raise ValueError(
+            f"p has shape {p.shape} and dtype {p.dtype}, expected numbers (n1, n2, ny): two "
+            "modalities and y"
+        )
     # Integers are counts, whatever they sum to.
     exact = decompose(p, normalise=bool(np.issubdtype(p.dtype, np.integer)))
     values = {f"{name}_bits": float(getattr(exact, name)) + 0.0 for name in EXACT}

@@ -122,6 +122,8 @@ def _labels(values: Any, name: str) -> np.ndarray:
             f"{labels.dtype}; expected one class per row: name the label by --target, or put "
             "measurements into bins"
         )
+    if distinct < 2:
+        raise ValueError(f"the label {name!r} holds one class in all rows, expected two or more")
     if labels.dtype.kind in "iu":
         return labels
     return np.asarray(np.unique(labels, return_inverse=True)[1])

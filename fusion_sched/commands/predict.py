@@ -13,7 +13,7 @@ from fusion_sched.commands.pid_output import write_frame
 from fusion_sched.config.load import LoadedModel, load_model
 from fusion_sched.data.clips.load import progress_bar
 from fusion_sched.data.loading import Loader
-from fusion_sched.runtime.files import atomic_write
+from fusion_sched.runtime.files import atomic_write, naming
 from fusion_sched.types import FUSED, NewSamples, Predictions
 
 BATCH = 64
@@ -29,8 +29,9 @@ def write_predictions(
     if embeddings is not None and embeddings.suffix != ".npz":
         raise ValueError(f"--embeddings is {embeddings}, expected a name that ends in .npz")
     model = load_model(run, allowed)
-    new = model.reader(data).read_new(model.inputs)
-    lines = [f"note: {note}" for note in new.notes] + absence_lines(model, new)
+    with naming(Path(data)):
+        new = model.reader(data).read_new(model.inputs)
+        lines = [f"note: {note}" for note in new.notes] + absence_lines(model, new)
     predicted = predict_new(model, new)
     write_frame(prediction_table(model, new, predicted), out)
     lines.append(f"predictions: {out}  ({len(new.ids)} samples)")

@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fusion_sched.config.build import build_dataset, build_model, check_trainable
 from fusion_sched.runlog import TRACE_FILE, read_trace
 from fusion_sched.runtime.checkpoint import CHECKPOINT_DIR, LAST
-from fusion_sched.runtime.files import atomic_write, json_digest, lock
+from fusion_sched.runtime.files import atomic_write, json_digest, lock, writing
 from fusion_sched.types import Splits
 
 RESUME = "sweep.resume="
@@ -138,7 +138,8 @@ def acquire_run_dir(cfg: DictConfig, resume: bool) -> Path:
 
 def check_free(folder: Path) -> None:
     """Raise where the run folder already holds something."""
-    held = sorted(p.name for p in folder.iterdir())
+    # A process that was killed while it wrote the configuration has not begun.
+    held = sorted(p.name for p in folder.iterdir() if p.name != HYDRA_DIR or (p / CONFIG).exists())
     if not held:
         return
     begun = (folder / CHECKPOINT_DIR / LAST).exists()
@@ -183,11 +184,20 @@ def save_config(
     """
     hydra_cfg = HydraConfig.get() if settings is None else settings
     saved = folder / HYDRA_DIR
-    saved.mkdir(parents=True)
-    with atomic_write(saved / CONFIG) as file:
-        file.write(f"{HASH_LINE}{own_hash}\n{OmegaConf.to_yaml(cfg, resolve=True)}".encode())
-    OmegaConf.save(hydra_cfg.overrides.task, saved / "overrides.yaml")
-    OmegaConf.save(OmegaConf.create({"hydra": hydra_cfg}), saved / "hydra.yaml")
+    saved.mkdir(parents=True, exist_ok=True)
+    try:
+        with atomic_write(saved / CONFIG) as file:
+            file.write(f"{HASH_LINE}{own_hash}\n{OmegaConf.to_yaml(cfg, resolve=True)}".encode())
+    except OSError:  # a full disk: the folder is free for the same command
+        shutil.rmtree(saved)
+        raise
+    besides = {
+        "overrides.yaml": hydra_cfg.overrides.task,
+        "hydra.yaml": OmegaConf.create({"hydra": hydra_cfg}),
+    }
+    for name, part in besides.items():
+        with writing(saved / name):
+            OmegaConf.save(part, saved / name)
 
 
 def release_run_dir(folder: Path) -> None:

@@ -235,9 +235,10 @@ def train_shown(
                 watch(event)
 
             train(parts, folder, show)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError) as stop:
+        word = "interrupted" if isinstance(stop, KeyboardInterrupt) else "stopped"
         console.print(
-            f"interrupted; go on by: fusion-sched train resume={shown_path(folder)}",
+            f"{word}; go on by: fusion-sched train resume={shown_path(folder)}",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
         raise

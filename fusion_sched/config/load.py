@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from hydra.errors import HydraException
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from fusion_sched.config.build import Modules, build_model, check_names
@@ -23,6 +25,7 @@ from fusion_sched.models.saved import (
     SavedModel,
     read_model,
 )
+from fusion_sched.runtime.files import naming
 from fusion_sched.types import InputFormat, ReadsNew
 
 
@@ -69,9 +72,8 @@ def load_model(
     saved = read_model(place)
     cfg = _architecture(saved.description, place / DESCRIPTION_FILE, allowed)
     inputs = _input_format(saved.description, place / DESCRIPTION_FILE)
-    state = torch.get_rng_state()  # initial weights are drawn, and then replaced
-    network = build_model(cfg, inputs.shapes, len(inputs.classes), encoders)
-    torch.set_rng_state(state)
+    with naming(place / DESCRIPTION_FILE):
+        network = _network(cfg, inputs, encoders)
     weights = {n: t for n, t in saved.tensors.items() if not n.startswith(MEAN)}
     try:
         network.load_state_dict(weights)
@@ -83,12 +85,26 @@ def load_model(
     return LoadedModel(network.eval(), inputs, means, saved, place)
 
 
+def _network(cfg: DictConfig, inputs: InputFormat, encoders: Modules | None) -> MultimodalNetwork:
+    """Return the network; its initial weights are drawn, and then replaced."""
+    state = torch.get_rng_state()
+    try:
+        return build_model(cfg, inputs.shapes, len(inputs.classes), encoders)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(f"its architecture cannot be built: {error}") from error
+    finally:
+        torch.set_rng_state(state)
+
+
 def _architecture(
     description: dict[str, Any], origin: Path, allowed: Collection[str]
 ) -> DictConfig:
     """Return the configuration of the network, whose targets are known."""
     nodes = {**description["architecture"], "dataset": description.get("dataset") or {}}
     cfg = OmegaConf.create(nodes)
+    absent = [key for key in ("encoder", "fusion") if not isinstance(cfg.get(key), DictConfig)]
+    if absent:
+        raise ValueError(f"{origin}: the architecture lacks {absent}; bring the right file back")
     check_targets(cfg, origin, allowed)
     return cfg
 
@@ -96,12 +112,18 @@ def _architecture(
 def _input_format(description: dict[str, Any], origin: Path) -> InputFormat:
     modalities = description["modalities"]
     try:
-        shapes = {m: tuple(int(n) for n in of["shape"]) for m, of in modalities.items()}
+        shapes = {m: tuple(map(int, of["shape"])) for m, of in modalities.items()}
         dtypes = {m: str(of["dtype"]) for m, of in modalities.items()}
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{origin}: modalities is {modalities!r}, expected a shape and a dtype for each name"
         ) from error
+    sizes = [n for m in modalities for n in (*shapes[m], isinstance(modalities[m]["shape"], list))]
+    if not shapes or min(sizes) < 1 or len(description["classes"]) < 2:
+        raise ValueError(
+            f"{origin}: modalities is {modalities!r} and classes is {description['classes']!r}, "
+            "expected shapes of sizes of at least 1, and two classes or more"
+        )
     unknown = {m: d for m, d in dtypes.items() if not isinstance(getattr(torch, d, 0), torch.dtype)}
     if unknown:
         raise ValueError(f"{origin} names dtypes {unknown}, expected those of torch")

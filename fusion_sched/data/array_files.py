@@ -21,6 +21,7 @@ NO_NAME = "(unnamed) "
 """What a column without a name is called, before its place counted from 1."""
 MOST_DEFLATED = 1032
 """Bytes that one byte of a deflated file can stand for, at most."""
+BYTES_OF_CELL = 8
 MOST_UNPACKED, UNPACKED_UNCHECKED = 100, 2**28
 """Bytes that one byte of any file may stand for, and bytes below which that is not asked."""
 
@@ -157,9 +158,18 @@ def _checked_header(path: Path) -> tuple[list[str], bool]:
 
 def _read_parquet(path: Path) -> Columns:
     try:
-        table = pd.read_parquet(path)
+        import pyarrow.parquet
     except ImportError as error:
         raise ValueError(f"{path}: reading .parquet needs pyarrow; pip install pyarrow") from error
+    try:
+        declared = pyarrow.parquet.read_metadata(path)
+        groups = (declared.row_group(place) for place in range(declared.num_row_groups))
+        # A value that repeats takes no room in the file, and eight bytes per row in memory.
+        cells = BYTES_OF_CELL * declared.num_rows * declared.num_columns
+        _check_unpacked(path, max(cells, sum(group.total_byte_size for group in groups)))
+        table = pd.read_parquet(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise ValueError(f"{path} cannot be read as .parquet: {error}; save it again") from error
     return {str(name): table[name] for name in table.columns}
 
 

@@ -223,6 +223,8 @@ class Arrays(DrawnSplit):
                 + "; ".join(f"{m} is {', '.join(own)}" for m, own in names.items())
             )
         count = max(len(np.atleast_1d(values)) for values in joined.values())
+        if count == 0:
+            raise ValueError(f"{self.root} holds no sample: {sorted(joined)} have no rows")
         inputs, present = {}, {}
         for m, shape in expected.shapes.items():
             values = joined.get(m, np.full((count, *shape), np.nan))

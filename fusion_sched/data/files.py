@@ -35,6 +35,7 @@ from fusion_sched.data.tables import (
     read_folder,
     read_table,
 )
+from fusion_sched.runtime.files import naming
 from fusion_sched.types import InputFormat, NewSamples, Splits
 
 __all__ = ["Files"]
@@ -193,7 +194,11 @@ class Files(ListedDataset):
                     f"{self.list or self.root} has no column {column!r} but "
                     f"{list(table.columns)}; set dataset.label and dataset.group to its columns"
                 )
-        classes = class_names(table.cells(self.label), self.label)
+        broken = [issue.message for issue in table.issues if issue.fatal]
+        if broken and not table.rows:
+            raise ValueError(f"{self.list} has no whole row: {broken[0]}")
+        with naming(Path(self.list or self.root)):
+            classes = class_names(table.cells(self.label), self.label)
         labels = {name: number for number, name in enumerate(classes)}
         some_split = SPLIT in table.columns and any(table.cells(SPLIT))
         entries = [self._entry(row, labels, some_split) for row in table.rows]

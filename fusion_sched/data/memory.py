@@ -87,8 +87,9 @@ def check_class_sizes(labels: np.ndarray, validation: float, test: float) -> Non
     if counts.min() < needed:
         scarce = {str(c): int(n) for c, n in zip(classes, counts, strict=True) if n < needed}
         raise ValueError(
-            f"too few samples for a stratified split: {scarce} (class: samples), expected at least "
-            f"{needed} of each class for validation={validation:g} and test={test:g}; add samples, "
+            f"too few samples for a stratified split: {scarce} (class number, from 0: samples), "
+            f"expected at least {needed} of each class for validation={validation:g} and "
+            f"test={test:g}; add samples, "
             "drop the class, or raise the shares"
         )
 

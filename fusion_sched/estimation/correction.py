@@ -9,7 +9,15 @@ import numpy as np
 
 from fusion_sched.estimation.boundary import boundary_weights, towards_boundary
 from fusion_sched.estimation.entropies import ENTROPIES, Array, plug_in
-from fusion_sched.estimation.informations import informations, pointwise, solved, union_of
+from fusion_sched.estimation.informations import (
+    MI1,
+    MI2,
+    UNION,
+    informations,
+    pointwise,
+    solved,
+    union_of,
+)
 from fusion_sched.estimation.settings import Settings
 from fusion_sched.estimation.smoothing import smoothed
 from fusion_sched.estimation.solver import at_sampling_accuracy
@@ -106,8 +114,14 @@ def correct(solved_pair: Solved, bias: str, swapped: bool = False) -> Measuremen
         excess = draws.mean(0) - truth[0]
         null_excess = (null_draws - truth[1:]).mean(0)
     order = SWAP if swapped else slice(None)
+    classes = solved_pair.tables[0].sum((0, 1))
+    # Corrections overshoot where a source all but determines the label.
+    most = _entropy_bits(classes)
+    value = np.minimum(raw[0] - excess, most)
+    # A uniqueness is I* less the other source's information, which may be measured below 0.
+    value[UNION] = min(value[UNION], most + min(value[MI1], value[MI2]))
     return Measurement(
-        value=(raw[0] - excess)[order],
+        value=value[order],
         draws=_inflated(draws - excess)[:, order],
         shuffled=(raw[1:] - null_excess)[:, order],
         pointwise=solved_pair.pointwise[:, order],
@@ -116,6 +130,11 @@ def correct(solved_pair: Solved, bias: str, swapped: bool = False) -> Measuremen
         else solved_pair.boundary_weight,
         gap=float(solved_pair.gap),
     )
+
+
+def _entropy_bits(counts: Array) -> float:
+    share = counts[counts > 0] / counts.sum()
+    return float(-(share * np.log2(share)).sum())
 
 
 def _inflated(draws: Array) -> Array:

@@ -23,6 +23,12 @@ MEAN = "mean_embeddings."
 """Before the name of a modality: its mean embedding over training, among the weights."""
 REQUIRED = ("format", "architecture", "classes", "modalities", "preprocessing", "weights")
 
+KINDS = {
+    "architecture": dict, "classes": list, "modalities": dict, "preprocessing": dict,
+    "weights": dict, "dataset": dict,
+}  # fmt: skip
+"""Of the values that a description needs, and of `dataset`, which it may lack."""
+
 
 class SavedModel(NamedTuple):
     """What the two files hold: the JSON object, and tensors by name, on the CPU."""
@@ -92,6 +98,10 @@ def _read_description(path: Path) -> dict[str, Any]:
             f"{path} has format {fields['format']!r}, expected {MODEL_FORMAT}; take the version of "
             "fusion-sched that wrote it"
         )
-    if not isinstance(fields["weights"], dict) or "sha256" not in fields["weights"]:
+    wrong = [key for key, kind in KINDS.items() if not isinstance(fields.get(key, {}), kind)]
+    if wrong:
+        expected = ", ".join(f"{key}: {KINDS[key].__name__}" for key in wrong)
+        raise ValueError(f"{path} holds other kinds of values than expected ({expected})")
+    if not isinstance(fields["weights"].get("sha256"), str):
         raise ValueError(f"{path} lacks the digest of the weights; bring the right file back")
     return fields

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import log2
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from fusion_sched.probe.checks import LEAST_DISTINCT, checked_array, checked_sym
 from fusion_sched.probe.kmeans import KMeansProbe
 from fusion_sched.probe.posterior import PosteriorProbe
 from fusion_sched.probe.posterior.nulls import SHUFFLES
-from fusion_sched.types import Diagnosis, ProbeInputs
+from fusion_sched.types import Diagnosis, Estimate, ProbeInputs
 
 PROBES = ("posterior", "kmeans")
 FILLED, FILLED_ALONE = 0.5, 2.0
@@ -136,7 +137,30 @@ def _by_tables(
     inputs, rows, shortened = _shortened(inputs, None if symbols else samples, tables.seed)
     on_cpu = ProbeInputs({m: v.cpu() for m, v in inputs.embeddings.items()}, {}, inputs.y.cpu())
     diagnosis, memory = tables.diagnose(on_cpu, solver, {})
+    diagnosis = _at_most(diagnosis, log2(int(inputs.y.max()) + 1))
     return _gathered(diagnosis, memory, rows, 1 / (1 + tables.shuffles), (*notes, *shortened))
+
+
+def _at_most(diagnosis: Diagnosis, most: float) -> Diagnosis:
+    """End the intervals of information at what the classes can hold, in bits."""
+
+    def ended(estimate: Estimate | None) -> Any:
+        return estimate and estimate._replace(
+            low=min(estimate.interval[0], most), high=min(estimate.interval[1], most)
+        )
+
+    return replace(
+        diagnosis,
+        unique={m: ended(e) for m, e in diagnosis.unique.items()},
+        mi={m: ended(e) for m, e in diagnosis.mi.items()},
+        joint_mi=ended(diagnosis.joint_mi),
+        redundancy=ended(diagnosis.redundancy),
+        synergy=ended(diagnosis.synergy),
+        pairs={
+            pair: {atom: ended(e) for atom, e in atoms.items()}
+            for pair, atoms in diagnosis.pairs.items()
+        },
+    )
 
 
 def _shortened(

@@ -62,11 +62,12 @@ class RunView:
         self.result: ResultRecord | None = None
         self.stage: Stage | None = None
         self.seconds: float | None = None
-        self.warnings: list[str] = []
         self.records: list[Record] = []
         self._kept = [dict(start)]
         self._unread: list[str] = []
         self._left_out: Counter[str] = Counter()
+        self._warnings: dict[str, None] = {}
+        self._latest = UNTRAINED
 
     @classmethod
     def of(cls, trace: Trace, shown: str = "") -> "RunView":
@@ -95,20 +96,30 @@ class RunView:
             case ProbeRecord():
                 self.probes.append(record)
                 for warning in record.warnings:
-                    self.warnings = [w for w in self.warnings if w != warning] + [warning]
+                    self._warnings.pop(warning, None)
+                    self._warnings[warning] = None
             case DecisionRecord():
                 self.decisions.append(record)
             case ResultRecord():
                 self.result = record
                 return record
         self.stage = record.stage or self.stage
+        self._latest = max(self._latest, record.epoch)
         return record
 
     def _forget_from(self, epoch: int) -> None:
         """A resumed run may repeat what it had traced beyond its last checkpoint."""
+        if epoch > self._latest:
+            return
+        self._latest = epoch
         self.epochs = [e for e in self.epochs if e.epoch < epoch]
         self.probes = [p for p in self.probes if p.epoch < epoch]
         self.decisions = [d for d in self.decisions if d.epoch < epoch]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of the diagnoses, each once, in the order of their last occurrence."""
+        return list(self._warnings)
 
     @property
     def trace(self) -> Trace:

@@ -31,7 +31,7 @@ class Trace:
     @property
     def start(self) -> dict[str, Any]:
         """Return the start event."""
-        return self.of("start")[0]
+        return next(record for record in self.events if record["event"] == "start")
 
     @property
     def result(self) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_sched.runlog.schema import TRACE_FILE
-from fusion_sched.runtime.files import atomic_write
+from fusion_sched.runtime.files import atomic_write, writing
 
 
 class TraceWriter:
@@ -32,7 +32,8 @@ class TraceWriter:
         kept = self._first_lines(keep_lines)
         with atomic_write(self.path) as file:
             file.write(b"".join(kept))
-        self._file = self.path.open("a", encoding="utf-8")
+        # Without a buffer: what a full disk refuses is not written again when the file is closed.
+        self._file = self.path.open("ab", buffering=0)
 
     def _first_lines(self, count: int) -> list[bytes]:
         if count == 0:
@@ -69,14 +70,17 @@ class TraceWriter:
             ) from error
         if not os.fstat(self._file.fileno()).st_nlink:
             raise OSError(f"{self.path} was deleted while its run was writing it; start a new run")
-        self._file.write(line + "\n")
-        self._file.flush()
+        with writing(self.path):
+            rest = f"{line}\n".encode()
+            while rest:  # a disk that gets full takes a part
+                rest = rest[self._file.write(rest) :]
         self.lines += 1
         self._show(record)
 
     def sync(self) -> None:
         """Wait until what was written is on the disk: a checkpoint counts these lines."""
-        os.fsync(self._file.fileno())
+        with writing(self.path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""

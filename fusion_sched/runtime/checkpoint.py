@@ -23,7 +23,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
         except RuntimeError as error:  # torch's word for a write that failed
             raise OSError(
                 f"{path} could not be written: {str(error).splitlines()[0]}; is the disk full? "
-                "What was saved before is untouched"
+                "Make room; what was saved before is untouched"
             ) from error
 
 

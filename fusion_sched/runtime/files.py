@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -37,11 +38,37 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         if error.errno is None or error.filename not in (None, str(temporary)):
             raise  # not of this file, but of what the body does besides
         raise OSError(
-            f"{path} cannot be written: {error.strerror}; make room, or choose another place. "
-            "What was there before is unchanged"
+            f"{_cannot_be_written(path, error)}. What was there before is unchanged"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file or folder, and what to do, in an `OSError` of the body that names none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(path)):
+            raise
+        raise OSError(_cannot_be_written(path, error)) from error
+
+
+def _cannot_be_written(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written: {error.strerror}; make room, or choose another place"
+
+
+def allocate(path: Path, size: int) -> None:
+    """Make a file this many bytes long, with room on the disk for all of them.
+
+    A mapped file without it ends the process by a signal where the disk gets full.
+    """
+    with writing(path), path.open("ab") as file:
+        if sys.platform == "linux":
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.write(bytes(size - file.tell()))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from fusion_sched.config.schema import config_dir
 from fusion_sched.training.epoch import unimodal_backward
 from fusion_sched.training.targets import SoftTargets, balanced_weights
 from fusion_sched.types import Batch, Stage, losses_of
+from tests.balancers.test_lfm import level
 from tests.balancers.tiny import CLASSES, gradients, network, passes_of, some_batch
 from tests.conftest import make_config
 
@@ -76,7 +77,7 @@ def test_every_balancer_trains_on_the_soft_targets(balancer: str) -> None:
     method = make(make_config(f"balancer={balancer}"), "balancer")
     batch, found = some_batch(), []
     for data in (batch, with_targets(batch, label_smoothing=0.3)):
-        model = network() if balancer != "mla" else network(modalities=1)
+        model = NETWORKS.get(balancer, network)()
         state = method.start_epoch(model, passes_of(model, batch), {})
         method.backward(model, data, state)
         found.append(gradients(model))

@@ -1,6 +1,8 @@
 """Audio files to mono waves, and waves to spectrograms."""
 
+import os
 import struct
+import warnings
 from math import ceil, gcd
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +14,7 @@ from scipy.signal import resample_poly
 from torch import Tensor
 
 from fusion_sched.data.clips.files import check_present
-from fusion_sched.data.clips.types import ReadError
+from fusion_sched.data.clips.types import ReadError, ReadWarning
 
 SOUND_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 VIDEO_SUFFIXES = frozenset({".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm"})
@@ -54,9 +56,17 @@ def read_audio(
         floats are integers that were not divided by their range.
     ImportError
         Sound in a video container, and PyAV is not installed.
+
+    Warns
+    -----
+    ReadWarning
+        "outside ±1": floats that are above 1, which spectrograms cut off.
     """
     recording = _decode_audio(path, None if seconds is None else start + seconds)
     mono = _mono_part(path, recording, start, seconds)
+    odd = _outside_one(path, recording, mono)
+    if odd is not None:
+        warnings.warn(odd, stacklevel=2)
     if recording.rate != rate:
         common = gcd(recording.rate, rate)
         mono = resample_poly(mono, rate // common, recording.rate // common)
@@ -76,30 +86,38 @@ def audio_warnings(
     channels = recording.samples.shape[1]
     peak = float(np.abs(mono).max())
     length = len(mono) / recording.rate
-    warnings = []
+    odd = []
     if peak < SILENT_PEAK:
-        warnings.append(("silent", f"{path} peaks at {peak:.1e} of full scale, below -60 dBFS"))
+        odd.append(("silent", f"{path} peaks at {peak:.1e} of full scale, below -60 dBFS"))
     if length < SHORT_SECONDS:
-        warnings.append(("short", f"{path} gives {length:.2f} s, less than {SHORT_SECONDS} s"))
+        odd.append(("short", f"{path} gives {length:.2f} s, less than {SHORT_SECONDS} s"))
     if used is not None and length > used + 0.05:
-        warnings.append(
-            ("cut", f"{path} gives {length:.2f} s, of which the first {used:g} are used")
-        )
-    if recording.floats and peak > 1:
-        warnings.append(
-            ("outside ±1", f"{path} holds floats up to {peak:.3g}, expected at most 1: what is "
-             "above is cut off; divide the wave by its peak")
-        )  # fmt: skip
+        odd.append(("cut", f"{path} gives {length:.2f} s, of which the first {used:g} are used"))
+    outside = _outside_one(path, recording, mono)
+    if outside is not None:
+        odd.append((outside.kind, str(outside)))
     if channels > 1:
-        warnings.append(("stereo", f"{path} has {channels} channels; their mean is used"))
+        odd.append(("stereo", f"{path} has {channels} channels; their mean is used"))
     if recording.rate < rate:
-        warnings.append(
+        odd.append(
             ("sample rate", f"{path} has {recording.rate} Hz, upsampled to {rate} Hz: nothing "
              f"above {recording.rate // 2} Hz")
         )  # fmt: skip
     if recording.eight_bit:
-        warnings.append(("8-bit", f"{path} has 8-bit samples: noise at about -50 dBFS"))
-    return warnings
+        odd.append(("8-bit", f"{path} has 8-bit samples: noise at about -50 dBFS"))
+    return odd
+
+
+def _outside_one(path: Path, recording: Recording, mono: np.ndarray) -> ReadWarning | None:
+    """Return the warning of floats above 1; integers cannot be, but for what resampling adds."""
+    peak = float(np.abs(mono).max())
+    if not recording.floats or peak <= 1:
+        return None
+    return ReadWarning(
+        "outside ±1",
+        f"{path} holds floats up to {peak:.3g}, expected at most 1: what is above is cut off; "
+        "divide the wave by its peak",
+    )
 
 
 def _mono_part(path: Path, recording: Recording, start: float, seconds: float | None) -> np.ndarray:
@@ -144,14 +162,15 @@ def _decode_audio(path: Path, stop: float | None) -> Recording:
 
 def _decode_file(path: Path, stop: float | None) -> Recording:
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             promised = file.frames
             if stop is not None:
                 promised = min(promised, ceil(stop * file.samplerate) + 1)
             samples = file.read(promised, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise ReadError(
-            "unreadable", f"{path} cannot be read as audio: {error}; fetch the file again"
+            "unreadable",
+            f"{path} cannot be read as audio: {error.error_string} Fetch the file again",
         ) from error
     check_reach(path, len(samples) / file.samplerate, promised / file.samplerate)
     eight_bit = file.subtype in ("PCM_U8", "PCM_S8")

@@ -21,7 +21,7 @@ from fusion_sched.data.memory import SPLIT_NAMES
 def check_clips(dataset: ClipDataset) -> Report:
     """Read every file of every clip as training would, and report what is wrong or odd."""
     listing = dataset.listing()
-    modalities = dataset.readers(listing)
+    modalities = dataset.readers(listing) if listing.clips else {}
     known = recognise(dataset.source, listing.clips)
     media = media_issues(dataset.source.name, listing.clips, modalities)
     kinds = {issue.kind for issue in listing.issues}
@@ -117,7 +117,7 @@ def _issues_of(clips: Sequence[Clip], modalities: Mapping[str, Modality]) -> lis
     for name, modality in modalities.items():
         for clip in clips:
             _, errors = read_modality([clip], name, modality)
-            issues += errors or modality.warnings(clip)
+            issues += [e for e in errors if e.fatal] or modality.warnings(clip)
     return issues
 
 

@@ -48,7 +48,8 @@ def read_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
 
 def split_fingerprint(ids: Iterable[str]) -> str:
     """Return a hash of a set of clip ids, whatever their order."""
-    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
+    names = "\n".join(sorted(ids)).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(names).hexdigest()[:16]
 
 
 def carve_validation(clips: Sequence[Clip], share: float, seed: int) -> list[Clip]:

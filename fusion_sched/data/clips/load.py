@@ -19,6 +19,7 @@ from fusion_sched.data.clips.store import Store, short_hash
 from fusion_sched.data.clips.types import Clip, ClipDataset, Issue, Listing, Modality
 from fusion_sched.data.clips.views import draw_views
 from fusion_sched.data.memory import SPLIT_NAMES
+from fusion_sched.runtime.files import naming
 from fusion_sched.types import Batch, Splits
 
 STORES = ".fusion_sched"
@@ -102,19 +103,26 @@ def load_clips(dataset: ClipDataset) -> Splits:
     """
     check_on_error(dataset)
     listing = dataset.listing()
+    fatal = [issue for issue in listing.issues if issue.fatal]
+    if fatal and not listing.clips:
+        raise ValueError(_summary(dataset, fatal))
     store, modalities = prepare_clips(dataset, listing)
-    issues = [*(issue for issue in listing.issues if issue.fatal), *store.issues]
+    issues = [*fatal, *store.damage]
     if issues and dataset.on_error == "raise":
         raise ValueError(_summary(dataset, issues))
-    damaged = {issue.clip for issue in store.issues}
+    damaged = {issue.clip for issue in store.damage}
     usable = [clip for clip in listing.clips if clip.id not in damaged]
-    _check_splits(usable, listing.classes)
+    with naming(Path(vars(dataset).get("list") or dataset.root)):
+        _check_splits(usable, listing.classes)
     parts = {name: _stored_split(store, modalities, usable, name) for name in SPLIT_NAMES}
     facts: dict[str, Any] = {"store": store.folder.name, **listing.facts}
     if "cross_validation" in facts:  # the pool of all samples, by what they hold
         fold = facts["cross_validation"]
         content = content_of(store, sorted(clip.id for clip in usable))
         facts["cross_validation"] = {**fold, "pool": short_hash([fold["pool"], *content])}
+    odd = notes_on_files([issue for issue in store.issues if not issue.fatal])
+    if odd:
+        facts["notes"] = [*facts.get("notes", []), *odd]
     if issues:
         facts["skipped"] = [
             {"clip": issue.clip, "kind": issue.kind, "message": issue.message} for issue in issues
@@ -181,6 +189,15 @@ def content_of(store: Store, ids: Sequence[str]) -> list[str]:
     sums = [store.sums(name) for name in store.meta["modalities"]]
     rows = [store.rows[name] for name in ids]
     return [f"{n} {' '.join(str(s[row]) for s in sums)}" for n, row in zip(ids, rows, strict=True)]
+
+
+def notes_on_files(issues: Sequence[Issue]) -> list[str]:
+    """Return a sentence per kind of issue: how many clips, and the first of them."""
+    first: dict[str, str] = {}
+    for issue in issues:
+        first.setdefault(issue.kind, issue.message)
+    clips = Counter(issue.kind for issue in issues)
+    return [f"{clips[kind]} clip(s) {kind}; the first: {text}" for kind, text in first.items()]
 
 
 def check_command(dataset: ClipDataset) -> str:

@@ -7,9 +7,11 @@ record. The finished folder appears under its name in one rename.
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from json import JSONDecodeError
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,8 @@ from fusion_sched.data.clips.store import (
     store_name,
     sums_path,
 )
-from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError
-from fusion_sched.runtime.files import atomic_write, lock, remove_leftovers
+from fusion_sched.data.clips.types import Clip, Issue, Modality, ReadError, ReadWarning
+from fusion_sched.runtime.files import allocate, atomic_write, lock, remove_leftovers, writing
 
 CHUNK = 32
 """Clips per chunk: about a second of decoding."""
@@ -119,13 +121,20 @@ def _begin(final: Path, meta: Mapping[str, Any]) -> Path:
     building.mkdir()
     for name, facts in meta["modalities"].items():
         if not facts["jpeg"]:
-            shape = (meta["clips"], *facts["shape"])
-            np.lib.format.open_memmap(
-                array_path(building, name), mode="w+", dtype=facts["dtype"], shape=shape
-            ).flush()
+            _create_array(array_path(building, name), facts["dtype"], meta["clips"], facts["shape"])
     write_json(building / META, meta)
     building.rename(partial)  # never a partial folder without its arrays
     return partial
+
+
+def _create_array(path: Path, dtype: str, clips: int, shape: Sequence[int]) -> None:
+    """Write the header of an array, and take the room that its values need."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False,
+              "shape": (clips, *shape)}  # fmt: skip
+    with writing(path), path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        size = file.tell() + clips * prod(shape) * np.dtype(dtype).itemsize
+    allocate(path, size)
 
 
 def _check_room(folder: Path, meta: Mapping[str, Any]) -> None:
@@ -197,15 +206,25 @@ def _write_chunk(
 def read_modality(
     clips: Sequence[Clip], name: str, modality: Modality
 ) -> tuple[list[np.ndarray | None], list[Issue]]:
-    """Read one modality of some clips; `None` and an issue where a file cannot be used."""
+    """Read one modality of some clips; `None` and an issue where a file cannot be used.
+
+    Files that are used though they are odd give an issue that is not fatal.
+    """
     values: list[np.ndarray | None] = []
     issues = []
     for clip in clips:
-        try:
-            values.append(modality.read(clip))
-        except ReadError as error:
-            values.append(None)
-            issues.append(Issue(error.kind, clip.id, name, str(error)))
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("always", ReadWarning)
+            try:
+                values.append(modality.read(clip))
+            except ReadError as error:
+                values.append(None)
+                issues.append(Issue(error.kind, clip.id, name, str(error)))
+        for odd in (w.message for w in shown):
+            if isinstance(odd, ReadWarning):
+                issues.append(Issue(odd.kind, clip.id, name, str(odd), fatal=False))
+            else:
+                warnings.warn(odd, stacklevel=1)
     return values, issues
 
 
@@ -234,12 +253,18 @@ def _join_chunks(partial: Path, clips: Sequence[Clip], modalities: Mapping[str, 
     records = [read_json(_record_path(partial, start)) for start in starts]
     for name, modality in modalities.items():
         sums = [value for record in records for value in record["sums"][name]]
-        np.save(sums_path(partial, name), np.array(sums, dtype=np.uint32))
+        _save_array(sums_path(partial, name), np.array(sums, dtype=np.uint32))
         if modality.jpeg:
             lengths = [n for record in records for n in record["lengths"][name]]
-            np.save(offsets_path(partial, name), np.cumsum([0, *lengths], dtype=np.int64))
-            with jpeg_path(partial, name).open("wb") as joined:
+            _save_array(offsets_path(partial, name), np.cumsum([0, *lengths], dtype=np.int64))
+            path = jpeg_path(partial, name)
+            with writing(path), path.open("wb") as joined:
                 for start in starts:
                     joined.write((partial / f"chunk-{start:08d}.{name}.jpeg").read_bytes())
     write_json(partial / ISSUES, [issue for record in records for issue in record["faults"]])
     write_json(partial / INDEX, [clip.id for clip in clips])
+
+
+def _save_array(path: Path, values: np.ndarray) -> None:
+    with writing(path):
+        np.save(path, values)

@@ -1,9 +1,9 @@
 """A prepared dataset: every clip decoded once, in memory-mapped arrays, read by row.
 
 A store's folder is named after its dataset and a hash of the settings and clip ids. It holds
-`index.json` (ids in row order), `faults.json` (what could not be read), `meta.json`, and per
-modality `NAME.npy`, or `NAME.jpeg` with `NAME.offsets.npy` where pictures stay encoded, and the
-checksum of each row in `NAME.sums.npy`.
+`index.json` (ids in row order), `faults.json` (what could not be read, or was odd), `meta.json`,
+and per modality `NAME.npy`, or `NAME.jpeg` with `NAME.offsets.npy` where pictures stay encoded,
+and the checksum of each row in `NAME.sums.npy`.
 """
 
 import hashlib
@@ -65,8 +65,13 @@ class Store:
 
     @cached_property
     def issues(self) -> list[Issue]:
-        """What could not be read while it was made; those rows hold zeros."""
+        """What could not be read while it was made, and what was odd in files that were read."""
         return [Issue(**fields) for fields in read_json(self.folder / ISSUES)]
+
+    @property
+    def damage(self) -> list[Issue]:
+        """What could not be read; those rows hold zeros."""
+        return [issue for issue in self.issues if issue.fatal]
 
     def read(self, modality: str, rows: np.ndarray) -> Tensor:
         """Return stored values `(len(rows), *stored_shape)`.

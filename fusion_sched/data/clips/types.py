@@ -70,6 +70,14 @@ class ReadError(ValueError):
         self.kind = kind
 
 
+class ReadWarning(UserWarning):
+    """A file that is used though it is odd; `kind` is the kind of the issue it becomes."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 @dataclass(frozen=True)
 class Listing:
     """What a dataset's lists and folders say.

@@ -93,7 +93,8 @@ def check_arrays(embeddings: Mapping[str, Tensor], y: Tensor, groups: Tensor | N
             f"{LEAST_GROUPS}, so that every model is scored on groups it has not seen"
         )
     for name, values in embeddings.items():
-        if values.dim() != 2 or len(values) != len(y) or not values.is_floating_point():
+        shaped = values.dim() == 2 and len(values) == len(y) and values.shape[1] > 0
+        if not shaped or not values.is_floating_point():
             raise ValueError(
                 f"embeddings of {name!r} have shape {tuple(values.shape)} and dtype "
                 f"{values.dtype}; expected floating-point ({len(y)}, features), one row per label"

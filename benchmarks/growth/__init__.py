@@ -1,0 +1,1 @@
+"""How CPU time grows with epochs, runs and rows."""
