@@ -77,7 +77,7 @@ def test_every_balancer_trains_on_the_soft_targets(balancer: str) -> None:
     method = make(make_config(f"balancer={balancer}"), "balancer")
     batch, found = some_batch(), []
     for data in (batch, with_targets(batch, label_smoothing=0.3)):
-        model = NETWORKS.get(balancer, network)()
+        model = level(2) if balancer == "lfm" else network(1 if balancer == "mla" else 2)
         state = method.start_epoch(model, passes_of(model, batch), {})
         method.backward(model, data, state)
         found.append(gradients(model))
