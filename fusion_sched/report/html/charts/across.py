@@ -9,6 +9,7 @@ from fusion_sched.analysis.statistics import mean_over_seeds
 from fusion_sched.analysis.tables import ResultTable
 from fusion_sched.report.html.charts.style import (
     INK,
+    MUTED,
     X_EPOCHS,
     Trace,
     curve,
@@ -66,7 +67,7 @@ def _seed_dots(rows: Sequence[ResultRow]) -> Trace:
     ]
     return points(
         [value for *_, value in dots], [place + BELOW for place, *_ in dots], "one seed",
-        {"symbol": "circle-open", "size": 8, "color": "@1"},
+        {"symbol": "circle-open", "size": 8, "color": MUTED},
         "%{customdata[0]}, seed %{customdata[1]}: %{x:.1f} %<extra></extra>",
         customdata=[[plain(name), seed] for _, name, seed, _ in dots],
     )  # fmt: skip

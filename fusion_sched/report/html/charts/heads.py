@@ -62,13 +62,13 @@ def _quadrant_fill(name: str, view: RunView) -> tuple[str, str]:
     """Colour and pattern of an area: those of the one modality that is right."""
     modality = name.removeprefix("only ")
     if name == ALL_RIGHT:
-        return "@3", ""
+        return "@redundancy", ""
     if name == NONE_RIGHT:
         return MUTED, "."
     if modality in view.modalities:
         pattern = PATTERNS[view.modalities.index(modality) % len(PATTERNS)]
         return theme_colour(head_style(modality, view.modalities)), pattern
-    return "@5", "+"
+    return "@redundancy", "+"
 
 
 def _area(probes: Sequence[ProbeRecord], name: str, fill: tuple[str, str]) -> Trace:

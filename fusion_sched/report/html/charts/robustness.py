@@ -33,8 +33,8 @@ class Replacement(NamedTuple):
 
 MEAN = "missing_mean"
 REPLACEMENTS = {
-    MEAN: Replacement("embedding replaced by its mean", "circle", "@1"),
-    "missing_zeros": Replacement("input set to zero", "square-open", "@2"),
+    MEAN: Replacement("embedding replaced by its mean", "circle", INK),
+    "missing_zeros": Replacement("input set to zero", "square-open", INK),
 }
 
 
