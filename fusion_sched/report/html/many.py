@@ -10,6 +10,7 @@ from fusion_sched.analysis.runs import has_name_fields, split_by_completeness
 from fusion_sched.analysis.tables import Comparison, ResultTable, group_by_protocol
 from fusion_sched.report.html.charts.across import curves_of_all, row_dots
 from fusion_sched.report.html.document import (
+    Beside,
     Block,
     Chart,
     Fold,
@@ -23,6 +24,7 @@ from fusion_sched.report.html.run_page import run_sections, silent_seconds
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING, best_single_words, in_percent, state_words
 
+MOST_RUNS_OPEN = 4
 MOST_RUNS_IN_DETAIL, MOST_TABLES_IN_LEAD = 30, 2
 MOST_DETAIL_BYTES = 3_500_000
 """What all runs by themselves may take of the page; plotly.js takes 2 MB of its 6."""
@@ -109,7 +111,8 @@ def many_sections(
         named, key=lambda one: (ranks.get(one.row, len(ranks)), one.row, one.view.seed)
     )
     details, size_notes = run_folds(ordered)
-    sections.append(Section("runs", "Each run", [runs_table(ordered), *details]))
+    many = len(named) > MOST_RUNS_OPEN
+    sections.append(Section("runs", "Each run", [runs_table(ordered), *details], folded=many))
     return sections, notes + size_notes
 
 
@@ -176,12 +179,9 @@ def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
 def without_numbers(one: Fold) -> Fold:
     """A run whose charts have no tables of their numbers."""
 
-    def bare(block: Block) -> Block:
-        return replace(block, numbers=None) if isinstance(block, Chart) else block
+    def bare(part: Block | Section) -> Block | Section:
+        if isinstance(part, Section | Fold | Beside):
+            return replace(part, blocks=[bare(inner) for inner in part.blocks])  # type: ignore[misc]
+        return replace(part, numbers=None) if isinstance(part, Chart) else part
 
-    def bare_within(part: Block | Section) -> Block | Section:
-        if isinstance(part, Section):
-            return replace(part, blocks=[bare(block) for block in part.blocks])
-        return bare(part)
-
-    return replace(one, blocks=[bare_within(part) for part in one.blocks])
+    return replace(one, blocks=[bare(part) for part in one.blocks])

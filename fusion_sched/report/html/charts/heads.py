@@ -212,9 +212,11 @@ def _mistakes(cells: Cells) -> list[Sequence[int]]:
 def _matrix(head: str, cells: Cells, view: RunView) -> Trace:
     """A heat map; the page fills in the cells, of which only those not empty are listed."""
     gaps = {"xgap": 1, "ygap": 1} if len(view.classes) <= MOST_GAPS else {}
+    colour = theme_colour(head_style(head, view.modalities))
     trace: Trace = {
         "type": "heatmap", "name": plain(head), "showscale": False, "zmin": 0, "zmax": 100,
-        "colorscale": [[0, "@surface"], [0.005, "@1~0.14"], [1, "@1"]], "hoverinfo": "text",
+        "colorscale": [[0, "@surface"], [0.005, f"{colour}~0.14"], [1, colour]],
+        "hoverinfo": "text",
         "sparse": {"classes": [plain(c) for c in view.classes], "cells": cells},
         "meta": {"choice": plain(f"{head} head")}, **gaps,
     }  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fusion_sched.report.html.charts.style import (
+    INK,
     Trace,
     curve,
     figure,
