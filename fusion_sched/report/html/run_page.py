@@ -39,13 +39,7 @@ def run_facts(view: RunView) -> dict[str, str]:
     gain = gain_words(view)
     if gain is not None:
         facts["fused above it (95\u00a0% interval, Newcombe)"] = gain
-    return {
-        **facts,
-        "state": state_words(view, silent_seconds(view)),
-        "dataset": view.dataset,
-        "method": view.method,
-        "seed": str(view.seed),
-    }
+    return {**facts, "state": state_words(view, silent_seconds(view))}
 
 
 def silent_seconds(view: RunView) -> float:

@@ -137,7 +137,11 @@ def panel_of(panel: Panel, pixels: int, reach: Sequence[float] | None = None) ->
         epoch, value = panel.selected
         marker = {"symbol": "circle-open", "size": 13, "color": MUTED, "line": {"width": 2}}
         hover = "selected on validation<extra></extra>"
-        curves.append(points([epoch], [value], "selected epoch", marker, hover))
+        curves.append(points(
+            [epoch], [value], "selected epoch", marker, hover, showlegend=False,
+            mode="markers+text", text=["selected"], textposition="bottom left",
+            textfont={"color": MUTED, "size": 12},
+        ))  # fmt: skip
     span = list(reach or _range(_ends(panel), panel.from_zero))
     if panel.reach is not None:
         span = [-panel.reach, panel.reach]
