@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from fusion_sched.report.paper.style import Entry
 
 
-LONGEST_TAIL = 0.6
-"""How long a joint stage is drawn at most, as a share of the stage before it."""
+LONGEST_TAIL, FEW_EPOCHS = 0.6, 10
+"""How long a joint stage is drawn at most, as a share of the stage before it; a stage of fewer
+epochs is drawn as it is."""
 LINE_INCHES = 0.15
 """Between the middles of two names of lines."""
 
@@ -53,7 +54,7 @@ def narrow_joint_stage(axes: Axes, view: RunView) -> None:
     if joint_from is None or joint_from <= 0.5:
         return
     before, length = joint_from, view.last_epoch_seen + 0.5 - joint_from
-    if length <= LONGEST_TAIL * before:
+    if length <= max(LONGEST_TAIL * before, FEW_EPOCHS):
         return
     factor = LONGEST_TAIL * before / length
     axes.set_xscale("function", functions=(

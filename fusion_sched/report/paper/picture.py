@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fusion_sched.report import panels
 from fusion_sched.report.paper.epochs import draw_panel, narrow_joint_stage, number_epochs
 from fusion_sched.report.paper.stages import draw_stages
@@ -41,6 +43,7 @@ def draw_trace(trace: Trace, path: Path) -> None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.image import imsave
 
     view = RunView.of(trace)
     made = [panel for make in PANELS if (panel := make(view)) is not None]
@@ -67,8 +70,9 @@ def draw_trace(trace: Trace, path: Path) -> None:
         figure.suptitle(_title(view), x=0.01, ha="left", fontsize=11)
         # One pass: `savefig` would draw everything twice.
         canvas = FigureCanvasAgg(figure)
+        canvas.draw()
         with atomic_write(path) as whole:
-            canvas.print_png(whole)
+            imsave(whole, np.asarray(canvas.buffer_rgba()), format="png", dpi=figure.dpi)
 
 
 def _title(view: RunView) -> str:
