@@ -140,7 +140,7 @@ def test_runs_of_one_row_are_named_by_method_and_seed(short_runs: Path, tmp_path
         run = short_runs / f"pid{seed}"
         write_run(tmp_path / run.name, [events_of(run)[0], *brief_events(run)])
     files, _ = figures_of([tmp_path / "pid0", tmp_path / "pid1"], tmp_path / "drawn")
-    expected = ["PID-seed0-accuracy.svg", "PID-seed1-accuracy.svg", "all_runs.svg"]
+    expected = ["pid-seed0-accuracy.svg", "pid-seed1-accuracy.svg", "all_runs.svg"]
     assert [file.name for file in files[1::2]] == expected
 
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_read_is_left_out_and_named(short_runs: Path, tmp_path: P
     files, notes = figures_of([runs], tmp_path / "drawn")
     assert {file.suffix for file in files} == {".pdf", ".svg"}
     assert sorted(file.stem for file in files[::2]) == [
-        "Joint-accuracy", "PID-accuracy", "all_runs"
+        "all_runs", "joint-accuracy", "pid-accuracy"
     ]  # fmt: skip
     assert len(notes) == 1
     assert "empty/trace.jsonl has no whole start event" in notes[0]
