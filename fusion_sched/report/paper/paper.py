@@ -148,7 +148,7 @@ def _panel_figure(view: RunView, width: float, shares: Sequence[tuple[Panel, flo
     entries = draw_stages(strip, axes, view)
     for place, (panel, _) in zip(axes, shares, strict=True):
         draw_panel(place, view, panel)
-        place.set_ylabel(panel.title.replace(" information", "").replace("validation ", ""))
+        place.set_ylabel(panel.title.replace(" information", ""))
     number_epochs(axes[-1], [r.number for r in (*view.epochs, *view.probes)])
     narrow_joint_stage(axes[-1], view)
     levels = [series for panel, _ in shares if panel.nulls for series in panel.series]

@@ -70,9 +70,10 @@ def draw_trace(trace: Trace, path: Path) -> None:
         figure.suptitle(_title(view), x=0.01, ha="left", fontsize=11)
         # One pass: `savefig` would draw everything twice.
         canvas = FigureCanvasAgg(figure)
-        canvas.draw()
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         with atomic_write(path) as whole:
-            imsave(whole, np.asarray(canvas.buffer_rgba()), format="png", dpi=figure.dpi)
+            imsave(whole, pixels, format="png", dpi=figure.dpi)
 
 
 def _title(view: RunView) -> str:

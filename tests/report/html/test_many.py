@@ -38,7 +38,8 @@ def test_curves_can_be_chosen_and_are_drawn_run_by_run(short_runs: Path) -> None
     fused = [t for t in chart.figure["data"]
              if t["meta"]["choice"] == "validation accuracy, fused [%]"]  # fmt: skip
     assert sorted(t["meta"]["run"] for t in fused) == [
-        "controller=joint, seed 0", "controller=joint, seed 1", "controller=pid, seed 0", "controller=pid, seed 1"
+        "controller=joint, seed 0", "controller=joint, seed 1",
+        "controller=pid, seed 0", "controller=pid, seed 1",
     ]  # fmt: skip
     assert len({(t["line"]["color"], t["line"]["dash"]) for t in fused}) == 2
     choices = {t["meta"]["choice"] for t in chart.figure["data"]}
@@ -163,3 +164,12 @@ def test_too_many_runs_are_a_table_alone(short_runs: Path, monkeypatch: pytest.M
     sections, notes = sections_of(short_runs)
     assert not [b for b in sections[-1].blocks if isinstance(b, Fold)]
     assert "4 runs are too many to show each by itself" in notes[0]
+
+
+def test_the_answer_of_two_seeds_has_no_interval(short_runs: Path) -> None:
+    views = read_runs([short_runs]).views
+    comparison, _ = compare_runs(PageRequest([short_runs]), read_runs([short_runs]))
+    facts = many_facts(name_runs(views, mix=False), comparison)
+    assert next(iter(facts)) == "fused test accuracy, controller=pid"
+    gap = facts["above joint training (controller=joint)"]
+    assert "points; no interval: " in gap

@@ -161,12 +161,12 @@ def many_classes(events: Events) -> Events:
     ("change", "told", "charts"),
     [
         (lambda events: events[:1], "neither an epoch nor a probe yet", 0),
-        (lambda events: [e for e in events if e["event"] != "probe"], "no probe: nothing", 10),
-        (lambda events: events[:6], "The selected weights are examined at the end", 6),
-        (without(*RECENT), "Robustness, calibration and contributions: not in this trace", 4),
-        (lambda events: changed(without("seconds")(events), without_intervals), "", 11),
-        (one_modality, "Confusion and recall on test: not in this trace", 4),
-        (many_classes, "", 12),
+        (lambda events: [e for e in events if e["event"] != "probe"], "no probe: nothing", 11),
+        (lambda events: events[:6], "The selected weights are examined at the end", 8),
+        (without(*RECENT), "Robustness, calibration and contributions: not in this trace", 6),
+        (lambda events: changed(without("seconds")(events), without_intervals), "", 13),
+        (one_modality, "Confusion and recall on test: not in this trace", 6),
+        (many_classes, "", 14),
     ],
     ids=["start only", "no probe", "under way", "older", "no intervals", "one modality", "150"],
 )

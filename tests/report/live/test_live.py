@@ -123,7 +123,7 @@ def test_colours_are_left_out_where_nobody_wants_them(events: Events) -> None:
                 display.show(event)
         codes = {c for found in re.findall(r"\x1b\[([\d;]+)m", file.getvalue())
                  for c in found.split(";")}  # fmt: skip
-        assert (codes <= {"0", "1", "3"}) != wanted  # bold and italic are no colours
+        assert (codes <= {"0", "1", "3", "7"}) != wanted  # bold, italic and reverse are no colours
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {}])

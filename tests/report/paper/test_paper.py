@@ -50,8 +50,8 @@ def test_every_figure_is_written_in_every_format(drawn: list[Path]) -> None:
     ("kind", "words"),
     [
         ("accuracy", ["epoch", "validation accuracy [%]", "gray", "colored", "fused", "decision"]),
-        ("decomposition", ["epoch", "unique, synergy [bit]", "redundancy [bit]", "unique gray",
-                           "unique colored", "labels shuffled", "trains jointly"]),
+        ("decomposition", ["epoch", "unique U [bit]", "synergy S [bit]", "redundancy R [bit]",
+                           "gray", "colored", "labels shuffled", "trains jointly"]),
         ("handover", ["[bit]", "unique gray", "redundancy", "synergy", "95 % interval"]),
         ("confusion", ["true class", "predicted class", "share of the true class [%]"]),
         ("noise", ["noise [SD]", "fused test accuracy [%]", "noise in gray"]),
@@ -177,7 +177,7 @@ def test_a_run_without_diagnoses_is_drawn(pid: Trace, tmp_path: Path) -> None:
 
 def test_three_modalities_are_drawn(thirds: Trace, tmp_path: Path) -> None:
     draw_figures([thirds], tmp_path, formats=("svg",))
-    for kind, word in {"accuracy": "", "decomposition": "unique ", "noise": "noise in "}.items():
+    for kind, word in {"accuracy": "", "decomposition": "", "noise": "noise in "}.items():
         text = svg_of(tmp_path, kind)
         assert [n for n in ("upper", "middle", "lower") if f">{word}{n}<" not in text] == []
 
@@ -191,7 +191,7 @@ def test_one_modality_has_no_redundancy(pid: Trace, tmp_path: Path) -> None:
     files = draw_figures([with_events(pid, events[:-1])], tmp_path, formats=("svg",))
     assert kinds_of(files) == ["accuracy", "decomposition", "handover"]
     text = svg_of(tmp_path, "decomposition")
-    assert ">unique [bit]<" in text
+    assert ">information I(X; Y) [bit]<" in text
     assert "redundancy" not in text
 
 
