@@ -53,9 +53,14 @@ def draw_trace(trace: Trace, path: Path) -> None:
     with drawing_style(SCREEN):
         figure = Figure(figsize=(WIDTH, height))
         strips, axes = _axes(figure, rows, strip_height)
+        for unused in axes[max(len(made), 2) :]:
+            unused.remove()
+        axes = axes[: max(len(made), 2)]
         for column, strip in enumerate(strips):
             below = axes[column::2]
             entries = draw_stages(strip, below, view)
+            for place in below[:-1]:
+                place.tick_params(labelbottom=False)
             number_epochs(below[-1], [r.number for r in (*view.epochs, *view.probes)])
             narrow_joint_stage(below[-1], view)
         for letter, place, panel in zip("abcdef", axes, made, strict=False):
@@ -100,6 +105,4 @@ def _axes(figure: Figure, rows: int, strip_height: float) -> tuple[list[Axes], l
         for row in range(1, rows + 1)
         for column in range(2)
     ]
-    for place in axes[:-2]:
-        place.tick_params(labelbottom=False)
     return strips, axes

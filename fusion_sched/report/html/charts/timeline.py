@@ -37,7 +37,7 @@ REST = (
     (panels.loss_panel, 120), (panels.strength_panel, 120), (panels.ratio_panel, 120),
 )  # fmt: skip
 """Each with its height in pixels."""
-ROW_PIXELS, BAR_PIXELS, MARK_PIXELS, INFORMATION_PIXELS = 22, 9, 17, 190
+ROW_PIXELS, BAR_PIXELS, MARK_PIXELS, INFORMATION_PIXELS = 22, 9, 16, 190
 PADDING = 0.06
 """Share of the values' span that an axis goes beyond them."""
 MOST_LINES = 30
@@ -230,7 +230,10 @@ def _decision_marks(view: RunView, row: int) -> list[Trace]:
         ]
         places = [epoch + 0.5 for epoch in by_epoch]
         traces.append(_marks(places, row, "circle", "decision", texts))
-        traces[-1]["marker"] |= {"color": "@surface", "line": {"color": MUTED, "width": 1}}
+        traces[-1]["marker"] |= {
+            "color": "@surface", "line": {"color": MUTED, "width": 1},
+            "size": [MARK_PIXELS * (1.0 if len(d) == 1 else 1.6) for d in by_epoch.values()],
+        }  # fmt: skip
         numbers = [
             str(d[0][0]) if len(d) == 1 else f"{d[0][0]}–{d[-1][0]}" for d in by_epoch.values()
         ]
@@ -241,7 +244,7 @@ def _decision_marks(view: RunView, row: int) -> list[Trace]:
     if view.hand_over is not None and view.hand_over.restored_epoch is not None:
         epoch = view.hand_over.restored_epoch + 1
         text = wrapped(f"joint training began from the weights of epoch {epoch}")
-        traces.append(_marks([epoch], row, "star-open", "weights that were kept", [text]))
+        traces.append(_marks([epoch], 0, "star-open", "weights that were kept", [text]))
     return traces
 
 
