@@ -136,10 +136,10 @@ def _unpaired_difference(row: Values, other: Values) -> Difference:
     remark = "the seeds do not pair"
     if min(len(a), len(b)) < 2:
         return Difference(Estimate(mean), None, (), f"{remark}, and one row has one seed")
-    if max(len(a), len(b)) < FEWEST_SEEDS:
-        return Difference(Estimate(mean), None, (), f"{remark}, and two are too few for a test")
     if np.allclose(a, a[0]) and np.allclose(b, b[0]):
         return Difference(Estimate(mean), None, (), f"{remark}, and neither row varies")
+    if max(len(a), len(b)) < FEWEST_SEEDS:
+        return Difference(Estimate(mean), None, (), f"{remark}, and two are too few for a test")
     from scipy import stats
 
     test = stats.ttest_ind(a, b, equal_var=False)

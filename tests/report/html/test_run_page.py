@@ -57,7 +57,7 @@ def test_the_timeline_holds_the_trace(short_runs: Path) -> None:
     (ribbon,) = [t for t in more.figure["data"]
                  if t["name"] == "gray" and t.get("fill") and t["yaxis"] == "y"]  # fmt: skip
     assert len(ribbon["x"]) == 2 * len(unique["x"])
-    titles = [a["text"] for a in more.figure["layout"]["annotations"] if a["align"] == "left"]
+    titles = [a["text"] for a in more.figure["layout"]["annotations"] if a.get("align") == "left"]
     assert titles[:3] == ["unique information U [bit]", "redundancy R [bit]", "synergy S [bit]"]
     assert all("[" in title for title in titles), "every axis has its unit"
 
