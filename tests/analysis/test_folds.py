@@ -127,7 +127,7 @@ def test_exports_and_the_verdict_hold_folds(make_run: Maker) -> None:
     assert sorted((run["seed"], run["fold"]) for run in rows["controller=fixed"]["runs"]) == [
         (0, 0), (0, 1), (0, 2),
     ]  # fmt: skip
-    assert "row,0,ColoredGrayDigits,Joint" in render(comparison, "csv")
+    assert "row,0,ColoredGrayDigits,controller=joint" in render(comparison, "csv")
     verdict = " ".join(comparison.tables[0].verdict)
     assert "1 seed and 3 folds" in verdict
     assert "corrected paired t" in verdict
