@@ -69,7 +69,7 @@ def test_a_reference_is_chosen_by_name_or_by_a_part_of_it(make_run: Maker) -> No
         "JOINT": "controller=joint",
     }
     with pytest.raises(
-        ValueError, match=r"'nobody' is no row; expected one of \['controller=joint', 'c"
+        ValueError, match=r"'nobody' is no row; expected one of \['controller=joint"
     ):
         compare([make_run.folder], reference="nobody")
     with pytest.raises(ValueError, match="may be any of"):

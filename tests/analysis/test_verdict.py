@@ -21,13 +21,15 @@ def test_a_verdict_beats_and_cannot_tell(make_run: Maker) -> None:
     ensemble, fixed = table.verdict
     pair = stats.ttest_rel([100 * v for v in BETTER.values()], [100 * v for v in JOINT.values()])
     assert ensemble.startswith(
-        "controller=pid fusion=concat beats controller=joint fusion=average (ensemble of unimodal models): "
+        "balancer=none controller=pid fusion=concat beats balancer=unimodal controller=joint "
+        "fusion=average (ensemble of unimodal models): "
     )
     low, high = pair.confidence_interval(0.95)
     assert f"+10.0 points (95 %: {low:+.1f} to {high:+.1f}, p < 0.001, paired t)" in ensemble
     assert 2 * pair.pvalue < 0.001
     assert fixed.startswith(
-        "controller=pid fusion=concat and controller=fixed fusion=concat (two stages "
+        "balancer=none controller=pid fusion=concat and balancer=none controller=fixed "
+        "fusion=concat (two stages "
         "without diagnostics) cannot "
     )
     assert "with 5 seeds" in fixed

@@ -166,7 +166,7 @@ def _end_labels(panel: AxisPanel, bottom: float, inner: float) -> list[Trace]:
     apart = spread_labels(places, LABEL_GAP, panel.pixels)
     return [
         {
-            "text": short(label.text), "showarrow": False, "xref": "paper", "yref": "paper", "x": 1,
+            "text": short(label.text).replace("%{", "%&#123;"), "showarrow": False, "xref": "paper", "yref": "paper", "x": 1,
             "y": (bottom + place) / inner, "xanchor": "left", "yanchor": "middle", "xshift": 4,
             "font": {"size": 12, "color": label.colour},
         }
