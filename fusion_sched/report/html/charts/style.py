@@ -166,8 +166,10 @@ def _end_labels(panel: AxisPanel, bottom: float, inner: float) -> list[Trace]:
     apart = spread_labels(places, LABEL_GAP, panel.pixels)
     return [
         {
-            "text": short(label.text).replace("%{", "%&#123;"), "showarrow": False, "xref": "paper", "yref": "paper", "x": 1,
-            "y": (bottom + place) / inner, "xanchor": "left", "yanchor": "middle", "xshift": 4,
+            # Plotly takes %{…} in an annotation for a template.
+            "text": short(label.text).replace("%{", "%&#123;"), "showarrow": False,
+            "xref": "paper", "yref": "paper", "x": 1, "y": (bottom + place) / inner,
+            "xanchor": "left", "yanchor": "middle", "xshift": 4,
             "font": {"size": 12, "color": label.colour},
         }
         for label, place in zip(panel.labels, apart, strict=True)
