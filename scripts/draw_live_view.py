@@ -4,7 +4,7 @@ python scripts/draw_live_view.py RUN OUT.svg [EPOCH]
 
 RUN is the folder of a run that has begun; the moment is just after EPOCH (counted from 1; default:
 the last time that a modality is paused, else two thirds of the epochs), with its diagnosis and
-decision, as it was on a terminal of 100 columns. The SVG asks for nothing from outside.
+decision, as it was on a terminal of 140 columns. The SVG asks for nothing from outside.
 """
 
 import io
@@ -20,7 +20,7 @@ from fusion_sched.report.live import Picture
 from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace, read_trace
 
-COLUMNS, LINES = 100, 40
+COLUMNS, LINES = 140, 40
 FONTS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fusion_sched.analysis.rows import ROLES, ResultRow
-from fusion_sched.analysis.statistics import Values, mean_over_seeds, sample_deviation
+from fusion_sched.analysis.statistics import (
+    FEWEST_SEEDS,
+    Values,
+    mean_accuracy,
+    mean_over_seeds,
+    sample_deviation,
+)
 from fusion_sched.analysis.tables import ResultTable
 from fusion_sched.analysis.verdict import show_p
 from fusion_sched.types import Estimate
@@ -41,6 +47,8 @@ def grid_of(table: ResultTable, wide: bool) -> Grid:
 def caption(table: ResultTable) -> str:
     """Return what the columns mean."""
     text = "fused: test accuracy, mean ± deviation over seeds; interval of the mean (Student's t)"
+    if any(len(row.seeds) == FEWEST_SEEDS - 1 for row in table.rows):
+        text += ", which two seeds are too few for"
     folds = max(row.folds for row in table.rows)
     if folds:
         text += (
@@ -107,7 +115,7 @@ COMPACT = [
     Column("row", lambda r: r.name),
     Column("seeds", _seeds),
     Column("fused %", lambda r: plus_minus(r.fused)),
-    Column("95 % interval", lambda r: _interval(mean_over_seeds(r.fused))),
+    Column("95 % interval", lambda r: _interval(mean_accuracy(r.fused))),
     Column(
         "difference",
         lambda r: f"{r.difference.estimate.value:+.1f}" if r.difference else "reference",

@@ -7,6 +7,7 @@ from math import fsum, inf
 from statistics import fmean
 from typing import Any
 
+from fusion_sched.analysis.choices import with_typed_choices
 from fusion_sched.analysis.folds import by_fold, fold_of, pooled_f1, split_sizes
 from fusion_sched.analysis.runs import result_of
 from fusion_sched.analysis.statistics import (
@@ -262,6 +263,7 @@ def name_rows(traces: list[Trace]) -> list[str]:
     for config, trace in zip(configs, traces, strict=True):
         if fold_of(trace) is not None:
             config.pop("dataset.fold", None)
+    configs = with_typed_choices(configs)
     tags = [config.get("method", "") for config in configs]
     identities: list[tuple[str, ...]] = []
     names: list[str] = []

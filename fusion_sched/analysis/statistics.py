@@ -10,6 +10,8 @@ from scipy.special import stdtr, stdtrit
 from fusion_sched.types import Estimate
 
 LEVEL = 0.95
+FEWEST_SEEDS = 3
+"""Of two, Student's t is 12.7: the interval would say nothing, and reach beyond 0 and 100 %."""
 Values = Mapping[int, float]
 """Seed → value."""
 FoldValues = Mapping[tuple[int, int], float]
@@ -36,13 +38,23 @@ def sample_deviation(values: Values) -> float | None:
 
 
 def mean_over_seeds(values: Values) -> Estimate:
-    """Return the mean with Student's 95 % interval, which one seed does not have."""
+    """Return the mean with Student's 95 % interval, from three seeds on."""
     mean = float(np.mean(list(values.values())))
     deviation, root = sample_deviation(values), len(values) ** 0.5
     if deviation is None:
         return Estimate(mean)
+    if len(values) < FEWEST_SEEDS:
+        return Estimate(mean, se=deviation / root)
     half = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * deviation / root
     return Estimate(mean, mean - half, mean + half, se=deviation / root)
+
+
+def mean_accuracy(values: Values) -> Estimate:
+    """Return the mean of accuracies in percent; its interval ends at 0 and 100."""
+    mean = mean_over_seeds(values)
+    if mean.low is None or mean.high is None:
+        return mean
+    return mean._replace(low=max(0.0, mean.low), high=min(100.0, mean.high))
 
 
 def difference(row: Values, other: Values) -> Difference:
@@ -60,7 +72,7 @@ def difference(row: Values, other: Values) -> Difference:
     remarks = [f"without a partner and left out of the test: seed {alone}"] if alone else []
     gaps = np.array([row[seed] - other[seed] for seed in common])
     mean = float(gaps.mean())
-    if len(common) > 1 and not np.allclose(gaps, gaps[0]):
+    if len(common) >= FEWEST_SEEDS and not np.allclose(gaps, gaps[0]):
         from scipy import stats
 
         test = stats.ttest_rel([row[s] for s in common], [other[s] for s in common])
@@ -69,6 +81,8 @@ def difference(row: Values, other: Values) -> Difference:
         reason = "one pair of seeds"
     elif np.allclose(gaps, 0):
         reason = "the same on every seed"
+    elif not np.allclose(gaps, gaps[0]):
+        reason = "two pairs of seeds are too few for an interval or a test"
     else:
         reason = "every seed differs by the same amount"
     return Difference(Estimate(mean), None, common, "; ".join([reason, *remarks]))
@@ -124,6 +138,8 @@ def _unpaired_difference(row: Values, other: Values) -> Difference:
         return Difference(Estimate(mean), None, (), f"{remark}, and one row has one seed")
     if np.allclose(a, a[0]) and np.allclose(b, b[0]):
         return Difference(Estimate(mean), None, (), f"{remark}, and neither row varies")
+    if max(len(a), len(b)) < FEWEST_SEEDS:
+        return Difference(Estimate(mean), None, (), f"{remark}, and two are too few for a test")
     from scipy import stats
 
     test = stats.ttest_ind(a, b, equal_var=False)

@@ -193,11 +193,12 @@ def _test_against(rows: list[ResultRow], reference: ResultRow) -> tuple[ResultRo
 
 
 def _matching(asked: str, names: Iterable[str]) -> list[str]:
-    """Return the row of this name, or else all whose names hold it, whatever the case."""
+    """Return the row of this name or choice, or else all whose names hold it, whatever the case."""
     unique = list(dict.fromkeys(names))
     if asked in unique:
         return [asked]
-    same = [name for name in unique if name.casefold() == asked.casefold()]
+    wanted = asked.casefold()
+    same = [n for n in unique if wanted in (n.casefold(), n.casefold().rpartition("=")[2])]
     return same or [name for name in unique if asked.casefold() in name.casefold()]
 
 

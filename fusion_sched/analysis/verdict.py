@@ -18,11 +18,11 @@ def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
     The best of several is chosen by validation accuracy, so that the test accuracies it is judged
     by had no part in the choice. The p-values are corrected for the number of sentences.
     """
-    schedule = _best(rows, "schedule")
+    schedule = best_of_role(rows, "schedule")
     if schedule is None:
         return []
     roles = (*OPPONENTS, *(r for r in OPTIONAL_OPPONENTS if any(row.role == r for row in rows)))
-    opponents = {role: _best(rows, role) for role in roles}
+    opponents = {role: best_of_role(rows, role) for role in roles}
     gaps = {role: schedule.above(row) for role, row in opponents.items() if row is not None}
     corrected = dict(zip(gaps, holm([gap.estimate.p for gap in gaps.values()]), strict=True))
     subject = f"{schedule.name}{_chosen_from(rows, 'schedule')}"
@@ -43,7 +43,7 @@ def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
     return sentences
 
 
-def _best(rows: Sequence[ResultRow], role: str) -> ResultRow | None:
+def best_of_role(rows: Sequence[ResultRow], role: str) -> ResultRow | None:
     """Return the row of a role that is best on validation, `None` without one."""
     return max(
         (row for row in rows if row.role == role),

@@ -1,8 +1,9 @@
 """The typed top level of a training configuration, and where the configs lie."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+from fusion_sched.runtime.files import config_dir as config_dir
 
 Node = dict[str, Any]
 
@@ -92,10 +93,3 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore  # the help needs the folder alone
 
     ConfigStore.instance().store("train_schema", node=TrainConfig)
-
-
-def config_dir() -> Path:
-    """Return the folder of the configs: inside an installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "conf"
-    return installed if installed.is_dir() else package.parent / "conf"

@@ -1,7 +1,8 @@
-"""Colours, dashes and markers by meaning, for all three back ends; never colour alone.
+"""Colours, dashes and markers by meaning, for page, figures and terminal; never colour alone.
 
-A colour is named: `"1"` to `"6"`, `"ink"` or `"muted"`. The page has its own values of them for
-light and dark themes; figures and the terminal take `HEX`.
+A colour is named: `"1"` to `"6"` by modality, `"redundancy"`, `"unique"` and `"synergy"` by part of
+a decomposition, `"ink"` for what is fused and for nothing else, `"muted"`. The page has its own
+values of them for light and dark themes; figures and the terminal take `HEX`.
 """
 
 from collections.abc import Sequence
@@ -9,13 +10,14 @@ from typing import NamedTuple
 
 from fusion_sched.types import FUSED
 
-# Okabe and Ito's palette: distinguishable with every common colour vision. Its yellow is left out:
-# as a line on white it is too pale.
+# Mostly Okabe and Ito's palette: distinguishable with every common colour vision.
 HEX = {
-    "1": "#0072B2", "2": "#D55E00", "3": "#009E73", "4": "#CC79A7", "5": "#56B4E9", "6": "#E69F00",
+    "1": "#0072B2", "2": "#D55E00", "3": "#56B4E9", "4": "#8C510A", "5": "#5E3C99", "6": "#7A8B00",
+    "redundancy": "#CC79A7", "unique": "#E69F00", "synergy": "#009E73",
     "ink": "#222222", "muted": "#777777",
 }  # fmt: skip
 COLOURS = ("1", "2", "3", "4", "5", "6")
+ATOMS = ("redundancy", "unique", "synergy")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = ("circle", "square", "triangle-up", "diamond", "cross", "x")
 
@@ -29,8 +31,9 @@ class LineStyle(NamedTuple):
 
 
 FUSED_STYLE = LineStyle("ink", "solid", "star-diamond")
-REDUNDANCY = LineStyle("muted", "dash", "diamond")
-SYNERGY = LineStyle("ink", "dashdot", "star")
+ALL_TOGETHER = LineStyle("muted", "solid", "star-diamond")
+REDUNDANCY = LineStyle("redundancy", "dash", "diamond")
+SYNERGY = LineStyle("synergy", "dashdot", "star")
 NULL_LEVEL = LineStyle("muted", "dot", "circle")
 LABEL_ENTROPY = LineStyle("muted", "longdash", "circle")
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fusion_sched.report.palette import (
+    ALL_TOGETHER,
+    ATOMS,
     DASHES,
-    FUSED_STYLE,
     LABEL_ENTROPY,
     REDUNDANCY,
     SYNERGY,
@@ -26,7 +27,7 @@ NOISE_AXES = {
     "tokens": ("tokens replaced [%]", 100.0, "levels as share of the tokens"),
 }
 """By kind of noise: the title of its axis, what levels are multiplied by there, what they are."""
-RATIO_COLOURS, RATIO_MARKERS = ("ink", "muted", "6"), ("hexagon", "pentagon", "bowtie")
+RATIO_COLOURS, RATIO_MARKERS = ("unique", "muted", "6"), ("hexagon", "pentagon", "bowtie")
 LARGEST_RATIO = 2.0
 """How far beyond its values the axis of a log ratio goes: intervals may reach to ±7."""
 
@@ -39,6 +40,11 @@ class Quantity(NamedTuple):
     legend: str
     style: LineStyle
     of: Callable[[Diagnosis], Estimate | None]
+
+    @property
+    def atom_colour(self) -> str:
+        """Where parts of a decomposition stand beside each other: that of the part."""
+        return self.kind if self.kind in ATOMS else self.style.colour
 
 
 class Series(NamedTuple):
@@ -104,7 +110,7 @@ def shared_quantities(view: RunView) -> list[Quantity]:
 
 
 JOINT_INFORMATION = Quantity(
-    "joint_mi", "I(all; Y)", "all modalities", FUSED_STYLE, lambda d: d.joint_mi
+    "joint_mi", "I(all; Y)", "all modalities", ALL_TOGETHER, lambda d: d.joint_mi
 )
 
 
@@ -182,15 +188,20 @@ def unique_panel(view: RunView) -> Panel | None:
     return Panel("unique information U [bit]", series, nulls=True) if series and several else None
 
 
-def shared_panel(view: RunView) -> Panel | None:
-    series = series_of(view, shared_quantities(view))
-    return Panel("redundancy R and synergy S [bit]", series, nulls=True) if series else None
+def redundancy_panel(view: RunView) -> Panel | None:
+    series = series_of(view, shared_quantities(view)[:1])
+    return Panel("redundancy R [bit]", series, nulls=True) if series else None
+
+
+def synergy_panel(view: RunView) -> Panel | None:
+    series = series_of(view, shared_quantities(view)[1:])
+    return Panel("synergy S [bit]", series, nulls=True) if series else None
 
 
 def label_entropy(view: RunView) -> Series:
     values: list[Estimate | None] = [Estimate(p.diagnosis.label_entropy) for p in view.probes]
     epochs = [p.number for p in view.probes]
-    return Series("H(Y), all there is to know", LABEL_ENTROPY, epochs, values)
+    return Series("H(Y)", LABEL_ENTROPY, epochs, values)
 
 
 def information_panel(view: RunView) -> Panel | None:
@@ -198,7 +209,7 @@ def information_panel(view: RunView) -> Panel | None:
     if not series:
         return None
     second = any(p.generalising is not None for p in view.probes)
-    title = f"{'stored ' if second else ''}information about the label I(X; Y) [bit]"
+    title = f"{'stored ' if second else ''}information I(X; Y) [bit]"
     return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)
 
 
@@ -207,7 +218,7 @@ def generalising_panel(view: RunView) -> Panel | None:
     series = series_of(view, information_quantities(view), second=True)
     if not series:
         return None
-    title = "generalising information I(X; Y), of validation samples [bit]"
+    title = "generalising information I(X; Y) [bit]"
     return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)
 
 
@@ -296,3 +307,18 @@ def seconds_by_purpose(view: RunView) -> dict[str, float]:
         "training": sum(e.seconds or 0.0 for e in view.epochs),
         "diagnoses": sum(p.seconds or 0.0 for p in view.probes),
     }
+
+
+def spread_labels(places: Sequence[float], gap: float, top: float) -> list[float]:
+    """Places of labels on a line from 0 to `top`, at least `gap` apart, near where they belong."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    moved = list(places)
+    lowest = 0.0
+    for i in order:
+        moved[i] = lowest = max(moved[i], lowest)
+        lowest += gap
+    highest = top
+    for i in reversed(order):
+        moved[i] = highest = min(moved[i], highest)
+        highest -= gap
+    return moved

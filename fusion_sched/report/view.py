@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fusion_sched.analysis.choices import TARGET, typed_choice
 from fusion_sched.report.records import (
     PARSERS,
     UNTRAINED,
@@ -21,6 +22,7 @@ from fusion_sched.report.records import (
     ResultRecord,
 )
 from fusion_sched.runlog import Trace, inside, read_trace
+from fusion_sched.runlog.protocol import flatten
 from fusion_sched.types import FUSED, Stage
 
 HAND_OVER = "at the hand-over"
@@ -157,11 +159,15 @@ class RunView:
 
     @property
     def controller(self) -> str:
-        return self._class_name("controller")
+        """The choice of the controller, or the class of one's own."""
+        settings = inside(self.config, "controller")
+        known = flatten(settings) if isinstance(settings, Mapping) else {}
+        choice = typed_choice("controller", known) if TARGET in known else None
+        return choice or self._class_name("controller")
 
     @property
     def method(self) -> str:
-        """The method's tag, or else the class of the controller."""
+        """The method's tag, or else the controller as typed."""
         return str(self.config.get("method") or self.controller)
 
     @property
@@ -223,6 +229,13 @@ class RunView:
         """The decision that began joint training after a unimodal stage."""
         change = self.to_joint
         return None if change is None or change.before is None else change
+
+    @property
+    def main_decision(self) -> int | None:
+        """The number, from 1, of the decision that began joint training, or of the last one."""
+        if self.hand_over is not None:
+            return self.decisions.index(self.hand_over) + 1
+        return len(self.decisions) or None
 
     @property
     def hand_over_epoch(self) -> int | None:

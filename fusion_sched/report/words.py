@@ -1,6 +1,8 @@
 """Sentences about a run, made from its numbers: for readers in a hurry, and for screen readers."""
 
 from collections.abc import Mapping, Sequence
+from math import hypot
+from typing import NamedTuple
 
 from fusion_sched.report.panels import shared_name
 from fusion_sched.report.records import ProbeRecord
@@ -8,6 +10,8 @@ from fusion_sched.report.view import Moment, RunView, epoch_words
 from fusion_sched.types import FUSED, Diagnosis, Estimate, Stage
 
 NOTHING = "–"
+NORMAL_95 = 1.959964
+"""Standard deviations from the mean of a normal distribution to the ends of its middle 95 %."""
 ALL_RIGHT, SOME_RIGHT, NONE_RIGHT = "all", "some", "none"
 
 
@@ -53,17 +57,55 @@ def stage_words(stage: Stage) -> str:
     return f"{active}, each alone" if len(stage.active) > 1 else f"{active} alone"
 
 
-def accuracy_interval(view: RunView) -> str | None:
-    """The interval of the fused test accuracy (Wilson, 1927), `None` where it is not known."""
-    samples = view.split_sizes.get("test")
-    accuracy = None if view.result is None else view.result.accuracy
-    if accuracy is None or not isinstance(samples, int) or not samples:
-        return None
-    from scipy.stats import binomtest  # takes most of a second
+class Proportion(NamedTuple):
+    """A share of test samples with its 95 % interval (Wilson, 1927), which lies within 0 to 1."""
 
-    right = round(accuracy * samples)
-    interval = binomtest(right, samples).proportion_ci(method="wilson")
+    share: float
+    low: float
+    high: float
+
+
+def wilson(share: float, samples: int) -> Proportion:
+    centre = (share + NORMAL_95**2 / (2 * samples)) / (1 + NORMAL_95**2 / samples)
+    variance = share * (1 - share) / samples + NORMAL_95**2 / (4 * samples**2)
+    half = NORMAL_95 * variance**0.5 / (1 + NORMAL_95**2 / samples)
+    return Proportion(share, centre - half, centre + half)
+
+
+def _test_samples(view: RunView) -> int:
+    """How many there are, 0 where that is not known."""
+    samples = view.split_sizes.get("test")
+    return samples if isinstance(samples, int) else 0
+
+
+def accuracy_interval(view: RunView) -> str | None:
+    """The interval of the fused test accuracy, `None` where it is not known."""
+    samples = _test_samples(view)
+    accuracy = None if view.result is None else view.result.accuracy
+    if accuracy is None or not samples:
+        return None
+    interval = wilson(accuracy, samples)
     return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}\u00a0%, {samples:,} samples"
+
+
+def gain_words(view: RunView) -> str | None:
+    """How far fused is above the best modality by itself, with an interval; `None` if not known.
+
+    The interval is that of Newcombe (1998, "Interval estimation for the difference between
+    independent proportions", method 10). Both heads answer the same samples, of which the trace
+    holds no pairs, so that it is wider than one of pairs would be.
+    """
+    best, samples = best_single(view), _test_samples(view)
+    accuracy = None if view.result is None else view.result.accuracy
+    if best is None or accuracy is None or len(view.modalities) < 2:
+        return None
+    gap = 100 * (accuracy - best[1])
+    if not samples:
+        return f"{gap:+.1f} points"
+    fused, single = wilson(accuracy, samples), wilson(best[1], samples)
+    below = 100 * hypot(fused.share - fused.low, single.high - single.share)
+    above = 100 * hypot(fused.high - fused.share, single.share - single.low)
+    return f"{gap:+.1f} points ({gap - below:+.1f} to {gap + above:+.1f})"
 
 
 def best_single(view: RunView) -> tuple[str, float] | None:
@@ -96,19 +138,18 @@ def ago(seconds: float) -> str:
 
 
 def headline(view: RunView) -> str:
+    """What was decided, and why."""
     sentences = []
-    best = best_single(view)
     if view.result is None:
         sentences.append("No result yet.")
     elif view.result.accuracy is None:
         sentences.append("The run has no test split.")
-    elif best is not None and len(view.modalities) > 1:
-        gap = 100 * (view.result.accuracy - best[1])
-        sentences.append(
-            f"Fused test accuracy is {abs(gap):.1f} points {'above' if gap >= 0 else 'below'} that "
-            f"of the best modality by itself, {best[0]}."
-        )
-    return " ".join([*sentences, hand_over_words(view)])
+    sentences.append(hand_over_words(view))
+    number = view.main_decision
+    if number is not None:
+        reason = view.decisions[number - 1].reason.rstrip(".")
+        sentences.append(f"Why (decision {number}): {reason}.")
+    return " ".join(sentences)
 
 
 def hand_over_words(view: RunView) -> str:
@@ -139,10 +180,7 @@ def timeline_summary(view: RunView) -> str:
             f"Epoch {view.result.selected_epoch + 1} was selected, with "
             f"{in_percent(view.result.validation[FUSED])} on validation."
         )
-    sentences.append(hand_over_words(view))
-    if view.probes:
-        sentences.append("Ribbons are 95\u00a0% intervals.")
-    else:
+    if not view.probes:
         sentences.append("The trace holds no probe, so nothing about information is shown.")
     return " ".join(sentences)
 

@@ -105,3 +105,10 @@ def lock(path: Path, *, blocking: bool) -> AbstractContextManager[Any]:
 def json_digest(value: Any) -> str:
     """Return the SHA-256 of a JSON value, in hexadecimal; the order of keys does not count."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def config_dir() -> Path:
+    """Return the folder of the configs: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"

@@ -27,15 +27,15 @@ def test_a_real_run_is_measured_as_its_trace_says(real_run: Path, tmp_path: Path
     run_once(tmp_path / "other", *SHORT, "controller=joint", "seed=1")
     (table,) = compare([real_run, tmp_path]).tables
     rows = {m.name: m for m in table.rows}
-    assert rows.keys() == {"PID", "Joint"}
+    assert rows.keys() == {"controller=pid", "controller=joint"}
     result = read_events(real_run)[-1]
-    mine = rows["PID"]
+    mine = rows["controller=pid"]
     assert mine.fused == {0: 100 * result["test"]["fused"]["accuracy"]}
     assert mine.macro_f1 == {0: result["test"]["fused"]["macro_f1"]}
     assert set(mine.unimodal) == {"gray", "colored"}
     assert mine.cpu_hours == pytest.approx(result["seconds"]["total"] / 3600)
     assert (mine.gpu_hours, mine.probe_share) == (0, {0: result["probe_share"]})
-    assert table.reference == "Joint", "plain joint training, wherever it stands"
+    assert table.reference == "controller=joint", "plain joint training, wherever it stands"
 
 
 def test_seeds_are_tested_in_pairs_and_corrected(make_run: Maker) -> None:
@@ -45,12 +45,12 @@ def test_seeds_are_tested_in_pairs_and_corrected(make_run: Maker) -> None:
     (table,) = compare([make_run.folder]).tables
     rows = {row.name: row for row in table.rows}
     oracle = stats.ttest_rel([100 * v for v in BETTER.values()], [100 * v for v in JOINT.values()])
-    assert rows["Joint"].difference is None
-    gap = rows["PID"].difference
+    assert rows["controller=joint"].difference is None
+    gap = rows["controller=pid"].difference
     assert gap is not None
     assert gap.estimate.value == pytest.approx(10.0)
     assert gap.estimate.p == pytest.approx(oracle.pvalue)
-    assert rows["PID"].p_holm == pytest.approx(2 * oracle.pvalue), "two rows are tested"
+    assert rows["controller=pid"].p_holm == pytest.approx(2 * oracle.pvalue), "two rows are tested"
     assert notes_of(compare([make_run.folder])) == ""
 
 
@@ -60,10 +60,17 @@ def test_a_reference_is_chosen_by_name_or_by_a_part_of_it(make_run: Maker) -> No
     make_run.row(BETTER, "controller=pid_paper")
     chosen = {
         asked: compare([make_run.folder], reference=asked).tables[0].reference
-        for asked in ("PID", "pid", "paper", "JOINT")
+        for asked in ("controller=pid", "pid", "paper", "JOINT")
     }
-    assert chosen == {"PID": "PID", "pid": "PID", "paper": "PaperPID", "JOINT": "Joint"}
-    with pytest.raises(ValueError, match=r"'nobody' is no row; expected one of \['Joint', 'P"):
+    assert chosen == {
+        "controller=pid": "controller=pid",
+        "pid": "controller=pid",
+        "paper": "controller=pid_paper",
+        "JOINT": "controller=joint",
+    }
+    with pytest.raises(
+        ValueError, match=r"'nobody' is no row; expected one of \['controller=joint"
+    ):
         compare([make_run.folder], reference="nobody")
     with pytest.raises(ValueError, match="may be any of"):
         compare([make_run.folder], reference="i")
@@ -73,13 +80,13 @@ def test_the_plain_joint_row_is_the_reference_among_joint_rows(make_run: Maker) 
     make_run.row(JOINT, "controller=joint", "balancer=uniform")
     make_run.row(JOINT, "controller=joint", "balancer=fused_only", "fusion=sum")
     make_run.row(JOINT, "controller=joint", "balancer=fused_only")
-    assert compare([make_run.folder]).tables[0].reference == "Concat unimodal_weight=0.0"
+    assert compare([make_run.folder]).tables[0].reference == "balancer=fused_only fusion=concat"
 
 
 def test_without_a_joint_row_the_first_is_the_reference(make_run: Maker) -> None:
     make_run.row(JOINT, "controller=fixed")
     make_run.row(BETTER, "controller=pid")
-    assert compare([make_run.folder]).tables[0].reference == "Fixed"
+    assert compare([make_run.folder]).tables[0].reference == "controller=fixed"
 
 
 def test_missing_seeds_and_unended_runs_are_named(make_run: Maker) -> None:
@@ -89,10 +96,10 @@ def test_missing_seeds_and_unended_runs_are_named(make_run: Maker) -> None:
     never = make_run(0, None, "controller=fixed")
     comparison = compare([make_run.folder])
     notes = notes_of(comparison)
-    assert f"{open_run} (row PID), seed 2, has not ended" in notes
-    assert f"{never} (row Fixed), seed 0, has not ended" in notes
-    assert "row Fixed is left out: none of its 1 runs has ended" in notes
-    assert "row PID has no run of seed 3, 4, which other rows have" in notes
+    assert f"{open_run} (row controller=pid), seed 2, has not ended" in notes
+    assert f"{never} (row controller=fixed), seed 0, has not ended" in notes
+    assert "row controller=fixed is left out: none of its 1 runs has ended" in notes
+    assert "row controller=pid has no run of seed 3, 4, which other rows have" in notes
     assert {m.missing for m in comparison.tables[0].rows} == {(), (2, 3, 4)}
 
 
@@ -224,7 +231,7 @@ def test_protocols_share_a_table_only_on_request(make_run: Maker) -> None:
     assert [[m.name for m in t.rows] for t in apart.tables] == [["all runs"], ["all runs"]]
     assert "2 protocols, in tables of their own" in notes_of(apart)
     mixed = compare([make_run.folder], mix=True)
-    assert {m.name for m in mixed.tables[0].rows} == {"Joint", "PID"}
+    assert {m.name for m in mixed.tables[0].rows} == {"controller=joint", "controller=pid"}
     assert set(mixed.tables[0].protocols) == {"hash64", "hash32"}
     for comparison in (apart, mixed):
         notes = notes_of(comparison)
@@ -249,8 +256,8 @@ def test_a_reference_that_one_table_lacks_serves_the_other(make_run: Maker) -> N
         make_run.row(JOINT, "controller=joint", start=other_protocol(size))
     make_run.row(BETTER, "controller=pid", start=other_protocol(64))
     make_run.row(BETTER, "controller=fixed", start=other_protocol(32))
-    tables = compare([make_run.folder], reference="PID").tables
-    assert [table.reference for table in tables] == ["PID", "Joint"]
+    tables = compare([make_run.folder], reference="controller=pid").tables
+    assert [table.reference for table in tables] == ["controller=pid", "controller=joint"]
 
 
 NOT_OF_THE_PROTOCOL = [

@@ -150,7 +150,7 @@ def test_a_name_with_markup_is_shown_as_it_is(make_run: Maker) -> None:
 def test_what_is_missing_is_said_in_every_format(make_run: Maker, kind: str) -> None:
     make_run.row({0: 0.6, 1: 0.7}, "controller=joint")
     make_run(0, 0.7, "controller=pid")
-    assert "row PID has no run of seed 1" in render(compare([make_run.folder]), kind)
+    assert "row controller=pid has no run of seed 1" in render(compare([make_run.folder]), kind)
 
 
 def test_the_command_writes_files_and_notes_of_csv_to_stderr(
@@ -162,7 +162,7 @@ def test_the_command_writes_files_and_notes_of_csv_to_stderr(
     shown = command("compare", folder, "--format", "csv")
     assert shown.code == 0
     assert len(shown.out.splitlines()) == 3
-    assert "row PID has no run of seed 1" in shown.err
+    assert "row controller=pid has no run of seed 1" in shown.err
     quiet = command("compare", folder, "--format", "json", "--output", "out.json")
     assert (quiet.code, quiet.out) == (0, "")
     assert len(json.loads((tmp_path / "out.json").read_text())["rows"]) == 2

@@ -50,12 +50,12 @@ def test_every_test_sample_counts_once_per_seed(make_run: Maker) -> None:
     comparison = compare([make_run.folder])
     (table,) = comparison.tables
     rows = {row.name: row for row in table.rows}
-    assert rows.keys() == {"Joint", "PID"}, "folds make no rows"
+    assert rows.keys() == {"controller=joint", "controller=pid"}, "folds make no rows"
     pooled = {seed: sum(right) / 3 for seed, right in RIGHT["joint"].items()}
-    assert rows["Joint"].fused == pytest.approx(pooled)
+    assert rows["controller=joint"].fused == pytest.approx(pooled)
     right = sum(RIGHT["joint"][0])
-    assert rows["Joint"].macro_f1[0] == pytest.approx(2 * right / (right + 300) / 2)
-    assert rows["Joint"].missing_folds == ()
+    assert rows["controller=joint"].macro_f1[0] == pytest.approx(2 * right / (right + 300) / 2)
+    assert rows["controller=joint"].missing_folds == ()
     text = render(comparison)
     assert "2 × 3 folds" in text
     flat = " ".join(text.split())
@@ -67,7 +67,7 @@ def test_every_test_sample_counts_once_per_seed(make_run: Maker) -> None:
 def test_rows_pair_by_seed_and_fold(make_run: Maker) -> None:
     write_all(make_run)
     (table,) = compare([make_run.folder]).tables
-    gap = next(row.difference for row in table.rows if row.name == "PID")
+    gap = next(row.difference for row in table.rows if row.name == "controller=pid")
     assert gap is not None
     gaps = np.array([
         100 * (RIGHT["pid"][s][f] - RIGHT["joint"][s][f]) / SIZES[f] for s in (0, 1) for f in SIZES
@@ -87,12 +87,12 @@ def test_a_missing_fold_is_named_and_the_others_pair(make_run: Maker) -> None:
     write_all(make_run, leave_out=("pid", 1, 2))
     write(make_run, "pid", 1, 2, None)
     comparison = compare([make_run.folder])
-    (row,) = [row for row in comparison.tables[0].rows if row.name == "PID"]
+    (row,) = [row for row in comparison.tables[0].rows if row.name == "controller=pid"]
     assert row.missing_folds == ((1, 2),)
     assert row.fused[1] == pytest.approx(100 * (72 + 41) / 150)
     notes = notes_of(comparison)
     assert "seed 1, fold 2, has not ended" in notes
-    assert "row PID, seed 1: fold 2 (not ended) of 3 is missing" in notes
+    assert "row controller=pid, seed 1: fold 2 (not ended) of 3 is missing" in notes
     assert "without a partner and left out of the test: seed 1 fold 2" in notes
     assert row.difference is not None
     mean = (100 * 29 / 300 + 100 * (113 - 96) / 150) / 2
@@ -105,7 +105,7 @@ def test_a_fold_that_ended_twice_is_named(make_run: Maker) -> None:
     write(make_run, "joint", 0, 1, 42)
     comparison = compare([make_run.folder])
     assert "several runs of seed 0, fold 1" in notes_of(comparison)
-    (row,) = [row for row in comparison.tables[0].rows if row.name == "Joint"]
+    (row,) = [row for row in comparison.tables[0].rows if row.name == "controller=joint"]
     assert row.fused[0] == pytest.approx(100 * (60 + 41 + 90) / 300)
 
 
@@ -120,11 +120,14 @@ def test_exports_and_the_verdict_hold_folds(make_run: Maker) -> None:
         write(make_run, "fixed", 0, fold, right)
     comparison = compare([make_run.folder])
     rows = {row["name"]: row for row in json.loads(render(comparison, "json"))["rows"]}
-    assert (rows["Joint"]["folds"], rows["Joint"]["missing_folds"]) == (3, ["0/0"])
-    assert sorted((run["seed"], run["fold"]) for run in rows["Fixed"]["runs"]) == [
+    assert (rows["controller=joint"]["folds"], rows["controller=joint"]["missing_folds"]) == (
+        3,
+        ["0/0"],
+    )
+    assert sorted((run["seed"], run["fold"]) for run in rows["controller=fixed"]["runs"]) == [
         (0, 0), (0, 1), (0, 2),
     ]  # fmt: skip
-    assert "row,0,ColoredGrayDigits,Joint" in render(comparison, "csv")
+    assert "row,0,ColoredGrayDigits,controller=joint" in render(comparison, "csv")
     verdict = " ".join(comparison.tables[0].verdict)
     assert "1 seed and 3 folds" in verdict
     assert "corrected paired t" in verdict

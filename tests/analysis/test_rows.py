@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from fusion_sched.analysis.rows import name_rows, role_of, short_key
 from fusion_sched.runlog import Trace
+from fusion_sched.runtime.files import config_dir
 from tests.analysis.conftest import plain_config
 
 
@@ -99,3 +101,17 @@ def test_a_role_that_is_set_counts() -> None:
     assert role_of({"controller": {"_target_": "fusion_sched.controllers.joint.Joint"}}) == "other"
     with pytest.raises(ValueError, match=r"role is 'jont', expected one of \['joint'"):
         role_of({"role": "jont"})
+
+
+def test_rows_are_called_what_was_typed() -> None:
+    def balanced(name: str, alpha: float = 0.3) -> Trace:
+        settings = yaml.safe_load((config_dir() / "balancer" / f"{name}.yaml").read_text())
+        if name == "ogm_ge":
+            settings["alpha"] = alpha
+        return trace(balancer=settings)
+
+    rows = [balanced(name) for name in ("none", "ogm", "ogm_ge", "mla")]
+    assert name_rows(rows) == [f"balancer={n}" for n in ("none", "ogm", "ogm_ge", "mla")]
+    assert name_rows([rows[2], balanced("ogm_ge", 0.5)])[1] == "alpha=0.5"
+    names = name_rows([rows[0], rows[2], balanced("ogm_ge", 0.5)])
+    assert names[1:] == ["balancer=ogm_ge alpha=0.3", "balancer=ogm_ge alpha=0.5"]

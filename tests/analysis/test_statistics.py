@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fusion_sched.analysis.statistics import difference, holm, mean_over_seeds, sample_deviation
+from fusion_sched.analysis.statistics import (
+    difference,
+    holm,
+    mean_accuracy,
+    mean_over_seeds,
+    sample_deviation,
+)
 from fusion_sched.types import Estimate
 
 A = {0: 71.0, 1: 74.5, 2: 69.0, 3: 73.0, 4: 75.5}
@@ -93,3 +99,16 @@ def test_holm_keeps_the_order_and_only_raises(p_values: list[float | None]) -> N
         assert c <= min(1, len(pairs) * p) + 1e-12, "never above Bonferroni"
     ordered = [c for _, c in sorted(pairs, key=lambda pair: pair[0])]
     assert ordered == sorted(ordered)
+
+
+def test_two_seeds_give_a_sentence_and_no_interval() -> None:
+    assert mean_over_seeds({0: 50.0, 1: 90.0}).low is None
+    gap = difference({0: 50.0, 1: 90.0}, {0: 40.0, 1: 20.0})
+    assert gap.estimate == Estimate(40.0)
+    assert gap.remark == "two pairs of seeds are too few for an interval or a test"
+
+
+def test_intervals_of_accuracies_end_at_0_and_100() -> None:
+    mean = mean_accuracy({0: 99.0, 1: 100.0, 2: 80.0})
+    assert mean.high == 100.0
+    assert mean_over_seeds({0: 99.0, 1: 100.0, 2: 80.0}).high > 100  # type: ignore[operator]

@@ -20,11 +20,18 @@ def test_a_verdict_beats_and_cannot_tell(make_run: Maker) -> None:
     (table,) = compare([make_run.folder]).tables
     ensemble, fixed = table.verdict
     pair = stats.ttest_rel([100 * v for v in BETTER.values()], [100 * v for v in JOINT.values()])
-    assert ensemble.startswith("PID Concat beats Joint Average (ensemble of unimodal models): ")
+    assert ensemble.startswith(
+        "balancer=none controller=pid fusion=concat beats balancer=unimodal controller=joint "
+        "fusion=average (ensemble of unimodal models): "
+    )
     low, high = pair.confidence_interval(0.95)
     assert f"+10.0 points (95 %: {low:+.1f} to {high:+.1f}, p < 0.001, paired t)" in ensemble
     assert 2 * pair.pvalue < 0.001
-    assert fixed.startswith("PID Concat and Fixed Concat (two stages without diagnostics) cannot ")
+    assert fixed.startswith(
+        "balancer=none controller=pid fusion=concat and balancer=none controller=fixed "
+        "fusion=concat (two stages "
+        "without diagnostics) cannot "
+    )
     assert "with 5 seeds" in fixed
 
 
@@ -33,7 +40,7 @@ def test_a_verdict_says_beaten_and_what_is_missing(make_run: Maker) -> None:
     make_run.row(BETTER, "controller=fixed")
     ensemble, fixed = compare([make_run.folder]).tables[0].verdict
     assert "balancer=unimodal fusion=average" in ensemble
-    assert fixed.startswith("PID is beaten by Fixed")
+    assert fixed.startswith("controller=pid is beaten by controller=fixed")
     assert "-10.0 points" in fixed
 
 
@@ -43,7 +50,7 @@ def test_the_best_schedule_is_chosen_on_validation(make_run: Maker) -> None:
     make_run.row(JOINT, "controller=mi")
     make_run.row(JOINT, "controller=fixed")
     _, fixed = compare([make_run.folder]).tables[0].verdict
-    assert fixed.startswith("MutualInformation, best of 2 on validation against Fixed")
+    assert fixed.startswith("controller=mi, best of 2 on validation against controller=fixed")
     assert "not judged: the same on every seed" in fixed
 
 

@@ -148,7 +148,7 @@ def test_closing_and_live_lines_say_what_the_page_says(both: Path) -> None:
     for text in probe.warnings:
         assert f"caution: {text}" in closing
     last = view.probes[-1]
-    live = " ".join(drawn(events_of(both), width=150).split())
+    live = " ".join(drawn(events_of(both), width=100).split())
     assert "caution: the cells of naive Bayes hold 0.10 bit less" in live
     assert live.count("the cells of naive Bayes") == 1
     for shown, of_probe in ((closing, probe), (live, last)):
@@ -184,7 +184,7 @@ def test_a_run_without_self_checks_looks_as_before(plain: RunView, short_runs: P
     assert NAME not in charts_of(run_sections(plain))
     panel = information_panel(plain)
     assert panel is not None
-    assert panel.title == "information about the label I(X; Y) [bit]"
+    assert panel.title == "information I(X; Y) [bit]"
     trace = read_trace(short_runs / "pid0")
     assert all(line.startswith("note: ") for line in diagnosis_lines(trace))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from fusion_sched.report.html.document import Chart, Fold, Section, Text
+from fusion_sched.report.html.document import Beside, Chart, Fold, Section, Text
 from fusion_sched.report.view import RunView, read_run
 from fusion_sched.runlog import read_trace
 
@@ -71,7 +71,7 @@ def charts_of(sections: Iterable[Section]) -> dict[str, Chart]:
         for block in section.blocks:
             if isinstance(block, Chart):
                 found[block.name] = block
-            elif isinstance(block, Section | Fold):
+            elif isinstance(block, Section | Fold | Beside):
                 found |= charts_of([block])  # type: ignore[list-item]
     return found
 

@@ -96,17 +96,28 @@ class Fold:
     blocks: Sequence["Block | Section"]
 
 
-Block: TypeAlias = Text | Table | Chart | Facts | Code | Notes | Fold
+@dataclass(frozen=True)
+class Beside:
+    """Blocks beside each other where the window is wide enough."""
+
+    blocks: Sequence["Block"]
+
+
+Block: TypeAlias = Text | Table | Chart | Facts | Code | Notes | Fold | Beside
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with blocks below it; `status` is the word on its badge, of `BADGES`."""
+    """A heading with blocks below it; `status` is the word on its badge, of `BADGES`.
+
+    `folded`: the heading opens the blocks, which are hidden at first.
+    """
 
     id: str
     title: str
-    blocks: Sequence[Block]
+    blocks: Sequence["Block | Section"]
     status: str | None = None
+    folded: bool = False
 
 
 class Badge(NamedTuple):

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from fusion_sched.analysis.grid import caption, grid_of, plus_minus
 from fusion_sched.analysis.rows import name_rows
 from fusion_sched.analysis.runs import has_name_fields, split_by_completeness
+from fusion_sched.analysis.statistics import Difference, difference, mean_accuracy
 from fusion_sched.analysis.tables import Comparison, ResultTable, group_by_protocol
+from fusion_sched.analysis.verdict import best_of_role
 from fusion_sched.report.html.charts.across import curves_of_all, row_dots
 from fusion_sched.report.html.document import (
+    Beside,
     Block,
     Chart,
     Fold,
@@ -23,6 +27,9 @@ from fusion_sched.report.html.run_page import run_sections, silent_seconds
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING, best_single_words, in_percent, state_words
 
+AGAINST = {"single": "the best single modality", "ensemble": "the ensemble",
+           "joint": "joint training"}  # fmt: skip
+MOST_RUNS_OPEN = 4
 MOST_RUNS_IN_DETAIL, MOST_TABLES_IN_LEAD = 30, 2
 MOST_DETAIL_BYTES = 3_500_000
 """What all runs by themselves may take of the page; plotly.js takes 2 MB of its 6."""
@@ -69,7 +76,36 @@ def many_facts(named: Sequence[NamedRun], comparison: Comparison | None) -> dict
         facts["rows"] = str(rows)
     seeds = sorted({one.view.seed for one in named})
     facts["seeds"] = ", ".join(map(str, seeds))
-    return facts
+    tables = comparison.tables if comparison is not None else ()
+    return {**(answer_facts(tables[0]) if len(tables) == 1 else {}), **facts}
+
+
+def answer_facts(table: ResultTable) -> dict[str, str]:
+    """The best schedule, or else the best row, against one modality, ensemble and joint training.
+
+    The best of several is chosen on validation.
+    """
+    best = best_of_role(table.rows, "schedule") or table.rows[0]
+    mean = mean_accuracy(best.fused)
+    facts = {f"fused test accuracy, {best.name}": f"{mean.value:.1f}\u00a0%"}
+    if mean.low is not None:
+        facts["95\u00a0% interval over seeds"] = f"{mean.low:.1f} to {mean.high:.1f}\u00a0%"
+    gaps: dict[str, Difference] = {}
+    for role, name in AGAINST.items():
+        row = best_of_role(table.rows, role)
+        if row is not None and row is not best:
+            gaps[f"above {name} ({row.name})"] = best.above(row)
+    if best_of_role(table.rows, "single") is None and len(best.unimodal) > 1:
+        head = max(best.unimodal, key=lambda name: fmean(best.unimodal[name].values()))
+        gaps[f"above its best modality ({head})"] = difference(best.fused, best.unimodal[head])
+    return facts | {name: _gap_words(gap) for name, gap in gaps.items()}
+
+
+def _gap_words(gap: Difference) -> str:
+    value, low, high = gap.estimate[:3]
+    if low is None:
+        return f"{value:+.1f} points; no interval: {gap.remark}"
+    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
 def many_lead(named: Sequence[NamedRun], comparison: Comparison | None) -> str:
@@ -109,7 +145,8 @@ def many_sections(
         named, key=lambda one: (ranks.get(one.row, len(ranks)), one.row, one.view.seed)
     )
     details, size_notes = run_folds(ordered)
-    sections.append(Section("runs", "Each run", [runs_table(ordered), *details]))
+    many = len(named) > MOST_RUNS_OPEN
+    sections.append(Section("runs", "Each run", [runs_table(ordered), *details], folded=many))
     return sections, notes + size_notes
 
 
@@ -176,12 +213,9 @@ def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
 def without_numbers(one: Fold) -> Fold:
     """A run whose charts have no tables of their numbers."""
 
-    def bare(block: Block) -> Block:
-        return replace(block, numbers=None) if isinstance(block, Chart) else block
+    def bare(part: Block | Section) -> Block | Section:
+        if isinstance(part, Section | Fold | Beside):
+            return replace(part, blocks=[bare(inner) for inner in part.blocks])  # type: ignore[misc]
+        return replace(part, numbers=None) if isinstance(part, Chart) else part
 
-    def bare_within(part: Block | Section) -> Block | Section:
-        if isinstance(part, Section):
-            return replace(part, blocks=[bare(block) for block in part.blocks])
-        return bare(part)
-
-    return replace(one, blocks=[bare_within(part) for part in one.blocks])
+    return replace(one, blocks=[bare(part) for part in one.blocks])

@@ -21,6 +21,8 @@ def provenance(view: RunView) -> list[Block]:
     peak = None if view.result is None else view.result.peak_memory_bytes
     values = {
         "folder": view.shown,
+        "dataset": view.dataset,
+        "method": view.method,
         "seed": view.seed,
         "device": start.get("device"),
         "peak memory": None if peak is None else f"{peak / MEBIBYTE:,.0f} MiB",

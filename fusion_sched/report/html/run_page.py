@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
-from fusion_sched.report.html.charts import cost, decomposition, heads, robustness
+from fusion_sched.report.html.charts import cost, decomposition, heads, robustness, timeline
 from fusion_sched.report.html.charts.readings import readings
-from fusion_sched.report.html.charts.timeline import timeline
-from fusion_sched.report.html.document import Block, Section, Table, Text
+from fusion_sched.report.html.document import Beside, Block, Fold, Section, Table, Text
 from fusion_sched.report.html.provenance import provenance
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import (
@@ -14,11 +14,14 @@ from fusion_sched.report.words import (
     accuracy_interval,
     best_single_words,
     fixed,
+    gain_words,
     in_percent,
     stage_words,
     state_words,
 )
 
+MOST_DECISIONS = 6
+"""Decisions that are shown without being opened."""
 OLDER = "not in this trace (made by an older version of fusion-sched, or without this step)"
 
 
@@ -33,13 +36,10 @@ def run_facts(view: RunView) -> dict[str, str]:
         facts["95\u00a0% interval (Wilson)"] = interval
     if best is not None and len(view.modalities) > 1:
         facts["best single modality"] = best
-    return {
-        **facts,
-        "state": state_words(view, silent_seconds(view)),
-        "dataset": view.dataset,
-        "method": view.method,
-        "seed": str(view.seed),
-    }
+    gain = gain_words(view)
+    if gain is not None:
+        facts["fused above it (95\u00a0% interval, Newcombe)"] = gain
+    return {**facts, "state": state_words(view, silent_seconds(view))}
 
 
 def silent_seconds(view: RunView) -> float:
@@ -48,23 +48,31 @@ def silent_seconds(view: RunView) -> float:
 
 
 def run_sections(view: RunView, prefix: str = "") -> list[Section]:
-    """The sections of a run; `prefix` sets their ids apart from those of other runs."""
-    chart = timeline(view) or Text(["The trace holds neither an epoch nor a probe yet."])
-    run = _present([chart, _score_table(view), _decision_table(view)])
-    parts = decomposition.decomposition(view)
-    information = _present([parts, readings(view), decomposition.pairs_table(view)]) or [
-        Text(["The trace holds no probe: nothing is known about information."])
-    ]
+    """The sections of a run; `prefix` sets their ids apart from those of other runs.
+
+    The schedule is open, the rest folded away.
+    """
+    chart = timeline.schedule(view) or Text(["The trace holds neither an epoch nor a probe yet."])
+    information = timeline.information_charts(view)
+    beside = Beside(information) if len(information) > 1 else next(iter(information), None)
+    parts = _present([
+        decomposition.decomposition(view), readings(view), decomposition.pairs_table(view),
+        timeline.remaining_quantities(view),
+    ])  # fmt: skip
+    if not view.probes:
+        parts.append(Text(["The trace holds no probe: nothing is known about information."]))
     costs = _present([cost.time_shares(view), cost.epoch_costs(view)])
-    sections = [
-        Section("run", "The run", run),
-        Section("information", "Information decomposed", information),
-        Section("heads", "What the heads get right", _head_blocks(view)),
+    run = _present([chart, beside, *_decision_blocks(view, prefix)])
+    rest = [
+        Section("information", "Information decomposed", parts),
+        Section("heads", "What the heads get right", _present([_score_table(view)])
+                + _head_blocks(view)),
         Section("robustness", "Robustness and calibration", _robustness_blocks(view)),
         Section("cost", "Cost", costs or [Text(["The trace holds no times yet."])]),
         Section("provenance", "Provenance", provenance(view)),
-    ]
-    return [Section(f"{prefix}{s.id}", s.title, s.blocks) for s in sections]
+    ]  # fmt: skip
+    sections = [Section("run", "The schedule", run), *(replace(s, folded=True) for s in rest)]
+    return [replace(s, id=f"{prefix}{s.id}") for s in sections]
 
 
 def _present(blocks: Iterable[Block | None]) -> list[Block]:
@@ -99,20 +107,24 @@ def _score_table(view: RunView) -> Table | None:
     return Table(["head", "validation", "test", "test macro-F1"], rows, caption)
 
 
-def _decision_table(view: RunView) -> Table | None:
-    if not view.decisions:
-        return None
+def _decision_blocks(view: RunView, prefix: str) -> list[Block]:
+    """Every decision, folded away where there are many."""
     rows = [
         [
+            str(number),
             str(d.number) if d.number else "start",
             NOTHING if d.before is None else stage_words(d.before),
             stage_words(d.stage),
             d.reason,
         ]
-        for d in view.decisions
+        for number, d in enumerate(view.decisions, start=1)
     ]
-    caption = "Decisions of the controller, after which epoch, and why."
-    return Table(["after epoch", "from", "to", "reason"], rows, caption, words=(1, 2, 3))
+    caption = "Decisions of the controller, numbered as in the chart, after which epoch, and why."
+    header = ["decision", "after epoch", "from", "to", "reason"]
+    table = Table(header, rows, caption, words=(2, 3, 4))
+    if len(rows) <= MOST_DECISIONS:
+        return [table] if rows else []
+    return [Fold(f"{prefix}decisions", f"All {len(rows)} decisions and their reasons", [table])]
 
 
 def _head_blocks(view: RunView) -> list[Block]:

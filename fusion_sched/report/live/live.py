@@ -10,7 +10,7 @@ from rich.live import Live
 
 from fusion_sched.report.live.glyphs import printable
 from fusion_sched.report.live.lines import record_line, start_line
-from fusion_sched.report.live.picture import Picture
+from fusion_sched.report.live.picture import LastDiagnosis, Picture
 from fusion_sched.report.records import (
     DecisionRecord,
     EpochRecord,
@@ -26,8 +26,8 @@ from fusion_sched.runlog import read_trace
 class Display:
     """Shows trace events as they come; to be used as a context manager.
 
-    On a terminal the present state is drawn anew with every event, below the lines that stay. It
-    disappears at the end, and stays where an exception or Ctrl-C ends the run.
+    On a terminal the present state is drawn anew with every event, below the lines that stay. At
+    the end its last diagnosis stays; where an exception or Ctrl-C ends the run, all of it.
 
     Parameters
     ----------
@@ -58,6 +58,8 @@ class Display:
         if self._draws:
             self._live.start()
             if self._view is not None and self._view.stage is not None:
+                if self._view.decisions:
+                    self._print_lines([record_line(self._view.decisions[-1])])
                 self._live.update(Picture(self._view, datetime.now()), refresh=True)
         return self
 
@@ -69,6 +71,8 @@ class Display:
     ) -> None:
         self._live.transient = kind is None
         self._live.stop()
+        if self._draws and kind is None and self._view is not None and self._view.result:
+            self.console.print(LastDiagnosis(self._view))
 
     def show(self, event: Event) -> None:
         """Show one event.
@@ -99,12 +103,15 @@ class Display:
             mark = "caution" if record.cautions else "note"
             texts += [f"{mark}: {warning}" for warning in new]
         if texts:
-            safe = "\n".join(printable(text, self.console.encoding) for text in texts)
-            # A terminal's own wrapping breaks numbers; in a file a line stays a line.
-            self.console.print(
-                safe, soft_wrap=not self._draws, highlight=False, markup=False, emoji=False
-            )
+            self._print_lines(texts)
         return bool(texts)
+
+    def _print_lines(self, texts: Iterable[str]) -> None:
+        safe = "\n".join(printable(text, self.console.encoding) for text in texts)
+        # A terminal's own wrapping breaks numbers; in a file a line stays a line.
+        self.console.print(
+            safe, soft_wrap=not self._draws, highlight=False, markup=False, emoji=False
+        )
 
 
 def past_events(folder: Path) -> list[Event]:

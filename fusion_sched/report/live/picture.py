@@ -19,13 +19,13 @@ BETWEEN = 4
 LEFT_OUT = (
     "gap",
     "older notes",
+    "courses",
     "legend",
     "mi",
     "readings",
     "axis",
     "note",
     "atoms",
-    "decision",
     "scores",
 )
 """Parts in the order in which they are left out where the terminal is too low for all."""
@@ -65,8 +65,27 @@ class Picture:
         right = Canvas(console, width - left.width - BETWEEN if two else width)
         scores = sections.score_lines(self.view, left)
         bars = sections.diagnosis(self.view, right)
-        rest = [sections.decision(self.view, left), sections.notes(self.view, left)]
-        return [apart(scores, *rest), bars] if two else [apart(scores, bars, *rest)]
+        courses, notes = sections.courses(self.view, left), sections.notes(self.view, left)
+        if two:
+            return [apart(scores, courses, notes), bars]
+        return [apart(scores, bars, courses, notes)]
+
+
+class LastDiagnosis:
+    """The bars of the last diagnosis and what came before it, which stay when a run has ended.
+
+    Not the readings: the closing lines hold those of the hand-over.
+    """
+
+    def __init__(self, view: RunView) -> None:
+        self.view = view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        canvas = Canvas(console, min(options.max_width, WIDEST))
+        parts = [sections.diagnosis(self.view, canvas), sections.courses(self.view, canvas)]
+        for line in apart(*([x for x in part if x.part != "readings"] for part in parts)):
+            line.text.truncate(canvas.width, overflow="crop")
+            yield from line.text.render(console, end="\n")
 
 
 def left_of(width: int) -> int:

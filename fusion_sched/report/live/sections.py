@@ -11,26 +11,22 @@ from rich.text import Text
 
 from fusion_sched.report.live import bars, glyphs
 from fusion_sched.report.live.remaining import Pace, Plan, clock, rough_duration
-from fusion_sched.report.palette import HEX
+from fusion_sched.report.palette import HEX, head_style
 from fusion_sched.report.panels import (
     Quantity,
     decomposition_quantities,
     estimates_at,
+    series_of,
 )
 from fusion_sched.report.readings import joint_model_words, readings_words, source_readings
 from fusion_sched.report.records import ProbeRecord
 from fusion_sched.report.view import RunView
-from fusion_sched.types import Estimate
+from fusion_sched.types import FUSED, Estimate
 
-# Of the palette, the four that can be read on a dark and on a light background.
-STAGE_COLOURS = {False: HEX["1"], True: HEX["2"]}
-"""By whether the stage is joint."""
-COLOURS = {
-    "unique": HEX["1"], "redundancy": HEX["3"], "synergy": HEX["2"], "mi": HEX["4"],
-}  # fmt: skip
-"""By kind of quantity."""
 LONGEST_NAME = 18
 """Cells that a modality's name may take before its middle is left out."""
+WIDEST_STEP = 3
+"""Cells that a diagnosis may take in a sparkline."""
 NOTES = 3
 """How many of the last warnings are shown."""
 
@@ -80,8 +76,7 @@ def head(view: RunView, now: datetime, canvas: Canvas) -> list[Line]:
     text = Text()
     text.append(canvas.name(view.start["run"], 40), "bold").append("  ")
     if view.stage is not None:
-        colour = STAGE_COLOURS[view.stage.joint]
-        text.append(f" {view.stage.name} ", f"bold #ffffff on {colour}")
+        text.append(f" {view.stage.name} ", "bold reverse")
         text.append(f"  training: {canvas.names(view.stage.active)}")
     if view.paused:
         text.append(f"   paused: {canvas.names(view.paused)}", "italic")
@@ -94,7 +89,7 @@ def _caution(view: RunView, canvas: Canvas) -> list[Line]:
     """The first warning of the last diagnosis, where the probe checks itself."""
     text = Text()
     for caution in _cautions(view)[:1]:
-        text = Text.assemble(("caution: ", f"bold {HEX['2']}"), canvas.printable(caution))
+        text = Text.assemble(("caution: ", "bold"), canvas.printable(caution))
     return canvas.wrapped("head", text) if text else []
 
 
@@ -114,7 +109,7 @@ def _progress(view: RunView, now: datetime, canvas: Canvas) -> list[Line]:
     beside = room - len(times) - 2
     length = beside if beside >= 20 else room
     line = bars.progress(view.trained, total, max(length, 5), pace.joint_from, canvas.glyphs)
-    text = Text.assemble(f"{done}  ", (line, HEX["3"]))
+    text = Text(f"{done}  {line}")
     if length == beside:
         return [Line("head", text.append(f"  {times}"))]
     return [Line("head", text), *canvas.wrapped("head", Text(times))]
@@ -149,7 +144,9 @@ def score_lines(view: RunView, canvas: Canvas) -> list[Line]:
         values = [epoch.accuracy.get(head) for epoch in view.epochs]
         line = bars.sparkline(values, ends, max(room, 0), canvas.glyphs)
         name = set_cell_size(canvas.name(head), column)
-        lines.append(Line("scores", Text(f"{name}{text}  {line}")))
+        # Fused has no colour of its own here: black on a light background, white on a dark one.
+        colour = "default" if head == FUSED else HEX[head_style(head, view.modalities).colour]
+        lines.append(Line("scores", Text.assemble((name, colour), text, "  ", (line, colour))))
     return lines
 
 
@@ -178,7 +175,7 @@ def diagnosis(view: RunView, canvas: Canvas) -> list[Line]:
         drawn = bars.interval_bar(estimate, entropy, room, canvas.glyphs)
         text = Text(f"{set_cell_size(name, label)}  {value:<{number}}  ")
         part = "mi" if quantity.kind == "mi" else "atoms"
-        lines.append(Line(part, text.append(drawn, COLOURS.get(quantity.kind, "default"))))
+        lines.append(Line(part, text.append(drawn, HEX[quantity.atom_colour])))
     end = f"{entropy:.2f} bit = H(Y)"
     scale = " " * (label + number + 4) + bars.axis(end, room, canvas.glyphs)
     beside = _readings(view, probe, canvas)
@@ -193,6 +190,28 @@ def _readings(view: RunView, probe: ProbeRecord, canvas: Canvas) -> list[Line]:
         sentences.append(model)
     texts = [Text(canvas.printable(sentence)) for sentence in sentences]
     return [line for text in texts for line in canvas.wrapped("readings", text)]
+
+
+def courses(view: RunView, canvas: Canvas) -> list[Line]:
+    """Draw the parts over the diagnoses as sparklines, each from its lowest to its highest."""
+    quantities = [*decomposition_quantities(view)]
+    series = series_of(view, quantities, own=True)
+    known = {one.label: [v.value for _, v in one.known] for one in series if len(one.known) > 1}
+    if not known:
+        return []
+    names = {label: canvas.name(label, LONGEST_NAME + 7) for label in known}
+    ends = {label: f"{min(v):.2f} to {max(v):.2f}" for label, v in known.items()}
+    column, last = max(map(cell_len, names.values())), max(map(len, ends.values()))
+    room = max(canvas.width - column - last - 4, 0)
+    lines = [Line("courses", Text("bits over the diagnoses, each on its own scale", "bold"))]
+    colours = {quantity.label: HEX[quantity.atom_colour] for quantity in quantities}
+    for label, values in known.items():
+        wide = [v for v in values for _ in range(min(room // len(values), WIDEST_STEP) or 1)]
+        drawn = bars.sparkline(wide, (min(values), max(values)), room, canvas.glyphs)
+        name = set_cell_size(names[label], column)
+        text = Text.assemble(f"{name}  {ends[label]:<{last}}  ", (drawn, colours[label]))
+        lines.append(Line("courses", text))
+    return lines
 
 
 def _interval_text(estimate: Estimate) -> str:
@@ -210,20 +229,11 @@ def _legend(rows: list[tuple[Quantity, Estimate]], canvas: Canvas) -> list[Line]
     return canvas.wrapped("legend", Text(text))
 
 
-def decision(view: RunView, canvas: Canvas) -> list[Line]:
-    if not view.decisions:
-        return []
-    last = view.decisions[-1]
-    text = Text.assemble((f"decision {_after(last.epoch)}: ", "bold"),
-                         canvas.printable(last.reason))  # fmt: skip
-    return canvas.wrapped("decision", text)
-
-
 def notes(view: RunView, canvas: Canvas) -> list[Line]:
     lines: list[Line] = []
     warnings = [text for text in reversed(view.warnings) if text not in _cautions(view)[:1]]
     for number, warning in enumerate(warnings[:NOTES]):
-        text = Text.assemble(("note: ", f"bold {HEX['2']}"), canvas.printable(warning))
+        text = Text.assemble(("note: ", "bold"), canvas.printable(warning))
         lines += canvas.wrapped("older notes" if number else "note", text)
     return lines
 

@@ -59,7 +59,7 @@ def draw_handover(view: RunView, width: float) -> Figure | None:
         for q, _ in rows
     ]
     for row, (quantity, estimate) in enumerate(rows):
-        _draw_bar(axes, row, estimate, HEX[quantity.style.colour])
+        _draw_bar(axes, row, estimate, HEX[quantity.atom_colour])
     axes.axvline(0, color=INK, linewidth=0.6)
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)

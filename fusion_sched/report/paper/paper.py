@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion_sched.report.panels import (
+    Panel,
     accuracy_curve,
-    series_of,
-    shared_quantities,
-    unique_quantities,
+    accuracy_panel,
+    information_panel,
+    redundancy_panel,
+    synergy_panel,
+    unique_panel,
 )
 from fusion_sched.report.paper.epochs import (
-    draw_accuracy,
-    draw_quantities,
+    draw_panel,
+    narrow_joint_stage,
     null_entries,
     number_epochs,
 )
@@ -126,29 +129,30 @@ def _figures(view: RunView, width: float) -> Iterator[tuple[str, Figure]]:
 
 
 def _accuracy_figure(view: RunView, width: float) -> Figure:
-    figure, strip, (panel,) = _aligned_axes(view, width, [panel_height(width)])
-    number_epochs(panel, [e.number for e in view.epochs])
-    entries = draw_accuracy(panel, view) + draw_stages(strip, [panel], view)
-    legend_above(figure, entries)
-    return figure
+    panel = accuracy_panel(view)
+    return _panel_figure(view, width, [] if panel is None else [(panel, 1.0)])
 
 
 def _decomposition_figure(view: RunView, width: float) -> Figure:
-    """Uniquenesses and synergy over epochs, and below them redundancy on its own scale."""
-    several = len(view.modalities) > 1
-    height = panel_height(width)
-    heights = [height, 0.6 * height] if several else [height]
-    figure, strip, panels = _aligned_axes(view, width, heights)
-    number_epochs(panels[-1], [r.number for r in (*view.epochs, *view.probes)])
-    redundancy, synergy = shared_quantities(view)
-    upper = [*unique_quantities(view), synergy]
-    entries = draw_quantities(panels[0], view, upper, nulls=True)
-    panels[0].set_ylabel("unique, synergy [bit]" if several else "unique [bit]")
-    if several:
-        entries += draw_quantities(panels[1], view, [redundancy], nulls=True)
-        panels[1].set_ylabel("redundancy [bit]")
-    entries += null_entries(series_of(view, [*upper, redundancy]))
-    legend_above(figure, [*entries, *draw_stages(strip, panels, view)])
+    """Uniquenesses over epochs, and redundancy and synergy, each on a scale of its own."""
+    makers = ((unique_panel, 1.0), (redundancy_panel, 0.6), (synergy_panel, 0.6))
+    known = [(panel, share) for make, share in makers if (panel := make(view)) is not None]
+    alone = information_panel(view)
+    return _panel_figure(view, width, known or ([] if alone is None else [(alone, 1.0)]))
+
+
+def _panel_figure(view: RunView, width: float, shares: Sequence[tuple[Panel, float]]) -> Figure:
+    """Panels below the strip of stages, each with its share of a panel's height."""
+    heights = [share * panel_height(width) for _, share in shares]
+    figure, strip, axes = _aligned_axes(view, width, heights)
+    entries = draw_stages(strip, axes, view)
+    for place, (panel, _) in zip(axes, shares, strict=True):
+        draw_panel(place, view, panel)
+        place.set_ylabel(panel.title.replace(" information", ""))
+    number_epochs(axes[-1], [r.number for r in (*view.epochs, *view.probes)])
+    narrow_joint_stage(axes[-1], view)
+    levels = [series for panel, _ in shares if panel.nulls for series in panel.series]
+    legend_above(figure, [*entries, *null_entries(levels)])
     return figure
 
 

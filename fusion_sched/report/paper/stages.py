@@ -34,6 +34,7 @@ def draw_stages(strip: Axes, panels: Sequence[Axes], view: RunView) -> list[Entr
         for epoch in sorted({decision.number for decision in view.decisions}):
             axes.axvline(epoch + 0.5, color=INK, linewidth=0.6, linestyle=":", zorder=1.5)
     _draw_strip(strip, view)
+    _number_decisions(strip, view)
     return [*_strip_entries(view), *_draw_restored(strip, view)]
 
 
@@ -54,6 +55,19 @@ def _draw_strip(axes: Axes, view: RunView) -> None:
     axes.tick_params(axis="both", length=0, labelbottom=False)
     axes.spines[:].set_visible(False)
     axes.grid(visible=False)
+
+
+def _number_decisions(axes: Axes, view: RunView) -> None:
+    """Write the numbers of the decisions above their lines."""
+    by_epoch: dict[int, list[int]] = {}
+    for number, decision in enumerate(view.decisions, start=1):
+        by_epoch.setdefault(decision.number, []).append(number)
+    for epoch, numbers in by_epoch.items():
+        text = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}"
+        axes.annotate(
+            text, (epoch + 0.5, 1.02), xycoords=("data", "axes fraction"), ha="center",
+            va="bottom", fontsize="small", annotation_clip=False,
+        )  # fmt: skip
 
 
 def _strip_entries(view: RunView) -> list[Entry]:

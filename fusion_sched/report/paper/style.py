@@ -13,7 +13,6 @@ from fusion_sched.runtime.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     Entry = tuple[Artist, str]
@@ -114,19 +113,6 @@ def legend_above(figure: Figure, entries: Sequence[Entry]) -> None:
             figure.set_size_inches(width, height + box.height / figure.dpi)
             return
         legend.remove()
-
-
-def legend_beside(axes: Axes, entries: Sequence[Entry]) -> None:
-    """Put the legend to the right of the axes; nothing where there is nothing to name."""
-    if not entries:
-        return
-    legend = axes.legend(
-        **_unlabelled(entries),
-        loc="center left",
-        bbox_to_anchor=(1.01, 0.5),
-        handlelength=2.6,
-    )
-    _set_labels(legend, entries)
 
 
 def _unlabelled(entries: Sequence[Entry]) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def test_curves_can_be_chosen_and_are_drawn_run_by_run(short_runs: Path) -> None
     fused = [t for t in chart.figure["data"]
              if t["meta"]["choice"] == "validation accuracy, fused [%]"]  # fmt: skip
     assert sorted(t["meta"]["run"] for t in fused) == [
-        "Joint, seed 0", "Joint, seed 1", "PID, seed 0", "PID, seed 1"
+        "controller=joint, seed 0", "controller=joint, seed 1",
+        "controller=pid, seed 0", "controller=pid, seed 1",
     ]  # fmt: skip
     assert len({(t["line"]["color"], t["line"]["dash"]) for t in fused}) == 2
     choices = {t["meta"]["choice"] for t in chart.figure["data"]}
@@ -52,13 +53,13 @@ def test_more_runs_than_can_be_told_apart_are_drawn_as_means(
     chart = charts_of(sections_of(short_runs)[0])["Curves of all runs"]
     fused = {t["meta"]["run"]: t for t in chart.figure["data"]
              if t["meta"]["choice"] == "validation accuracy, fused [%]"}  # fmt: skip
-    assert set(fused) == {"Joint", "PID"}
+    assert set(fused) == {"controller=joint", "controller=pid"}
     last = [
         [e for e in events_of(short_runs / run) if e["event"] == "epoch"][-1]
         for run in ("joint0", "joint1")
     ]
     values = [100 * event["accuracy"]["validation"]["fused"] for event in last]
-    assert fused["Joint"]["y"][-1] == pytest.approx(sum(values) / 2)
+    assert fused["controller=joint"]["y"][-1] == pytest.approx(sum(values) / 2)
 
 
 def test_each_run_can_be_opened(short_runs: Path) -> None:
@@ -129,7 +130,7 @@ def test_a_run_that_fits_no_table_is_shown_beside_them(
     assert [told in note for note in notes].count(True) == 1
     sections, _ = sections_of(*paths)
     folds = [b for b in sections[-1].blocks if isinstance(b, Fold)]
-    assert sum(fold.title.startswith("old: PID") for fold in folds) == 1
+    assert sum(fold.title.startswith(("old: controller=pid", "old: pid")) for fold in folds) == 1
     assert len(folds) == 3
     alone, unfit = compare_runs(PageRequest([old]), read_runs([old]))
     assert alone is None
@@ -163,3 +164,12 @@ def test_too_many_runs_are_a_table_alone(short_runs: Path, monkeypatch: pytest.M
     sections, notes = sections_of(short_runs)
     assert not [b for b in sections[-1].blocks if isinstance(b, Fold)]
     assert "4 runs are too many to show each by itself" in notes[0]
+
+
+def test_the_answer_of_two_seeds_has_no_interval(short_runs: Path) -> None:
+    views = read_runs([short_runs]).views
+    comparison, _ = compare_runs(PageRequest([short_runs]), read_runs([short_runs]))
+    facts = many_facts(name_runs(views, mix=False), comparison)
+    assert next(iter(facts)) == "fused test accuracy, controller=pid"
+    gap = facts["above joint training (controller=joint)"]
+    assert "points; no interval: " in gap

@@ -1,6 +1,5 @@
 """The page in a browser: drawn without a mistake or a request, at every width, on paper too."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tests.report.traces import Events, changed, charts_of, events_of, write_run
 
 pytestmark = pytest.mark.browser
 TRACES = "[...document.querySelectorAll('.plot')].map((p) => p.data.length)"
+OPEN_SECTIONS = "document.querySelectorAll('.folded > details').forEach((d) => { d.open = true; })"
 OPEN_ALL = "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
 HOSTILE = {"gray": "</script><b>g</b>", "colored": "<br>%{x} $a$ @ink"}
 CLASSES = ["<i>0</i>", "</script><script>alert(1)</script>", "$x^2$", "@1", "%{y}", "&amp;", "10",
@@ -44,6 +44,7 @@ def opened_run(browser: Any, one_run: Path) -> Iterator[Opened]:
     with windows(browser) as make:
         opened = make()
         opened.visit(one_run, clock=True)
+        opened.page.evaluate(OPEN_SECTIONS)
         opened.wait_drawn()
         yield opened
 
@@ -57,6 +58,17 @@ def test_every_chart_of_a_run_is_drawn(opened_run: Opened, short_runs: Path) -> 
     described = page.locator(".plot").evaluate_all("all => all.map((p) => p.ariaLabel)")
     assert described == [f"{chart.name}. {chart.summary}" for chart in charts.values()]
     assert opened_run.overflow() <= 0
+
+
+def test_the_answer_and_the_schedule_come_first(open_page: Opener, one_run: Path) -> None:
+    opened = open_page()
+    page = opened.visit(one_run)
+    assert opened.wait_drawn() == 2, "the schedule and one reading; the rest is folded away"
+    assert page.evaluate("document.documentElement.scrollHeight") <= 4000
+    assert page.locator("figure.chart").first.bounding_box()["y"] < 900
+    assert page.locator("section.folded").count() == 5
+    page.get_by_role("link", name="Cost").click()
+    page.locator("#cost[class] > details[open]").wait_for()
 
 
 def test_nothing_is_wider_than_a_phone(open_page: Opener, one_run: Path) -> None:
@@ -81,8 +93,8 @@ def test_runs_are_drawn_when_they_are_opened(open_page: Opener, two_runs: Path) 
     page = opened.visit(two_runs)
     assert opened.wait_drawn() == 2
     assert opened.overflow() <= 0
-    page.get_by_text("pid0: PID, seed 0").click()
-    opened.wait_drawn(14)
+    page.get_by_text("pid0: controller=pid, seed 0").click()
+    opened.wait_drawn()
     assert opened.overflow() <= 0
     page.locator("select").first.select_option("synergy [bit]")
     shown = page.locator(".plot").nth(1).evaluate("p => p.data.map((t) => t.meta.choice)")
@@ -92,11 +104,11 @@ def test_runs_are_drawn_when_they_are_opened(open_page: Opener, two_runs: Path) 
 def test_what_a_legend_entry_hides_comes_back(opened_run: Opened) -> None:
     page = opened_run.page
     hidden = "p => p.data.filter((t) => t.visible === false).map((t) => t.name)"
-    plot = page.locator(".plot").first
-    entry = page.locator(".legend button", has_text=re.compile("^fused$")).first
+    chart = page.locator("figure.chart", has_text="Noise in one modality")
+    plot, entry = chart.locator(".plot"), chart.locator(".legend button").first
     entry.focus()
     page.keyboard.press("Enter")
-    assert plot.evaluate(hidden) == ["fused"] * 2
+    assert plot.evaluate(hidden) == ["gray"]
     assert entry.get_attribute("aria-pressed") == "false"
     page.keyboard.press("Enter")
     assert plot.evaluate(hidden) == []
@@ -109,7 +121,7 @@ def test_the_keyboard_reaches_everything(open_page: Opener, one_run: Path) -> No
     assert page.evaluate(here) == "Skip to the content"
     assert page.locator(".skip").bounding_box()["x"] >= 0
     page.keyboard.press("Tab")
-    assert page.evaluate(here) == "Dark theme"
+    assert page.evaluate(here) == "Switch to dark theme"
     page.keyboard.press("Enter")
     assert page.locator("html").get_attribute("data-theme") == "dark"
     numbers = page.locator(".numbers > summary").first
@@ -132,7 +144,7 @@ def test_the_theme_of_the_system_is_followed_until_one_is_chosen(
     page.emulate_media(color_scheme="light")
     page.wait_for_selector("html[data-theme=light]")
     assert page.evaluate(ink) == "#1c2024"
-    page.get_by_role("button", name="Dark theme").click()
+    page.get_by_role("button", name="Switch to dark theme").click()
     assert page.evaluate(ink) == "#e9ebed"
     page.reload()
     opened.wait_drawn()
@@ -158,8 +170,8 @@ def test_on_paper_everything_is_open_light_and_as_wide_as_the_sheet(
     assert not page.locator("nav").is_visible()
     page.emulate_media(media="screen")
     page.wait_for_selector("html[data-theme=dark]")
-    assert page.locator(".fold[open]").count() == 0
-    page.get_by_text("pid0: PID, seed 0").click()
+    assert page.locator(".fold[open], .folded > details[open]").count() == 0
+    page.get_by_text("pid0: controller=pid, seed 0").click()
     page.wait_for_selector(".fold .main-svg[width]:not([width='680'])")  # as wide as before
 
 
@@ -201,11 +213,13 @@ def test_names_that_are_code_elsewhere_are_shown_as_they_are(
     opened.wait_drawn()
     assert page.title() == title
     check_choices(page)
-    page.get_by_text("pid0: PID, seed 0").click()
-    opened.wait_drawn(14)
-    timeline = page.locator(".fold[open] figure.chart").first
-    legend = timeline.locator(".legend button").all_text_contents()
-    assert legend[:2] == list(HOSTILE.values())
+    page.get_by_text("pid0: controller=pid, seed 0").click()
+    opened.wait_drawn()
+    page.evaluate(OPEN_SECTIONS)
+    opened.wait_drawn()
+    ends = page.locator(".fold[open] figure.chart").first.locator(".annotation").all_text_contents()
+    assert [end for end in ends if end.startswith("</script>")], ends
+    assert [end for end in ends if "%{x}" in end], ends
     check_confusion(page.locator(".fold[open] figure.chart", has_text="Confusion on test"))
 
 
@@ -237,10 +251,11 @@ def test_a_page_of_a_run_under_way_reloads_itself(
     opened = open_page()
     page = opened.visit(output, clock=True)
     assert "not ended" in page.locator("header").text_content()
-    page.get_by_role("button", name="Dark theme").click()
+    page.get_by_role("button", name="Switch to dark theme").click()
+    page.evaluate(OPEN_SECTIONS)
     page.locator(".code").evaluate("d => { d.open = true; }")
     opened.wait_drawn()
-    page.evaluate("scrollTo(0, 1500)")
+    page.evaluate("scrollTo(0, 600)")
     top = "document.querySelector('#run').getBoundingClientRect().top"
     before = page.evaluate(top)
 

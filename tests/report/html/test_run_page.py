@@ -3,14 +3,14 @@
 import json
 import shlex
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from fusion_sched.report.html.document import Code, Table
+from fusion_sched.report.html.document import Beside, Chart, Code, Table
 from fusion_sched.report.html.provenance import provenance
 from fusion_sched.report.html.run_page import run_facts, run_sections
 from fusion_sched.report.writing import write_report
@@ -20,53 +20,77 @@ from tests.report.traces import (
     charts_of,
     events_of,
     view_of,
+    with_second_reading,
     without_intervals,
     words_of,
     write_run,
 )
 
-TIMELINE = "Stages, accuracy and information over the epochs"
+TIMELINE = "Stages, decisions and accuracy over the epochs"
+MORE = "More over the epochs"
 RECENT = ("confusion", "quadrants", "robustness", "class_unique_bits", "probe_share")
 
 
 def named(chart: Any, name: str, axis: str = "y2") -> dict[str, Any]:
-    (found,) = [t for t in chart.figure["data"] if t["name"] == name and t.get("yaxis") == axis
-                and t.get("showlegend") is not False]  # fmt: skip
-    trace: dict[str, Any] = found
-    return trace
+    (trace,) = [t for t in chart.figure["data"] if t["name"] == name and t.get("yaxis") == axis
+                and not t.get("fill")]  # fmt: skip
+    line: dict[str, Any] = trace
+    return line
 
 
 def test_the_timeline_holds_the_trace(short_runs: Path) -> None:
     view = view_of(short_runs / "pid0")
-    chart = charts_of(run_sections(view))[TIMELINE]
+    charts = charts_of(run_sections(view))
+    chart, more = charts[TIMELINE], charts[MORE]
     accuracy = named(chart, "gray")
     assert list(accuracy["x"]) == [1, 2, 3, 4, 5]
     validation = [e.accuracy for e in view.epochs]
     assert accuracy["y"] == pytest.approx([100 * v["gray"] for v in validation])
     fused = named(chart, "fused")["y"]
     assert [value is None for value in fused] == ["fused" not in v for v in validation]
-    unique = named(chart, "gray", "y4")
+    unique = named(more, "gray", "y")
     assert unique["x"][0] == 0, "the untrained state"
     probes = [e for e in events_of(short_runs / "pid0") if e["event"] == "probe"]
     written = [p["unique_bits"]["gray"] for p in probes]
     assert unique["y"] == [estimate["value"] for estimate in written]
     assert unique["customdata"] == [[estimate["low"], estimate["high"]] for estimate in written]
-    (ribbon,) = [t for t in chart.figure["data"]
-                 if t["name"] == "gray" and t.get("fill") and t["yaxis"] == "y4"]  # fmt: skip
+    (ribbon,) = [t for t in more.figure["data"]
+                 if t["name"] == "gray" and t.get("fill") and t["yaxis"] == "y"]  # fmt: skip
     assert len(ribbon["x"]) == 2 * len(unique["x"])
-    titles = [a["text"] for a in chart.figure["layout"]["annotations"]]
-    assert len(titles) == 8
-    assert all("[" in title for title in titles[1:]), "every axis has its unit"
+    titles = [a["text"] for a in more.figure["layout"]["annotations"] if a.get("align") == "left"]
+    assert titles[:3] == ["unique information U [bit]", "redundancy R [bit]", "synergy S [bit]"]
+    assert all("[" in title for title in titles), "every axis has its unit"
+
+
+def test_lines_are_named_at_their_ends(short_runs: Path) -> None:
+    chart = charts_of(run_sections(view_of(short_runs / "pid0")))[TIMELINE]
+    labels = [a for a in chart.figure["layout"]["annotations"] if a["xanchor"] == "left"
+              and a["x"] == 1]  # fmt: skip
+    assert [label["text"] for label in labels] == ["gray", "colored", "fused"]
+    assert [label["font"]["color"] for label in labels] == ["@1", "@2", "@ink"]
+    pixels = sorted(label["y"] for label in labels)
+    assert min(b - a for a, b in pairwise(pixels)) > 0
+
+
+def test_both_readings_are_beside_each_other_on_one_scale(short_runs: Path, tmp_path: Path) -> None:
+    events = changed(events_of(short_runs / "pid0"), with_second_reading)
+    sections = run_sections(view_of(write_run(tmp_path / "run", events)))
+    (pair,) = [block for block in sections[0].blocks if isinstance(block, Beside)]
+    names = [block.name for block in pair.blocks if isinstance(block, Chart)]
+    assert names == ["Stored information", "Generalising information"]
+    scales = [b.figure["layout"]["yaxis"]["range"] for b in pair.blocks if isinstance(b, Chart)]
+    assert scales[0] == scales[1]
 
 
 def test_decisions_can_be_read_with_and_without_a_pointer(short_runs: Path) -> None:
     view = view_of(short_runs / "pid0")
     sections = run_sections(view)
     tables = [b for b in sections[0].blocks if isinstance(b, Table)]
-    (table,) = [t for t in tables if t.header[0] == "after epoch"]
-    assert [row[3] for row in table.rows] == [d.reason for d in view.decisions]
+    (table,) = [t for t in tables if t.header[0] == "decision"]
+    assert [row[4] for row in table.rows] == [d.reason for d in view.decisions]
     (marks,) = [t for t in charts_of(sections)[TIMELINE].figure["data"] if t["name"] == "decision"]
     hovered = " ".join(marks["hovertext"]).replace("<br>", " ")
+    assert marks["text"][0][0] == table.rows[0][0] == "1"
     for d in view.decisions:
         assert d.reason.split(" (")[0] in hovered
 
@@ -78,6 +102,9 @@ def test_test_scores_and_their_interval_come_first(short_runs: Path) -> None:
     assert next(iter(facts)) == "fused test accuracy"
     assert facts["fused test accuracy"] == f"{100 * view.result.accuracy:.1f}\u00a0%"
     assert "360 samples" in facts["95\u00a0% interval (Wilson)"]
+    gain = facts["fused above it (95\u00a0% interval, Newcombe)"]
+    best = max(view.result.test[m] for m in view.modalities)
+    assert gain.startswith(f"{100 * (view.result.accuracy - best):+.1f} points (")
 
 
 def test_matrices_and_recalls_are_those_of_the_result(short_runs: Path) -> None:
@@ -134,12 +161,12 @@ def many_classes(events: Events) -> Events:
     ("change", "told", "charts"),
     [
         (lambda events: events[:1], "neither an epoch nor a probe yet", 0),
-        (lambda events: [e for e in events if e["event"] != "probe"], "no probe: nothing", 10),
-        (lambda events: events[:6], "The selected weights are examined at the end", 6),
-        (without(*RECENT), "Robustness, calibration and contributions: not in this trace", 4),
-        (lambda events: changed(without("seconds")(events), without_intervals), "", 11),
-        (one_modality, "Confusion and recall on test: not in this trace", 4),
-        (many_classes, "", 12),
+        (lambda events: [e for e in events if e["event"] != "probe"], "no probe: nothing", 11),
+        (lambda events: events[:6], "The selected weights are examined at the end", 8),
+        (without(*RECENT), "Robustness, calibration and contributions: not in this trace", 6),
+        (lambda events: changed(without("seconds")(events), without_intervals), "", 13),
+        (one_modality, "Confusion and recall on test: not in this trace", 6),
+        (many_classes, "", 14),
     ],
     ids=["start only", "no probe", "under way", "older", "no intervals", "one modality", "150"],
 )
@@ -227,7 +254,7 @@ def test_every_pair_of_four_modalities_has_its_log_ratio(short_runs: Path, tmp_p
             event["log_ratio"] = {p: {"value": place / 10} for place, p in enumerate(pairs)}
 
     events = changed(events_of(short_runs / "pid0"), grow)
-    chart = charts_of(run_sections(view_of(write_run(tmp_path / "run", events))))[TIMELINE]
+    chart = charts_of(run_sections(view_of(write_run(tmp_path / "run", events))))[MORE]
     drawn = [t for t in chart.figure["data"] if t["name"].startswith("ln(U ")]
     assert [t["name"] for t in drawn] == [f"ln(U {p[0]} / U {p[2]})" for p in pairs]
     assert len({(t["line"]["color"], t["line"]["dash"]) for t in drawn}) == 6
@@ -248,7 +275,7 @@ def test_of_three_modalities_redundancy_and_synergy_are_means(
     rows = [row[0] for row in parts.numbers.rows]
     assert {"redundancy (mean)", "synergy (mean)"} < set(rows)
     assert "; all together tell " in parts.summary
-    legend = {t["name"] for t in charts[TIMELINE].figure["data"]}
+    legend = {t["name"] for t in charts[MORE].figure["data"]}
     assert {"redundancy (mean)", "synergy (mean)"} < legend
 
 

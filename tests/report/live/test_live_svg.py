@@ -30,5 +30,5 @@ def test_the_documentation_shows_one() -> None:
 
 def check_that_nothing_is_asked_for(svg: Path) -> None:
     text = svg.read_text(encoding="utf-8")
-    assert "decision" in text
+    assert "synergy" in text
     assert not re.search(r"@font-face|@import|href|url\((?!#)", text)

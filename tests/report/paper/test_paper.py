@@ -50,8 +50,8 @@ def test_every_figure_is_written_in_every_format(drawn: list[Path]) -> None:
     ("kind", "words"),
     [
         ("accuracy", ["epoch", "validation accuracy [%]", "gray", "colored", "fused", "decision"]),
-        ("decomposition", ["epoch", "unique, synergy [bit]", "redundancy [bit]", "unique gray",
-                           "unique colored", "labels shuffled", "trains jointly"]),
+        ("decomposition", ["epoch", "unique U [bit]", "synergy S [bit]", "redundancy R [bit]",
+                           "gray", "colored", "labels shuffled", "trains jointly"]),
         ("handover", ["[bit]", "unique gray", "redundancy", "synergy", "95 % interval"]),
         ("confusion", ["true class", "predicted class", "share of the true class [%]"]),
         ("noise", ["noise [SD]", "fused test accuracy [%]", "noise in gray"]),
@@ -140,7 +140,7 @@ def test_runs_of_one_row_are_named_by_method_and_seed(short_runs: Path, tmp_path
         run = short_runs / f"pid{seed}"
         write_run(tmp_path / run.name, [events_of(run)[0], *brief_events(run)])
     files, _ = figures_of([tmp_path / "pid0", tmp_path / "pid1"], tmp_path / "drawn")
-    expected = ["PID-seed0-accuracy.svg", "PID-seed1-accuracy.svg", "all_runs.svg"]
+    expected = ["pid-seed0-accuracy.svg", "pid-seed1-accuracy.svg", "all_runs.svg"]
     assert [file.name for file in files[1::2]] == expected
 
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_read_is_left_out_and_named(short_runs: Path, tmp_path: P
     files, notes = figures_of([runs], tmp_path / "drawn")
     assert {file.suffix for file in files} == {".pdf", ".svg"}
     assert sorted(file.stem for file in files[::2]) == [
-        "Joint-accuracy", "PID-accuracy", "all_runs"
+        "all_runs", "joint-accuracy", "pid-accuracy"
     ]  # fmt: skip
     assert len(notes) == 1
     assert "empty/trace.jsonl has no whole start event" in notes[0]
@@ -177,7 +177,7 @@ def test_a_run_without_diagnoses_is_drawn(pid: Trace, tmp_path: Path) -> None:
 
 def test_three_modalities_are_drawn(thirds: Trace, tmp_path: Path) -> None:
     draw_figures([thirds], tmp_path, formats=("svg",))
-    for kind, word in {"accuracy": "", "decomposition": "unique ", "noise": "noise in "}.items():
+    for kind, word in {"accuracy": "", "decomposition": "", "noise": "noise in "}.items():
         text = svg_of(tmp_path, kind)
         assert [n for n in ("upper", "middle", "lower") if f">{word}{n}<" not in text] == []
 
@@ -191,7 +191,7 @@ def test_one_modality_has_no_redundancy(pid: Trace, tmp_path: Path) -> None:
     files = draw_figures([with_events(pid, events[:-1])], tmp_path, formats=("svg",))
     assert kinds_of(files) == ["accuracy", "decomposition", "handover"]
     text = svg_of(tmp_path, "decomposition")
-    assert ">unique [bit]<" in text
+    assert ">information I(X; Y) [bit]<" in text
     assert "redundancy" not in text
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
 from fusion_sched.report import PICTURE, draw_trace
-from fusion_sched.report.panels import unique_quantities
-from fusion_sched.report.paper.epochs import draw_accuracy, draw_quantities
+from fusion_sched.report.panels import accuracy_panel, unique_panel
+from fusion_sched.report.paper.epochs import draw_panel, narrow_joint_stage
 from fusion_sched.report.paper.stages import broken_bar, draw_stages
 from fusion_sched.report.view import RunView
 from fusion_sched.runlog import Trace
@@ -18,10 +19,11 @@ from tests.report.paper.conftest import renamed, with_events
 
 
 def test_every_stretch_of_a_run_is_drawn(pid: Trace, tmp_path: Path) -> None:
-    for end in (1, 6, len(pid.events)):
+    sizes = {1: (1200, 444), 6: (1200, 924), len(pid.events): (1200, 924)}
+    for end in sizes:
         draw_trace(with_events(pid, pid.events[:end]), tmp_path / PICTURE)
         with Image.open(tmp_path / PICTURE) as picture:
-            assert (picture.format, picture.size) == ("PNG", (1080, 1080))
+            assert (picture.format, picture.size) == ("PNG", sizes[end])
 
 
 def test_drawing_leaves_global_settings_alone(pid: Trace, tmp_path: Path) -> None:
@@ -72,13 +74,42 @@ def test_lines_break_where_weights_were_restored(pid: Trace) -> None:
     for trace, gaps in ((whole, 0), (with_events(pid, restored), 1)):
         axes = Figure().subplots()
         view = RunView.of(trace)
-        draw_accuracy(axes, view)
-        draw_quantities(axes, view, unique_quantities(view))
+        for panel in (accuracy_panel(view), unique_panel(view)):
+            assert panel is not None
+            draw_panel(axes, view, panel)
         lines = [line for line in axes.lines if len(line.get_xdata()) > 1]
         assert {int(np.isnan(line.get_ydata()).sum()) for line in lines} == {gaps}
     strip, panel = Figure().subplots(2)
     entries = draw_stages(strip, [panel], RunView.of(with_events(pid, restored)))
     assert entries[-1][1] == "restored weights"
+
+
+def test_decisions_are_numbered_in_their_order(pid: Trace) -> None:
+    strip, panel = Figure().subplots(2)
+    view = RunView.of(pid)
+    draw_stages(strip, [panel], view)
+    last = strip.texts[-1].get_text().split("–")[-1]
+    assert (strip.texts[0].get_text()[0], last) == ("1", str(len(view.decisions)))
+
+
+def test_a_long_joint_stage_takes_no_more_than_its_share(thirds: Trace) -> None:
+    view = RunView.of(long_joint_stage(thirds, alone=5, joint=60))
+    axes = Figure().subplots()
+    axes.set_xlim(0.5, 65.5)
+    narrow_joint_stage(axes, view)
+    places = axes.transData.transform([(x, 0) for x in (0.5, 5.5, 65.5)])[:, 0]
+    assert (places[2] - places[1]) / (places[1] - places[0]) == pytest.approx(0.66)
+    assert "joint stage 18.2 times narrower" in axes.get_xlabel()
+
+
+def long_joint_stage(trace: Trace, alone: int, joint: int) -> Trace:
+    epoch = deepcopy(trace.of("epoch")[0])
+    names = list(trace.start["modalities"])
+    epochs = [
+        {**epoch, "epoch": i, "stage": "unimodal" if i < alone else "joint", "active": names}
+        for i in range(alone + joint)
+    ]
+    return with_events(trace, [trace.start, *epochs])
 
 
 def switching(trace: Trace, stages: list[list[str]]) -> Trace:

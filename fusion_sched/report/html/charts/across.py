@@ -5,10 +5,11 @@ from functools import partial
 from statistics import fmean
 
 from fusion_sched.analysis.rows import ResultRow
-from fusion_sched.analysis.statistics import mean_over_seeds
+from fusion_sched.analysis.statistics import mean_accuracy
 from fusion_sched.analysis.tables import ResultTable
 from fusion_sched.report.html.charts.style import (
     INK,
+    MUTED,
     X_EPOCHS,
     Trace,
     curve,
@@ -48,7 +49,7 @@ def row_dots(table: ResultTable) -> Chart:
         for n in names
     ]
     best = rows[0]
-    mean, low, high = mean_over_seeds(best.fused)[:3]
+    mean, low, high = mean_accuracy(best.fused)[:3]
     width = "" if low is None else f" ({low:.1f} to {high:.1f})"
     return Chart(
         f"Rows of {table.dataset}",
@@ -66,14 +67,14 @@ def _seed_dots(rows: Sequence[ResultRow]) -> Trace:
     ]
     return points(
         [value for *_, value in dots], [place + BELOW for place, *_ in dots], "one seed",
-        {"symbol": "circle-open", "size": 8, "color": "@1"},
+        {"symbol": "circle-open", "size": 8, "color": MUTED},
         "%{customdata[0]}, seed %{customdata[1]}: %{x:.1f} %<extra></extra>",
         customdata=[[plain(name), seed] for _, name, seed, _ in dots],
     )  # fmt: skip
 
 
 def _means(rows: Sequence[ResultRow]) -> Trace:
-    means = [mean_over_seeds(m.fused) for m in rows]
+    means = [mean_accuracy(m.fused) for m in rows]
     bars = {
         "type": "data", "symmetric": False, "color": INK, "thickness": 1.5, "width": 5,
         "array": [0 if m.high is None else m.high - m.value for m in means],

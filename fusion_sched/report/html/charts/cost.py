@@ -17,9 +17,13 @@ from fusion_sched.report.panels import seconds_by_purpose
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import cost_words, duration, in_percent
 
-PARTS = {"training": ("@1", ""), "diagnoses": ("@2", "/"), "everything else": (MUTED, ".")}
-TRAINING, DIAGNOSIS = LineStyle("1", "solid", "circle"), LineStyle("2", "dash", "square")
-SPEED = LineStyle("ink", "dot", "circle")
+PARTS = {
+    "training": (MUTED, ""),
+    "diagnoses": ("@muted~0.6", "/"),
+    "everything else": ("@muted~0.3", "."),
+}
+TRAINING, DIAGNOSIS = LineStyle("muted", "solid", "circle"), LineStyle("muted", "dash", "square")
+SPEED = LineStyle("muted", "dot", "circle")
 FROM_ZERO = {"rangemode": "tozero"}
 
 

@@ -14,7 +14,7 @@ from fusion_sched.report.panels import decomposition_quantities
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import decomposition_summary, estimate_words, fixed
 
-MOMENT_MARKERS = ((MUTED, "circle-open"), ("@1", "square"), ("@2", "diamond"))
+MOMENT_MARKERS = ("circle-open", "square-open", "diamond")
 ROW_PIXELS, DODGE = 46, 0.2
 """Pixels of a row, and how far apart in it the moments lie."""
 PAIR_PARTS = {
@@ -50,21 +50,21 @@ def decomposition(view: RunView) -> Chart | None:
 
 def _moment_points(view: RunView, place: int) -> Trace:
     moment, count = view.moments[place], len(view.moments)
-    colour, symbol = MOMENT_MARKERS[place]
+    symbol = MOMENT_MARKERS[place]
     shift = DODGE * (place - (count - 1) / 2)
     rows = [
-        (row, quantity.label, estimate)
+        (row, quantity, estimate)
         for row, quantity in enumerate(decomposition_quantities(view))
         if (estimate := quantity.of(moment.probe.diagnosis)) is not None
     ]
-    marker = {
-        "color": colour, "symbol": symbol, "size": 9, "line": {"color": colour, "width": 2},
-    }  # fmt: skip
+    colours = [f"@{q.atom_colour}" for _, q, _ in rows]
+    marker = {"color": colours, "symbol": symbol, "size": 9,
+              "line": {"color": colours, "width": 2}}  # fmt: skip
     return points(
         [e.value for *_, e in rows], [row + shift for row, *_ in rows], moment.name, marker,
         "%{customdata[0]}: %{customdata[1]} bit<extra>%{fullData.name}</extra>",
-        error_x=error_bars([e for *_, e in rows], colour),
-        customdata=[[plain(label), estimate_words(e)] for _, label, e in rows],
+        error_x=error_bars([e for *_, e in rows], MUTED),
+        customdata=[[plain(q.label), estimate_words(e)] for _, q, e in rows],
     )  # fmt: skip
 
 

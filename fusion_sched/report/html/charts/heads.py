@@ -62,13 +62,13 @@ def _quadrant_fill(name: str, view: RunView) -> tuple[str, str]:
     """Colour and pattern of an area: those of the one modality that is right."""
     modality = name.removeprefix("only ")
     if name == ALL_RIGHT:
-        return "@3", ""
+        return "@redundancy", ""
     if name == NONE_RIGHT:
         return MUTED, "."
     if modality in view.modalities:
         pattern = PATTERNS[view.modalities.index(modality) % len(PATTERNS)]
         return theme_colour(head_style(modality, view.modalities)), pattern
-    return "@5", "+"
+    return "@redundancy", "+"
 
 
 def _area(probes: Sequence[ProbeRecord], name: str, fill: tuple[str, str]) -> Trace:
@@ -212,9 +212,11 @@ def _mistakes(cells: Cells) -> list[Sequence[int]]:
 def _matrix(head: str, cells: Cells, view: RunView) -> Trace:
     """A heat map; the page fills in the cells, of which only those not empty are listed."""
     gaps = {"xgap": 1, "ygap": 1} if len(view.classes) <= MOST_GAPS else {}
+    colour = theme_colour(head_style(head, view.modalities))
     trace: Trace = {
         "type": "heatmap", "name": plain(head), "showscale": False, "zmin": 0, "zmax": 100,
-        "colorscale": [[0, "@surface"], [0.005, "@1~0.14"], [1, "@1"]], "hoverinfo": "text",
+        "colorscale": [[0, "@surface"], [0.005, f"{colour}~0.14"], [1, colour]],
+        "hoverinfo": "text",
         "sparse": {"classes": [plain(c) for c in view.classes], "cells": cells},
         "meta": {"choice": plain(f"{head} head")}, **gaps,
     }  # fmt: skip

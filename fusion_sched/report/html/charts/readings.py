@@ -1,13 +1,14 @@
 """What each source tells of the label on samples it was trained on, and on others."""
 
 from fusion_sched.report.html.charts.style import (
-    INK,
+    MUTED,
     Trace,
     error_bars,
     figure,
     level_line,
     points,
     rows_axis,
+    theme_colour,
 )
 from fusion_sched.report.html.document import Chart, Table, plain
 from fusion_sched.report.readings import (
@@ -73,15 +74,17 @@ def _moment_traces(moment: str, sources: list[SourceReadings]) -> list[Trace]:
     for place in range(count):
         shown = [(y, r, s) for y, p, r, s in rows if p == place]
         symbol = "circle-open" if place else "circle"
-        marker = {"color": INK, "symbol": symbol, "size": 9, "line": {"width": 2, "color": INK}}
+        colours = [theme_colour(s.style) for *_, s in shown]
+        marker = {"color": colours, "symbol": symbol, "size": 9,
+                  "line": {"width": 2, "color": colours}}  # fmt: skip
         traces.append(points(
             [r.estimate.value for _, r, _ in shown], [y for y, *_ in shown], shown[0][1].name,
-            marker, HOVER, error_x=error_bars([r.estimate for _, r, _ in shown], INK, 1.5),
+            marker, HOVER, error_x=error_bars([r.estimate for _, r, _ in shown], MUTED, 1.5),
             customdata=[[plain(s.label), estimate_words(r.estimate)] for _, r, s in shown],
             meta={"choice": moment},
         ))  # fmt: skip
     bounds = [(y, max(0.0, r.lower), s.label) for y, _, r, s in rows if r.lower is not None]
-    marker = {"color": INK, "symbol": "line-ns-open", "size": 15, "line": {"width": 3}}
+    marker = {"color": MUTED, "symbol": "line-ns-open", "size": 15, "line": {"width": 3}}
     traces.append(points(
         [x for _, x, _ in bounds], [y for y, *_ in bounds], "held-out lower bound", marker, HOVER,
         customdata=[[plain(label), f"at least {fixed(x)}"] for _, x, label in bounds],

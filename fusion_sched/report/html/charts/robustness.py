@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fusion_sched.report.html.charts.style import (
+    INK,
     Trace,
     curve,
     figure,
@@ -33,8 +34,8 @@ class Replacement(NamedTuple):
 
 MEAN = "missing_mean"
 REPLACEMENTS = {
-    MEAN: Replacement("embedding replaced by its mean", "circle", "@1"),
-    "missing_zeros": Replacement("input set to zero", "square-open", "@2"),
+    MEAN: Replacement("embedding replaced by its mean", "circle", INK),
+    "missing_zeros": Replacement("input set to zero", "square-open", INK),
 }
 
 

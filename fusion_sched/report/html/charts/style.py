@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 
 from fusion_sched.report.html.document import plain
 from fusion_sched.report.palette import LineStyle
+from fusion_sched.report.panels import spread_labels
 from fusion_sched.types import Estimate
 
 INK, MUTED = "@ink", "@muted"
 RIBBON = 0.16
 LINE_PIXELS, HOVER_CHARACTERS, LABEL_CHARACTERS = 2, 56, 16
 HEADING_PIXELS, BELOW_PIXELS, LEFT_PIXELS, RIGHT_PIXELS = 34, 44, 46, 12
+LABEL_PIXELS, LABEL_GAP = 7, 15
+"""Pixels of a letter of a label at a line's end, and between the middles of two labels."""
 X_EPOCHS = {"title": {"text": "epoch (0: untrained)"}, "zeroline": False}
 
 Trace = dict[str, Any]
@@ -82,7 +85,7 @@ def level_line(x: float, rows: int, name: str, dash: str, hover: str) -> Trace:
     """One value as an upright line through all rows."""
     return {
         "type": "scatter", "mode": "lines", "x": [x, x], "y": [-0.5, rows - 0.5], "name": name,
-        "line": {"color": INK, "dash": dash, "width": 1.5}, "hovertemplate": hover,
+        "line": {"color": MUTED, "dash": dash, "width": 1.5}, "hovertemplate": hover,
     }  # fmt: skip
 
 
@@ -95,13 +98,25 @@ def error_bars(estimates: Sequence[Estimate], colour: str, thickness: float = 2)
     }  # fmt: skip
 
 
+class EndLabel(NamedTuple):
+    """The name of a line, written where the line ends."""
+
+    text: str
+    value: float
+    colour: str
+
+
 class AxisPanel(NamedTuple):
-    """One of several charts over the same axis; `title` is that of its own axis, with unit."""
+    """One of several charts over the same axis; `title` is that of its own axis, with unit.
+
+    Lines with `labels` are named at their ends; the axis then needs a range.
+    """
 
     title: str
     traces: Sequence[Trace]
     pixels: int = 136
     axis: Mapping[str, Any] = {}
+    labels: Sequence[EndLabel] = ()
 
 
 def panel_stack(
@@ -120,6 +135,8 @@ def panel_stack(
         },
         "hovermode": "x unified", "annotations": [], "shapes": list(shapes),
     }  # fmt: skip
+    longest = max((len(label.text) for p in panels for label in p.labels), default=0)
+    layout["margin"]["r"] += min(longest, LABEL_CHARACTERS) * LABEL_PIXELS
     top = float(inner)
     for position, panel in enumerate(panels, start=1):
         axis = "y" if position == 1 else f"y{position}"
@@ -132,11 +149,31 @@ def panel_stack(
             "y": top / inner, "xanchor": "left", "yanchor": "bottom", "yshift": 5,
             "xshift": -LEFT_PIXELS + 8, "align": "left", "font": {"size": 13, "color": INK},
         })  # fmt: skip
+        layout["annotations"] += _end_labels(panel, bottom, inner)
         data += [{**trace, "xaxis": "x", "yaxis": axis} for trace in panel.traces]
         top = bottom - HEADING_PIXELS
     last = "y" if len(panels) == 1 else f"y{len(panels)}"
     layout["xaxis"] = {"anchor": last, **x_axis}
     return {"data": data, "layout": layout}
+
+
+def _end_labels(panel: AxisPanel, bottom: float, inner: float) -> list[Trace]:
+    """The names of a panel's lines at its right edge, apart from each other."""
+    if not panel.labels:
+        return []
+    low, high = panel.axis["range"]
+    places = [panel.pixels * (label.value - low) / (high - low) for label in panel.labels]
+    apart = spread_labels(places, LABEL_GAP, panel.pixels)
+    return [
+        {
+            # Plotly takes %{…} in an annotation for a template.
+            "text": short(label.text).replace("%{", "%&#123;"), "showarrow": False,
+            "xref": "paper", "yref": "paper", "x": 1, "y": (bottom + place) / inner,
+            "xanchor": "left", "yanchor": "middle", "xshift": 4,
+            "font": {"size": 12, "color": label.colour},
+        }
+        for label, place in zip(panel.labels, apart, strict=True)
+    ]  # fmt: skip
 
 
 def over_epochs(last: int) -> Trace:

@@ -1,6 +1,6 @@
 """The whole run over its epochs: stages and decisions, accuracy, loss, information."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -9,6 +9,7 @@ from fusion_sched.report.html.charts.style import (
     INK,
     MUTED,
     AxisPanel,
+    EndLabel,
     Trace,
     curve,
     over_epochs,
@@ -24,43 +25,96 @@ from fusion_sched.report.palette import NULL_LEVEL, head_style
 from fusion_sched.report.panels import Panel, Series
 from fusion_sched.report.records import DecisionRecord
 from fusion_sched.report.view import RunView, StageSpan
-from fusion_sched.report.words import fixed, stage_words, timeline_summary
+from fusion_sched.report.words import fixed, sentence_case, stage_words, timeline_summary
 
 MARKED_PROBES = 60
 HOVERS = {"%": "%{y:.1f} %", "nat": "%{y:.3f}"}
 """By unit; of all others an interval is shown too."""
 HOVER_INTERVAL = "%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
-PANELS = (
-    (panels.accuracy_panel, 190), (panels.loss_panel, 136), (panels.unique_panel, 160),
-    (panels.shared_panel, 160), (panels.information_panel, 160), (panels.generalising_panel, 160),
-    (panels.strength_panel, 136), (panels.ratio_panel, 136),
+SCHEDULE = ((panels.accuracy_panel, 190),)
+REST = (
+    (panels.unique_panel, 150), (panels.redundancy_panel, 120), (panels.synergy_panel, 120),
+    (panels.loss_panel, 120), (panels.strength_panel, 120), (panels.ratio_panel, 120),
 )  # fmt: skip
 """Each with its height in pixels."""
-ROW_PIXELS, BAR_PIXELS, MARK_PIXELS = 22, 9, 10
+ROW_PIXELS, BAR_PIXELS, MARK_PIXELS, INFORMATION_PIXELS = 22, 9, 16, 190
+PADDING = 0.06
+"""Share of the values' span that an axis goes beyond them."""
 MOST_LINES = 30
 """Changes of stage beyond which lines through all panels would hide the data."""
 ROOM_FOR_NAME = 0.16
 """Share of the axis below which the name of a stage does not fit into its span."""
 
 
-def timeline(view: RunView) -> Chart | None:
-    """The aligned charts of a run, `None` where it has neither epoch nor probe."""
+def schedule(view: RunView) -> Chart | None:
+    """Who trains, decisions and accuracy; `None` where a run has neither epoch nor probe."""
     if not view.epochs and not view.probes:
         return None
     strip = stages_panel(view)
-    made = [panel_of(panel, pixels) for make, pixels in PANELS if (panel := make(view))]
-    stack = [*([strip] if strip else []), *made]
-    shapes = list(tints(view, len(stack)))
-    return Chart(
-        "Stages, accuracy and information over the epochs",
-        panel_stack(stack, over_epochs(view.last_epoch_seen), shapes),
-        timeline_summary(view),
-        epoch_numbers(view),
-    )
+    stack = [*([strip] if strip else []), *_panels(view, SCHEDULE)]
+    name = "Stages, decisions and accuracy over the epochs"
+    return Chart(name, _over_epochs(view, stack), timeline_summary(view), epoch_numbers(view))
 
 
-def panel_of(panel: Panel, pixels: int) -> AxisPanel:
-    """For each series its ribbon, its curve and its level under shuffled labels."""
+def information_charts(view: RunView) -> list[Chart]:
+    """What each source tells of the label over the epochs; both readings on the same scale."""
+    made = [panels.information_panel(view), panels.generalising_panel(view)]
+    known = [panel for panel in made if panel is not None]
+    if not known:
+        return []
+    reach = _range([v for panel in known for v in _ends(panel)], from_zero=True)
+    words = {
+        0: "Of the samples of the diagnosis. Ribbons are 95\u00a0% intervals.",
+        1: "Of validation samples, which the encoders never trained on; the same scale.",
+    }
+    charts = []
+    for place, panel in enumerate(made):
+        if panel is None:
+            continue
+        stack = [panel_of(panel, INFORMATION_PIXELS, reach)]
+        name = panel.title.removesuffix(" I(X; Y) [bit]")
+        charts.append(Chart(sentence_case(name), _over_epochs(view, stack), words[place]))
+    return charts
+
+
+def remaining_quantities(view: RunView) -> Chart | None:
+    """Every other quantity over the epochs."""
+    stack = _panels(view, REST)
+    if not stack:
+        return None
+    text = "Redundancy and synergy have an axis of their own. Ribbons are 95\u00a0% intervals."
+    return Chart("More over the epochs", _over_epochs(view, stack), text)
+
+
+def _panels(
+    view: RunView, makers: Sequence[tuple[Callable[[RunView], Panel | None], int]]
+) -> list[AxisPanel]:
+    return [panel_of(panel, pixels) for make, pixels in makers if (panel := make(view))]
+
+
+def _over_epochs(view: RunView, stack: Sequence[AxisPanel]) -> Trace:
+    made = panel_stack(stack, over_epochs(view.last_epoch_seen), list(tints(view, len(stack))))
+    made["layout"]["meta"] = {"direct": True}
+    return made
+
+
+def _ends(panel: Panel) -> list[float]:
+    """All numbers of a panel that its axis has to hold."""
+    values = [v for series in panel.series for _, v in series.known]
+    sides = [end for v in values for end in (v.value, v.low, v.high) if end is not None]
+    if panel.nulls:
+        sides += [v.null for v in values if v.null is not None]
+    return [*sides, *([panel.selected[1]] if panel.selected else [])]
+
+
+def _range(values: Sequence[float], from_zero: bool = False) -> list[float]:
+    low, high = min(values), max(values)
+    pad = PADDING * (high - low) or 0.5
+    return [min(0.0, low) if from_zero else low - pad, high + pad]
+
+
+def panel_of(panel: Panel, pixels: int, reach: Sequence[float] | None = None) -> AxisPanel:
+    """For each series its ribbon, its curve, its name and its level under shuffled labels."""
     unit = panel.title[panel.title.rindex("[") + 1 : -1]
     ribbons: list[Trace] = []
     curves: list[Trace] = []
@@ -81,26 +135,37 @@ def panel_of(panel: Panel, pixels: int) -> AxisPanel:
             curves.append(null)
     if panel.selected is not None:
         epoch, value = panel.selected
-        marker = {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}}
+        marker = {"symbol": "circle-open", "size": 13, "color": MUTED, "line": {"width": 2}}
         hover = "selected on validation<extra></extra>"
-        curves.append(points([epoch], [value], "selected epoch", marker, hover))
-    axis: Trace = {"rangemode": "tozero"} if panel.from_zero else {}
+        curves.append(points(
+            [epoch], [value], "selected epoch", marker, hover, showlegend=False,
+            mode="markers+text", text=["selected"], textposition="bottom left",
+            textfont={"color": MUTED, "size": 12},
+        ))  # fmt: skip
+    span = list(reach or _range(_ends(panel), panel.from_zero))
     if panel.reach is not None:
-        axis = {"range": [-panel.reach, panel.reach], "zeroline": True}
-    return AxisPanel(panel.title, ribbons + curves, pixels, axis)
+        span = [-panel.reach, panel.reach]
+    axis: Trace = {"range": span, "zeroline": panel.reach is not None}
+    labels = [
+        EndLabel(series.label, min(max(series.known[-1][1].value, span[0]), span[1]),
+                 theme_colour(series.style))
+        for series in panel.series if series.known
+    ]  # fmt: skip
+    return AxisPanel(panel.title, ribbons + curves, pixels, axis, labels)
 
 
 def _curve_of(series: Series, unit: str) -> Trace:
+    """The line of a series, which is named at its end and not in the legend."""
     values = [None if v is None else v.value for v in series.values]
+    settings: dict[str, Any] = {"hover": "%{y:.3f}", "showlegend": False}
     if unit in HOVERS:
-        alone = len(series.known) == 1
-        return curve(series.epochs, values, series.label, series.style, hover=HOVERS[unit],
-                     markers=alone)  # fmt: skip
-    if all(v.low is None for _, v in series.known):
-        return curve(series.epochs, values, series.label, series.style, hover="%{y:.3f}")
-    ends = [[v.low, v.high] for _, v in series.known]
-    return curve(series.epochs, values, series.label, series.style, hover=HOVER_INTERVAL,
-                 customdata=ends, markers=len(values) <= MARKED_PROBES)  # fmt: skip
+        settings |= {"hover": HOVERS[unit], "markers": len(series.known) == 1}
+    elif any(v.low is not None for _, v in series.known):
+        settings |= {
+            "hover": HOVER_INTERVAL, "customdata": [[v.low, v.high] for _, v in series.known],
+            "markers": len(values) <= MARKED_PROBES,
+        }  # fmt: skip
+    return curve(series.epochs, values, series.label, series.style, **settings)
 
 
 def stages_panel(view: RunView) -> AxisPanel | None:
@@ -113,7 +178,7 @@ def stages_panel(view: RunView) -> AxisPanel | None:
                 for v in (s.first - 0.5, s.last + 0.5, None)
             ]  # fmt: skip
             if x:
-                colour = INK if joint else theme_colour(head_style(name, names))
+                colour = theme_colour(head_style(name, names)) + ("~0.45" if joint else "")
                 traces.append({
                     "type": "scatter", "mode": "lines", "x": x,
                     "y": [None if v is None else row for v in x],
@@ -151,29 +216,40 @@ def _stage_names(view: RunView) -> list[Trace]:
 
 
 def _decision_marks(view: RunView, row: int) -> list[Trace]:
-    """A mark for each epoch with decisions, whose label is their sentences, and one for the
-    weights that were kept.
+    """The numbers of the decisions after each epoch, whose label is their sentences, and a mark
+    for the weights that were kept.
     """
-    by_epoch: dict[int, list[DecisionRecord]] = {}
-    for decision in view.decisions:
-        by_epoch.setdefault(decision.number, []).append(decision)
+    by_epoch: dict[int, list[tuple[int, DecisionRecord]]] = {}
+    for number, decision in enumerate(view.decisions, start=1):
+        by_epoch.setdefault(decision.number, []).append((number, decision))
     traces: list[Trace] = []
     if by_epoch:
         texts = [
-            "<br>".join(wrapped(f"{stage_words(d.stage)}: {d.reason}") for d in decisions)
+            "<br>".join(wrapped(f"{n}. {stage_words(d.stage)}: {d.reason}") for n, d in decisions)
             for decisions in by_epoch.values()
         ]
-        traces.append(_marks([*by_epoch], row, "diamond", "decision", texts))
-        traces[-1]["showlegend"] = False
+        places = [epoch + 0.5 for epoch in by_epoch]
+        traces.append(_marks(places, row, "circle", "decision", texts))
+        traces[-1]["marker"] |= {
+            "color": "@surface", "line": {"color": MUTED, "width": 1},
+            "size": [MARK_PIXELS * (1.0 if len(d) == 1 else 1.6) for d in by_epoch.values()],
+        }  # fmt: skip
+        numbers = [
+            str(d[0][0]) if len(d) == 1 else f"{d[0][0]}–{d[-1][0]}" for d in by_epoch.values()
+        ]
+        traces[-1] |= {
+            "mode": "markers+text", "text": numbers, "textposition": "middle center",
+            "textfont": {"color": INK, "size": 11}, "showlegend": False,
+        }  # fmt: skip
     if view.hand_over is not None and view.hand_over.restored_epoch is not None:
         epoch = view.hand_over.restored_epoch + 1
         text = wrapped(f"joint training began from the weights of epoch {epoch}")
-        traces.append(_marks([epoch], row, "star-open", "weights that were kept", [text]))
+        traces.append(_marks([epoch], 0, "star-open", "weights that were kept", [text]))
     return traces
 
 
 def _marks(x: Sequence[float], row: int, symbol: str, name: str, texts: list[str]) -> Trace:
-    marker = {"symbol": symbol, "size": MARK_PIXELS, "color": INK}
+    marker = {"symbol": symbol, "size": MARK_PIXELS, "color": MUTED}
     return points(x, [row] * len(x), name, marker, "%{hovertext}<extra></extra>",
                   hovertext=texts, cliponaxis=False)  # fmt: skip
 

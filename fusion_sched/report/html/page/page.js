@@ -158,6 +158,13 @@ function keepReloading() {
   }, 1000 * seconds);
 }
 
+// A link leads into what is folded away.
+function openTarget() {
+  const details = document.getElementById(location.hash.slice(1))?.querySelector(":scope > details");
+  if (details) details.open = true;
+}
+window.addEventListener("hashchange", openTarget);
+
 /* Contents: folded on small screens; says where the reader is. */
 function followReader() {
   const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
@@ -182,6 +189,7 @@ async function begin() {
   }
   await unpackPlotly();
   comeBack();
+  openTarget();
   drawInTurn();
 }
 begin();

@@ -17,10 +17,9 @@ function setTheme(name) {
   root.dataset.theme = name;
   const style = getComputedStyle(root);
   colours = {};
-  for (const key of ["ink", "muted", "grid", "surface", "unimodal", "joint", "1", "2", "3", "4", "5", "6"])
+  for (const key of ["ink", "muted", "grid", "surface", "unimodal", "joint", "redundancy", "unique", "synergy", "1", "2", "3", "4", "5", "6"])
     colours[key] = style.getPropertyValue(`--c-${key}`).trim();
-  const button = document.getElementById("theme");
-  button.setAttribute("aria-pressed", String(name === "dark"));
+  document.getElementById("theme").textContent = `Switch to ${name === "dark" ? "light" : "dark"} theme`;
 }
 
 function colour(text) {
