@@ -16,7 +16,7 @@ from tests.conftest import run_once
 
 QUICK = ("encoder=mlp", "stage1.epochs=1", "stage2.epochs=1", "probe.resamples=5",
          "probe.shuffles=1", "robustness=false", "tracker=none")  # fmt: skip
-ABSENT = object()
+ABSENT = "absent: the key is taken away"
 DESCRIPTIONS: list[tuple[str, Any]] = [
     ("format", ABSENT), ("format", 99), ("format", "one"), ("architecture", ABSENT),
     ("architecture", None), ("architecture", []), ("architecture", {}),
