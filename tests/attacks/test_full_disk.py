@@ -47,7 +47,7 @@ def uninterrupted(options: Options, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize(
-    ("limit", "file"), [(500, "config.yaml"), (2_000, "hydra.yaml"), (60_000, "last.pt")]
+    ("limit", "file"), [(500, "config.yaml"), (2_500, "hydra.yaml"), (60_000, "last.pt")]
 )
 def test_training_names_the_file_and_can_be_begun_again(
     options: Options, uninterrupted: Path, tmp_path: Path, limit: int, file: str
