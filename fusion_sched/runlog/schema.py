@@ -59,7 +59,7 @@ def diagnosis_from(event: Mapping[str, Any]) -> Diagnosis:
     fields: dict[str, Any] = {
         attribute: estimates_from(event.get(key, {})) for key, attribute in BY_NAME.items()
     }
-    fields |= {a: Estimate(**event[key]) for key, a in SINGLE.items() if key in event}
+    fields |= {a: estimate_from(event[key]) for key, a in SINGLE.items() if key in event}
     fields |= {a: event[key] for key, a in PLAIN.items() if key in event}
     return Diagnosis(
         **fields,
@@ -89,7 +89,12 @@ def held_out_from(event: Mapping[str, Any]) -> HeldOut:
 
 
 def estimates_from(objects: Mapping[str, Any]) -> dict[str, Estimate]:
-    return {name: Estimate(**numbers) for name, numbers in objects.items()}
+    return {name: estimate_from(numbers) for name, numbers in objects.items()}
+
+
+def estimate_from(numbers: Mapping[str, Any]) -> Estimate:
+    """The estimate of a JSON object; fields of other versions are left out."""
+    return Estimate(**{name: numbers[name] for name in Estimate._fields if name in numbers})
 
 
 def upgraded(event: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from fusion_sched.runlog import (
     hand_over_probe,
     read_trace,
 )
-from fusion_sched.runlog.schema import diagnosis_fields, diagnosis_from
+from fusion_sched.runlog.schema import diagnosis_fields, diagnosis_from, estimates_from
+from fusion_sched.types import Estimate
 
 START: dict[str, Any] = {
     "run": "run", "modalities": {"gray": [1, 8, 8]}, "classes": ["0"], "fingerprint": {},
@@ -194,3 +195,7 @@ def test_a_folder_that_vanishes_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="was deleted"):
         trace.write("epoch", **EPOCH)
     trace.close()
+
+
+def test_a_field_of_another_version_in_an_estimate_is_left_out() -> None:
+    assert estimates_from({"a": {"value": 1.0, "later": 2.0}}) == {"a": Estimate(1.0)}
