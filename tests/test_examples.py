@@ -28,7 +28,7 @@ def test_own_arrays_end_in_one_table_of_folds(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["own_arrays.py"])
     (table,) = load("own_arrays").main(tmp_path, folds=2).tables
-    assert {row.name for row in table.rows} == {"Joint", "PID"}
+    assert {row.name for row in table.rows} == {"controller=joint", "controller=pid"}
     for row in table.rows:
         assert (row.folds, row.missing_folds) == (2, ())
         assert sum(row.tested.values()) == 240, "every sample tests once"

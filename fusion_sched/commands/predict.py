@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -15,6 +14,9 @@ from fusion_sched.data.clips.load import progress_bar
 from fusion_sched.data.loading import Loader
 from fusion_sched.runtime.files import atomic_write, naming
 from fusion_sched.types import FUSED, NewSamples, Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH = 64
 SUFFIXES = (".csv", ".parquet")
@@ -95,11 +97,13 @@ def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
-def prediction_table(model: LoadedModel, new: NewSamples, predicted: Predictions) -> pd.DataFrame:
+def prediction_table(model: LoadedModel, new: NewSamples, predicted: Predictions) -> "pd.DataFrame":
     """Return a row per sample: id, label, probability of each class, label by each modality.
 
     The label by a modality that a sample lacks is empty.
     """
+    import pandas as pd
+
     classes = np.array(model.inputs.classes)
     probabilities = predicted.logits[FUSED].double().softmax(dim=1).numpy()
     columns: dict[str, np.ndarray] = {"id": np.array(new.ids)}

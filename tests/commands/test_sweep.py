@@ -279,6 +279,6 @@ def test_a_combination_that_cannot_train_is_refused_before_the_first_job(
     assert answer.code == 1
     assert "no job of the sweep was started:" in answer.err
     assert "controller=fixed balancer=mla" in answer.err
-    assert "balancer=mla has no fused loss, and Concat" in answer.err
+    assert "balancer=mla has no fused loss, and Hidden" in answer.err
     assert "Traceback" not in answer.err
     assert not (tmp_path / "refused").exists()

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = (
     "controller=pid", "encoder=mlp", "stage1.epochs=3", "stage2.epochs=2", "probe.samples=150",
     "probe=kmeans", "probe.resamples=20", "probe.shuffles=5", "seed=1", "device=cpu",
-    "robustness=false",
+    "robustness=false", "fusion=concat",
 )  # fmt: skip
 JOINT = (
     "encoder=mlp", "controller=joint", "stage1.epochs=1", "stage2.epochs=1", "equal_budget=false",

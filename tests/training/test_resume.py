@@ -19,7 +19,7 @@ from fusion_sched.training.trainer import train
 from tests.conftest import SHORT, make_parts, of, read_events, run_once, timeless
 from tests.processes import Forked, start_command
 
-OPTIONS = ("controller=pid", "stage1.epochs=5", "stage2.epochs=2", "probe=kmeans",
+OPTIONS = ("controller=pid", "stage1.epochs=5", "stage2.epochs=2", "probe=kmeans", "fusion=concat",
            "probe.resamples=5", "probe.shuffles=2",
            "robustness=false", "controller.min_epochs=1", "controller.patience=1",
            "controller.drop=0.95", "controller.evidence=false", "encoder=small_cnn",
