@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from math import ceil, floor, log10
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
@@ -16,6 +15,9 @@ from fusion_sched.probe.arrays import ArrayDiagnosis
 from fusion_sched.runlog.schema import BY_NAME, SINGLE, diagnosis_fields
 from fusion_sched.runtime.files import atomic_write
 from fusion_sched.types import Diagnosis, Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIDES: dict[str, Callable[[Mapping[str, float]], Any]] = {
     "interval": lambda e: [e["low"], e["high"]] if "low" in e else None,
@@ -133,7 +135,7 @@ def notes_on(found: Diagnosis) -> list[str]:
     return notes + [f"warning: {warning}" for warning in found.warnings]
 
 
-def sample_parts(result: ArrayDiagnosis) -> pd.DataFrame:
+def sample_parts(result: ArrayDiagnosis) -> "pd.DataFrame":
     """Each sample's part (bit) of the estimates, which are the means of their columns.
 
     What an estimate has beyond the mean of its samples, a correction for their number, belongs to
@@ -152,10 +154,12 @@ def sample_parts(result: ArrayDiagnosis) -> pd.DataFrame:
     columns["I(all; Y)"] = np.mean([p[:, 2] for p in parts.values()], axis=0)
     estimates = quantities(result.diagnosis)
     shifted = {n: c + (estimates[n].value - c.mean()) for n, c in columns.items()}
+    import pandas as pd
+
     return pd.DataFrame({"row": result.rows.numpy()} | shifted)
 
 
-def write_frame(frame: pd.DataFrame, path: Path) -> None:
+def write_frame(frame: "pd.DataFrame", path: Path) -> None:
     """Write a table as .csv or .parquet."""
     if path.suffix == ".csv":
         with atomic_write(path) as file:

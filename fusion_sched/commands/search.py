@@ -32,10 +32,8 @@ from fusion_sched.analysis.studies import (
     read_study,
 )
 from fusion_sched.commands.console import make_console
-from fusion_sched.commands.evaluate import ended_trace, load_splits
 from fusion_sched.commands.proposals import distribution_of, propose, pruner_of
 from fusion_sched.commands.sweep import RefusedSweep, sweep_folder
-from fusion_sched.config.load import load_model
 from fusion_sched.config.schema import config_dir
 from fusion_sched.config.targets import named_targets
 from fusion_sched.data.loading import Loader
@@ -109,6 +107,10 @@ def outcome_of(run: Path) -> Outcome:
 
 def validation_loss(run: Path) -> float:
     """Return the mean cross-entropy of the saved model's fused head on validation."""
+    # pandas comes with these, which half a second of every training would go to
+    from fusion_sched.commands.evaluate import ended_trace, load_splits
+    from fusion_sched.config.load import load_model
+
     trace = ended_trace(run)
     config = trace.start["config"]
     own = [target for _, target in named_targets(config, "")]
