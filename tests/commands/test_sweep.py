@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from fusion_sched.commands.sweep import find_run, has_ended
 from fusion_sched.runtime import checkpoint
@@ -98,6 +99,7 @@ def assert_same(sweep: Path, whole: Path, count: int) -> None:
 def test_joblib_gives_the_same_as_one_process_and_names_failed_jobs(
     command: Command, six: Path, tmp_path: Path
 ) -> None:
+    get_reusable_executor().shutdown(wait=True)  # workers of another test are in its folder
     answer = command(
         "train", "-m", "seed=-1,0,1", *FOUR[1:], *TINY, *JOBLIB, "hydra.sweep.dir=four"
     )
