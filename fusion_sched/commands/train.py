@@ -300,7 +300,9 @@ def saved_config(folder: Path, allowed: Sequence[str] = ()) -> DictConfig:
         loaded = OmegaConf.load(saved)
         cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
         check_targets(cfg, saved, allowed)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, RecursionError) as error:
+    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+        if str(saved) in str(error):
+            raise
         raise ValueError(
             f"{saved} is damaged: {str(error).splitlines()[0]}; bring it back, or train again"
         ) from error

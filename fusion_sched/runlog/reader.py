@@ -52,10 +52,13 @@ def read_trace(run_dir: Path) -> Trace:
         raise FileNotFoundError(
             f"{run_dir} holds no {TRACE_FILE}; expected the folder of a `fusion-sched train` run"
         )
-    events, problems = [], []
+    events: list[dict[str, Any]] = []
+    problems: list[str] = []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
-            events.append(_event_in(line))
+            event = _event_in(line)
+            _check_classes(event, events)
+            events.append(event)
         except ValueError as error:
             problems.append(f"{path} line {number} was left out: {error}")
     trace = Trace(path, events, problems)
@@ -63,6 +66,18 @@ def read_trace(run_dir: Path) -> Trace:
         reason = f" ({problems[0]})" if problems else ""
         raise ValueError(f"{path} has no whole start event; it is not the trace of a run{reason}")
     return trace
+
+
+def _check_classes(event: dict[str, Any], earlier: list[dict[str, Any]]) -> None:
+    """Raise `ValueError` where a result counts classes that the run has not."""
+    classes = next((e["classes"] for e in earlier if e["event"] == "start" and "classes" in e), ())
+    for head, cells in event.get("confusion", {}).items() if event["event"] == "result" else ():
+        most = max((max(cell[:2]) for cell in cells), default=-1)
+        if most >= len(classes):
+            raise ValueError(
+                f"its confusion of {head} names class {most}, but the run has {len(classes)} "
+                "classes, counted from 0"
+            )
 
 
 def _event_in(line: bytes) -> dict[str, Any]:

@@ -199,3 +199,14 @@ def test_a_folder_that_vanishes_stops_the_run(tmp_path: Path) -> None:
 
 def test_a_field_of_another_version_in_an_estimate_is_left_out() -> None:
     assert estimates_from({"a": {"value": 1.0, "later": 2.0}}) == {"a": Estimate(1.0)}
+
+
+def test_a_result_that_counts_unknown_classes_is_left_out(tmp_path: Path) -> None:
+    lines = [
+        {"event": "start", "format": 2, "time": 0.0, **START, "classes": ["a", "b"]},
+        {"event": "result", "confusion": {"fused": [[0, 2, 5]]}},
+    ]
+    (tmp_path / "trace.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    trace = read_trace(tmp_path)
+    assert trace.result is None
+    assert "line 2 was left out: its confusion of fused names class 2" in trace.problems[0]
