@@ -301,7 +301,7 @@ def saved_config(folder: Path, allowed: Sequence[str] = ()) -> DictConfig:
         cfg = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), loaded))
         check_targets(cfg, saved, allowed)
     except (YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
-        if str(saved) in str(error):
+        if isinstance(error, ValueError) and str(saved) in str(error):
             raise
         raise ValueError(
             f"{saved} is damaged: {str(error).splitlines()[0]}; bring it back, or train again"

@@ -72,6 +72,8 @@ def _check_classes(event: dict[str, Any], earlier: list[dict[str, Any]]) -> None
     """Raise `ValueError` where a result counts classes that the run has not."""
     classes = next((e["classes"] for e in earlier if e["event"] == "start" and "classes" in e), ())
     for head, cells in event.get("confusion", {}).items() if event["event"] == "result" else ():
+        if any(len(cell) != 3 for cell in cells):
+            raise ValueError(f"its confusion of {head} has cells that are not three numbers")
         most = max((max(cell[:2]) for cell in cells), default=-1)
         if most >= len(classes):
             raise ValueError(
