@@ -12,7 +12,7 @@ from fusion_sched.config.schema import config_dir
 
 LINE = re.compile(r"(?P<indent> *)(?P<key>[\w@/.]+):(?: (?P<value>.*?))?(?P<what> +# .*)?")
 SILENT = ("_target_", "_partial_", "defaults", "hydra")
-"""Keys that nobody sets."""
+"""Keys that are not settings."""
 PREFIXES = {"optimizer": "stage1.optimizer", "scheduler": "stage1.scheduler"}
 """Where a group's keys lie, if not under its own name."""
 ADDED = ("method", "experiment", "search")
@@ -69,7 +69,7 @@ def summary_of(path: Path) -> str:
 def keys_of(path: Path) -> tuple[Key, ...]:
     """Read the keys of a yaml in its order, nested ones with dots, and the comments beside them.
 
-    A comment in a line of its own, below the head, belongs to the key above where it goes on with
+    A comment that fills a line, below the head, belongs to the key above where it goes on with
     that one's comment in the same column, or else to the key that follows.
     """
     keys: list[Key] = []

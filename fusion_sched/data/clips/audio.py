@@ -14,7 +14,7 @@ from scipy.signal import resample_poly
 from torch import Tensor
 
 from fusion_sched.data.clips.files import check_present
-from fusion_sched.data.clips.types import ReadError, ReadWarning
+from fusion_sched.data.clips.types import Clip, Issue, ReadError, ReadWarning
 
 SOUND_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 VIDEO_SUFFIXES = frozenset({".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm"})
@@ -71,6 +71,12 @@ def read_audio(
         common = gcd(recording.rate, rate)
         mono = resample_poly(mono, rate // common, recording.rate // common)
     return np.asarray(mono, dtype=np.float32)
+
+
+def sound_issues(clip: Clip, modality: str, rate: int, used: float | None) -> list[Issue]:
+    """Return what `audio_warnings` says of a clip's sound, of which `used` seconds are taken."""
+    odd = audio_warnings(clip.files[modality], rate, clip.start, clip.seconds, used=used)
+    return [Issue(kind, clip.id, modality, message, fatal=False) for kind, message in odd]
 
 
 def audio_warnings(

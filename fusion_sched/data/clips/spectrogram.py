@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from fusion_sched.data.clips.audio import (
-    audio_warnings,
     log_mel,
     log_spectrogram,
     padded,
     read_audio,
+    sound_issues,
 )
 from fusion_sched.data.clips.types import Clip, Issue, Views
 
@@ -113,9 +113,7 @@ class Spectrogram:
 
     def warnings(self, clip: Clip) -> list[Issue]:
         """Say where the sound is silent, short, cut, stereo, upsampled or 8-bit."""
-        path = clip.files[self.name]
-        odd = audio_warnings(path, self.rate, clip.start, clip.seconds, used=self.seconds)
-        return [Issue(kind, clip.id, self.name, message, fatal=False) for kind, message in odd]
+        return sound_issues(clip, self.name, self.rate, self.seconds)
 
     def finish(self, values: Tensor) -> Tensor:
         return values.to(torch.float32)

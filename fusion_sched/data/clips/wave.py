@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusion_sched.data.clips.audio import audio_warnings, padded, read_audio
+from fusion_sched.data.clips.audio import padded, read_audio, sound_issues
 from fusion_sched.data.clips.spectrogram import LONGEST_SECONDS
 from fusion_sched.data.clips.types import Clip, Issue, Views
 
@@ -57,9 +57,7 @@ class Wave:
 
     def warnings(self, clip: Clip) -> list[Issue]:
         """Say where the sound is silent, short, cut, stereo, upsampled or 8-bit."""
-        path = clip.files[self.name]
-        odd = audio_warnings(path, self.rate, clip.start, clip.seconds, used=self.seconds)
-        return [Issue(kind, clip.id, self.name, message, fatal=False) for kind, message in odd]
+        return sound_issues(clip, self.name, self.rate, self.seconds)
 
     def finish(self, values: Tensor) -> Tensor:
         return values.to(torch.float32)
