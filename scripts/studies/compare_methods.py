@@ -23,23 +23,25 @@ from fusion_sched.analysis.studies import read_study
 from fusion_sched.commands.choices import list_choices
 from fusion_sched.commands.search import best_overrides, search_of
 from fusion_sched.commands.train import launch
-from scripts.studies.runner import result_of, train_grid
+from scripts.studies.runner import CHEAP, result_of, train_grid, train_methods
 
 FOLDER = Path("outputs/compare")
 TABLES = Path("docs/comparison.md")
 SEEDS = range(5)
 DATASETS = {
     "digits_cg": ("dataset=digits_cg",),
+    "digits_parity": ("dataset=digits_parity",),
+    "digits_noisy": ("dataset=digits_noisy",),
     "avdigits": ("dataset=avdigits", "dataset.preset=imbalanced", "encoder=small_cnn"),
 }
 TITLES = {
     "digits_cg": "`digits_cg`: handwriting in grey and in colours that mislead",
+    "digits_parity": "`digits_parity`: whether the sum of two handwritten digits is even",
+    "digits_noisy": "`digits_noisy`: two views of handwriting with different disturbances",
     "avdigits": "`avdigits`: spoken and written digits, two speakers held out",
 }
 PARALLEL = 2
 """Trials that are proposed together: the same on every machine, so that the trials are, too."""
-FEW_DIAGNOSES = ("probe=kmeans", "probe.joint_every=15", "tracker=none")
-"""Diagnoses of stage 2 do not steer: a few of them are enough, and save time."""
 
 
 def main() -> None:
@@ -53,24 +55,23 @@ def main() -> None:
     runs: list[Path] = []
     tables: list[str] = []
     for name in [d for d in DATASETS if d != "avdigits" or avdigits_exists()]:
-        trained = train_methods(name, arguments.processes, arguments.trials)
+        trained = train_dataset(name, arguments.processes, arguments.trials)
         runs += trained
         tables.append(table(name, trained))
     TABLES.write_text(page(tables, runs, arguments.trials), encoding="utf-8")
     print(f"{TABLES} written, {(time.perf_counter() - started) / 60:.0f} minutes")
 
 
-def train_methods(dataset: str, processes: int, trials: int) -> list[Path]:
+def train_dataset(dataset: str, processes: int, trials: int) -> list[Path]:
     """Train every method on every seed, with searched settings where there are trials."""
-    overrides = (*DATASETS[dataset], *FEW_DIAGNOSES)
+    overrides = DATASETS[dataset]
     methods = list(list_choices()["method"])
     if not trials:
-        grid = {"seed": SEEDS, "+method": methods}
-        return list(train_grid(FOLDER / dataset, grid, overrides, processes).values())
+        return list(train_methods(FOLDER / dataset, methods, SEEDS, overrides, processes).values())
     runs: list[Path] = []
     for method in methods:
         place = FOLDER / f"{dataset}-search" / method
-        best = search_settings(method, place, overrides, processes, trials)
+        best = search_settings(method, place, (*overrides, *CHEAP), processes, trials)
         tuned = FOLDER / f"{dataset}-{trials}"
         runs += train_grid(tuned, {"seed": SEEDS}, best, processes).values()
     return runs
@@ -84,11 +85,11 @@ def search_settings(
     launch([
         "-m", f"+method={method}", f"+search={search_of(method)}", *overrides, *jobs,
         f"hydra.sweeper.trials={trials}", f"hydra.sweeper.parallel={PARALLEL}",
-        f"hydra.sweep.dir={folder}", "sweep.resume=true", "robustness=false",
+        f"hydra.sweep.dir={folder}", "sweep.resume=true"
     ])  # fmt: skip
     study = read_study(folder)
     assert study is not None, "a sweep with this sweeper has left its record"
-    return [o for o in best_overrides(study) if o != "robustness=false"]
+    return best_overrides(study)
 
 
 def avdigits_exists() -> bool:

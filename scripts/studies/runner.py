@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from scipy import stats
 
 from fusion_sched.analysis.runs import JOBS_FILE
 from fusion_sched.commands.train import launch
+from fusion_sched.config.schema import config_dir
 from fusion_sched.runlog import read_trace
 
-CHEAP = ("probe=kmeans", "probe.shuffles=2", "probe.joint_every=1000", "solver.tol=1e-3",
-         "tracker=none")  # fmt: skip
-"""Neither null levels nor diagnoses of stage 2 steer a controller; samples deserve 1e-3 bit."""
+CHEAP = ("probe.joint_every=1000", "robustness=false", "tracker=none")
+"""Diagnoses of stage 2 steer nothing."""
+UNREAD = ("probe=kmeans", "probe.every=1000", "probe.shuffles=2")
+"""For methods that read no diagnosis: one at the start and one at the end."""
+READS_NOTHING = ("joint", "fixed")
+"""Controllers that read no diagnosis."""
 
 
 def train_grid(
@@ -56,6 +61,33 @@ def train_grid(
     lines = record.read_text(encoding="utf-8").splitlines()[earlier:]
     runs = {job["job"]: folder / job["folder"] for job in map(json.loads, lines)}
     return {values: runs[number] for number, values in enumerate(combinations)}
+
+
+def train_methods(
+    folder: Path,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    overrides: Sequence[str] = (),
+    processes: int | None = None,
+) -> dict[tuple[Any, ...], Path]:
+    """Train methods by name on every seed: (method, seed) → folder of the run, as `train_grid`."""
+    unread = [m for m in methods if _controller_of(m) in READS_NOTHING]
+    runs: dict[tuple[Any, ...], Path] = {}
+    for name, of, added in (
+        ("steered", [m for m in methods if m not in unread], ()),
+        ("plain", unread, UNREAD),
+    ):
+        if of:
+            grid = {"+method": of, "seed": seeds}
+            runs |= train_grid(folder / name, grid, (*overrides, *CHEAP, *added), processes)
+    return {(m, seed): runs[m, seed] for m in methods for seed in seeds}
+
+
+def _controller_of(method: str) -> str:
+    """Return the name of a method's controller."""
+    path = config_dir() / "method" / f"{method}.yaml"
+    defaults = yaml.safe_load(path.read_text(encoding="utf-8"))["defaults"]
+    return str(next(d["override /controller"] for d in defaults if "override /controller" in d))
 
 
 def result_of(run: Path) -> dict[str, Any]:
