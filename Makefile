@@ -38,7 +38,6 @@ check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 
 benchmark: $(VENV)/.installed-dev  ## solver, estimates, probes, diagnosis and loading against peers; minutes; RESULTS.md each
 	$(BIN)/python -m benchmarks.pid
-	$(BIN)/python -m benchmarks.probe
 	$(BIN)/python -m benchmarks.diagnosis
 	$(BIN)/python -m benchmarks.estimation
 	$(BIN)/python -m benchmarks.loading

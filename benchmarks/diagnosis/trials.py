@@ -1,4 +1,4 @@
-"""Cases run by either probe: values, intervals and CPU seconds."""
+"""Cases run by each probe: values, intervals and CPU seconds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from benchmarks.diagnosis.cases import Case
-from fusion_sched.pid import FastPID
+from fusion_sched.pid import Decomposition, FastPID, decompose, joint_from_labels
+from fusion_sched.pid.fastpid_published import PublishedFastPID
 from fusion_sched.probe import KMeansProbe
+from fusion_sched.probe.kmeans import cluster_all
 from fusion_sched.probe.posterior import estimate
 from fusion_sched.types import Estimate, ProbeInputs
 
@@ -32,6 +35,15 @@ def posterior(embeddings: dict[str, Tensor], y: Tensor) -> Atoms:
     """The same by cross-fitted posteriors."""
     pair = estimate(embeddings, y).against_rest["a"]
     return pair["redundancy"], pair["unique1"], pair["unique2"], pair["synergy"]
+
+
+def as_published(embeddings: dict[str, Tensor], y: Tensor) -> Decomposition:
+    """Cluster and decompose once, without intervals, as the published code does."""
+    with threadpool_limits(1):
+        arrays = {m: e.numpy() for m, e in embeddings.items()}
+        clustered, _ = cluster_all(arrays, 20, 5, 42, {}, starts=1)
+        joint = joint_from_labels(*clustered.own.values(), y.numpy())
+        return decompose(joint, PublishedFastPID())
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def run(settings: Settings, numbers: Measurements) -> None:
     """Hand over after different numbers of epochs, with equal epochs in total."""
     grid = {"controller.epochs": EPOCHS, "seed": settings.seeds(3, 20)}
     for data in DATASETS:
-        chosen = (f"dataset={data}", "controller=fixed", *CHEAP, "probe.resamples=20",
+        chosen = (f"dataset={data}", "controller=fixed", *CHEAP,
                   "probe.every=${controller.epochs}")  # fmt: skip
         runs = train_grid(settings.runs / "correlation" / data, grid, chosen)
         for (epochs, seed), folder in runs.items():
