@@ -15,6 +15,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 """Of the channels of pictures on a 0-1 scale: datasets of files normalise by them."""
 RHYTHM, NEAR_THRESHOLD, STAGE_END = "rhythm", "near threshold", "stage end"
 """Why a diagnosis has null levels, p-values and a check of its cells."""
+WITH_HEADS = f"{FUSED}+heads"
+"""The fused head, weighted with the heads of the modalities."""
 KEPT = "kept"
 """The ensemble of the heads as they were at the hand-over, beside what joint training made."""
 POOL = "pool"

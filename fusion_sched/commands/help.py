@@ -88,19 +88,20 @@ TRAIN_USAGE = """\
 [bold]fusion-sched train[/] [KEY=VALUE …]
 
 Train a multimodal classifier in two stages: each modality alone, then jointly.
-A diagnostic decomposes, in bits, what the embeddings know of the label; the
-controller reads it and decides who trains and when the joint stage starts.
+A diagnosis measures, in bits, the information about the label in the embeddings;
+a controller decides by it which modality trains, and whether and when joint
+training starts.
 
-  fusion-sched train                                built-in digits, controller=pid
+  fusion-sched train                                built-in digits, controller=evidence
   fusion-sched train controller=joint seed=3        another choice, another seed
-  fusion-sched train +experiment=digits_halves      a prepared experiment
+  fusion-sched train +experiment=digits_parity      a prepared experiment
   fusion-sched train dataset=arrays dataset.root=my.npz        your own arrays
-  fusion-sched train -m seed=0,1,2 controller=pid,joint        a sweep: six runs
+  fusion-sched train -m seed=0,1,2 +method=evidence,joint      a sweep: six runs
   fusion-sched train resume=outputs/train/…         go on with an interrupted run
                      (allow=NAME: with a class of your own that it names)
   fusion-sched train -m … hydra.sweep.dir=DIR sweep.resume=true      … with a sweep
   fusion-sched train +method=ogm_ge                 a method by name, as in comparisons
-  fusion-sched train -m +search=default +method=pid a search for good settings, on validation
+  fusion-sched train -m +search=default +method=joint a search for good settings, on validation
   fusion-sched train --cfg job                      print the configuration only
   fusion-sched train --help controller              all choices of a group, with all their keys
 

@@ -9,6 +9,7 @@ from fusion_sched.types import (
     FUSED,
     KEPT,
     POOL,
+    WITH_HEADS,
     ControllerState,
     Decision,
     Diagnosis,
@@ -20,6 +21,14 @@ from fusion_sched.types import (
 
 ALONE, HAND_OVER, JOINT = "alone", "hand-over", "joint"
 """What the controller is asked next: a pause, a branch, or the branch that is deployed."""
+
+
+DEPLOYABLE = {
+    FUSED: "the fused head",
+    WITH_HEADS: "the fused head with the modalities' heads",
+    KEPT: "the ensemble kept from stage 1",
+    POOL: "the mean of all",
+}
 
 
 @dataclass(frozen=True)
@@ -119,13 +128,13 @@ class Evidence:
             patience, memorising = self._patience(stored, m, now)
             if resting[m] >= patience:
                 parts.append(
-                    f"pause {m}: its head tells {now.value:.3f} [{now.low:.3f}, {now.high:.3f}] "
-                    f"bit of validation samples, not {self.rise_bits:g} bit more than "
-                    f"{reference[m]:.3f} for {resting[m]} diagnoses{memorising}; kept is the state "
-                    f"after epoch {best_epoch[m] + 1} with {best[m]:.3f} bit"
+                    f"pause {m}: for {resting[m]} diagnoses the information of its head about "
+                    f"validation samples, now {_words(now)}, has not risen by {self.rise_bits:g} "
+                    f"bit{memorising}; its state after epoch {best_epoch[m] + 1}, with "
+                    f"{best[m]:.2f} bit, is kept"
                 )
         active = [m for m in state["active"] if not any(p.startswith(f"pause {m}:") for p in parts)]
-        reason = "; ".join(parts) or "every active modality still rises"
+        reason = "; ".join(parts) or "the information of every active modality still rises"
         state = {**state, "active": active, "best": best, "best_epoch": best_epoch,
                  "reference": reference, "resting": resting}  # fmt: skip
         return state, reason, tuple(risen)
@@ -139,8 +148,8 @@ class Evidence:
         if gap - error <= self.ahead * stored.label_entropy:
             return self.patience, ""
         return min(self.memorising_patience, self.patience), (
-            f", and it memorises: stored are {gap:.3f} [{gap - error:.3f}, {gap + error:.3f}] bit "
-            "more"
+            f", and it memorises: about training samples it has {gap:.2f} "
+            f"[{gap - error:.2f}, {gap + error:.2f}] bit more"
         )
 
     def _go_on(
@@ -174,14 +183,14 @@ class Evidence:
             missed, why = self._misses_interaction(fused, diagnosis, ensemble)
         if len(fused) > 1 and missed:
             leading = self._leading(diagnosis, fused) if diagnosis is not None else []
-            parts += [f"{m} leads by uniqueness and stays paused" for m in leading]
+            parts += [f"{m} has much more unique information and stays paused" for m in leading]
             parts.append(f"joint training of {', '.join(fused)}: {why}")
             stage = Stage(tuple(m for m in fused if m not in leading), joint=True)
             return state, Decision(stage, "; ".join(parts), fused=tuple(fused))
         what = f"the calibrated head of {fused[0]} is deployed"
         if len(fused) > 1:
             what = f"the weighted ensemble of {', '.join(fused)} is deployed: {why}"
-        parts.append(f"{what}; it tells {_words(ensemble)} of validation samples")
+        parts.append(f"{what}; it has {_words(ensemble)} about validation samples")
         decision = Decision(
             Stage((), joint=True), "; ".join(parts), fused=tuple(fused), ensemble=True
         )
@@ -199,7 +208,7 @@ class Evidence:
             missed, why = self._misses_interaction(fused, diagnosis, ensemble)
             reason = self._adds_nothing(weakest, fused, diagnosis)
             if not reason and not missed and gains[weakest].value <= 0:
-                reason = f"the ensemble gains {_words(gains[weakest])} by it, and {why}"
+                reason = f"it changes the ensemble by {_words(gains[weakest])}, and {why}"
             if not reason:
                 break
             parts.append(f"{weakest} is left out: {reason}")
@@ -214,7 +223,7 @@ class Evidence:
         most = diagnosis.unique[m].interval[1] + synergy.interval[1]
         if most > limit:
             return ""
-        return f"beyond the others it tells at most {most:.3f} bit, below {limit:.3f}"
+        return f"it adds at most {most:.2f} bit to the others (limit {limit:.2f})"
 
     def _misses_interaction(
         self, fused: Sequence[str], diagnosis: Diagnosis, ensemble: Estimate
@@ -225,16 +234,16 @@ class Evidence:
         if synergy is None or joint is None:
             return True, "their synergy was not estimated"
         if synergy.interval[1] <= limit:
-            return False, f"synergy {_words(synergy)} is below {limit:.3f}"
+            return False, f"synergy {_words(synergy)} is below the limit of {limit:.2f}"
         missed = joint.interval[1] - ensemble.value
         if missed <= limit:
             return False, (
-                f"together they tell {_words(joint)}, at most {missed:.3f} more than the ensemble, "
-                f"which is below {limit:.3f}"
+                f"the joint information {_words(joint)} is at most {missed:.2f} bit more than that "
+                f"of the ensemble (limit {limit:.2f})"
             )
-        shown = "is above 0" if synergy.interval[0] > 0 else f"may be above {limit:.3f}"
+        shown = "is above 0" if synergy.interval[0] > 0 else f"may be above {limit:.2f}"
         return True, (
-            f"synergy {_words(synergy)} {shown}, and the ensemble may miss {missed:.3f} bit"
+            f"synergy {_words(synergy)} {shown}, and the ensemble may lack up to {missed:.2f} bit"
         )
 
     def _leading(self, diagnosis: Diagnosis, fused: Sequence[str]) -> list[str]:
@@ -255,15 +264,20 @@ class Evidence:
         """Choose by validation likelihood: the fine-tuned model, the kept ensemble, or the mean."""
         fused = tuple(state["fused"])
         best = max(held_out.information, key=lambda name: held_out.information[name].value)
-        numbers = ", ".join(f"{n} {_words(e)}" for n, e in held_out.information.items())
-        gains = ", ".join(f"{pair} {_words(e)}" for pair, e in held_out.gain.items())
-        reason = f"{best} is deployed: information of validation samples {numbers}; gains {gains}"
+        others = ", ".join(
+            f"{DEPLOYABLE[name]} {_words(e)}"
+            for name, e in held_out.information.items() if name != best
+        )  # fmt: skip
+        reason = (
+            f"{DEPLOYABLE[best]} is deployed: it has the most information about validation "
+            f"samples, {_words(held_out.information[best])} ({others})"
+        )
         return state, Decision(
             jointly(fused),
             reason,
             restore=best == KEPT,
             fused=fused,
-            ensemble=best not in (FUSED, POOL),
+            ensemble=best in (WITH_HEADS, KEPT),
             pooled=best == POOL,
         )
 
@@ -274,7 +288,7 @@ def _without(fused: Sequence[str], m: str) -> str:
 
 def _words(estimate: Estimate) -> str:
     low, high = estimate.interval
-    return f"{estimate.value:.3f} [{low:.3f}, {high:.3f}] bit"
+    return f"{estimate.value:.2f} [{low:.2f}, {high:.2f}] bit"
 
 
 def _of(diagnosis: Diagnosis, fused: Sequence[str], quantity: str) -> Estimate | None:

@@ -17,7 +17,17 @@ from fusion_sched.runlog import (
 )
 from fusion_sched.training.epoch import evaluate, predict
 from fusion_sched.training.state import Run
-from fusion_sched.types import FUSED, KEPT, POOL, Decision, Diagnosis, HeldOut, Observation, Stage
+from fusion_sched.types import (
+    FUSED,
+    KEPT,
+    POOL,
+    WITH_HEADS,
+    Decision,
+    Diagnosis,
+    HeldOut,
+    Observation,
+    Stage,
+)
 
 
 def measure_heads(run: Run) -> HeldOut:
@@ -56,11 +66,10 @@ def measure_branches(run: Run, fused: tuple[str, ...]) -> Branches:
     kept = predict(model, run.loaders.validation)
     run.restore_weights(str(state.best))
     logits = {**joint.logits, **{kept_head(m): kept.logits[m] for m in fused}}
-    with_heads = f"{FUSED}+heads"
     branches = {
-        FUSED: (FUSED,), with_heads: (*fused, FUSED), KEPT: tuple(kept_head(m) for m in fused)
+        FUSED: (FUSED,), WITH_HEADS: (*fused, FUSED), KEPT: tuple(kept_head(m) for m in fused)
     }  # fmt: skip
-    pairs = [(FUSED, KEPT), (with_heads, KEPT), (with_heads, FUSED), (POOL, KEPT), (POOL, FUSED)]
+    pairs = [(FUSED, KEPT), (WITH_HEADS, KEPT), (WITH_HEADS, FUSED), (POOL, KEPT), (POOL, FUSED)]
     held_out = measure_held_out(logits, joint.y, branches, pairs, {POOL: tuple(branches)})
     return Branches(_traced(run, AT_END, held_out), logits, joint.y)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from fusion_sched.controllers.evidence import Evidence
+from fusion_sched.controllers.evidence import DEPLOYABLE, Evidence
 from fusion_sched.types import ControllerState, Decision, Diagnosis, Estimate, HeldOut, Observation
 from tests.controllers import known, seen
 
@@ -62,7 +62,7 @@ def test_a_modality_without_a_rise_is_paused_at_its_best() -> None:
     assert [d.keep_only for d in decisions] == [("a", "b"), ("a", "b"), ("b",), ("b",), ("b",)]
     assert [d.stage.active for d in decisions] == [("a", "b")] * 4 + [("b",)]
     assert "pause a" in decisions[-1].reason
-    assert "after epoch 2 with 1.000 bit" in decisions[-1].reason
+    assert "after epoch 2, with 1.00 bit, is kept" in decisions[-1].reason
     assert state["best_epoch"] == {"a": 1, "b": 4}
 
 
@@ -181,7 +181,7 @@ def test_the_branch_of_highest_likelihood_is_deployed(
     _, decision = rule.step(state, Observation(9, None, False, {}, True, None, heads(**bits)))
     deployed = (decision.restore, decision.ensemble, decision.pooled)
     assert deployed == (restore, ensemble, pooled)
-    assert decision.reason.startswith(f"{max(bits, key=bits.__getitem__)} is deployed")
+    assert decision.reason.startswith(f"{DEPLOYABLE[max(bits, key=bits.__getitem__)]} is deployed")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 from fusion_sched.analysis.replay import recorded_stages, replay_trace
 from fusion_sched.analysis.runs import find_runs
-from fusion_sched.controllers.evidence import Evidence
+from fusion_sched.controllers.evidence import DEPLOYABLE, Evidence
 from fusion_sched.runlog import read_trace
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.branches import branches_of, hand_over_of, train_branch
@@ -69,7 +69,8 @@ def test_joint_training_and_the_kept_heads_are_compared(joint_run: Path) -> None
     assert first["restored"]
     assert first["to"]["active"] == ["x1", "x2"]
     end = of(events, "held_out")[-1]["information_bits"]
-    assert second["reason"].startswith(max(end, key=lambda name: end[name]["value"]))
+    best = max(end, key=lambda name: end[name]["value"])
+    assert second["reason"].startswith(f"{DEPLOYABLE[best]} is deployed")
     assert of(events, "epoch")[-1]["stage"] == "joint"
 
 
