@@ -30,13 +30,13 @@ TABLES = Path("docs/comparison.md")
 SEEDS = range(5)
 DATASETS = {
     "digits_cg": ("dataset=digits_cg",),
-    "digits_parity": ("dataset=digits_parity",),
+    "digits_parity": ("dataset=digits_parity", "dataset.samples=2000"),
     "digits_noisy": ("dataset=digits_noisy",),
     "avdigits": ("dataset=avdigits", "dataset.preset=imbalanced", "encoder=small_cnn"),
 }
 TITLES = {
     "digits_cg": "`digits_cg`: handwriting in grey and in colours that mislead",
-    "digits_parity": "`digits_parity`: whether the sum of two handwritten digits is even",
+    "digits_parity": "`digits_parity`: is the sum of two handwritten digits even? (2,000 pairs)",
     "digits_noisy": "`digits_noisy`: two views of handwriting with different disturbances",
     "avdigits": "`avdigits`: spoken and written digits, two speakers held out",
 }
