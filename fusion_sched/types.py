@@ -21,6 +21,13 @@ KEPT = "kept"
 """The ensemble of the heads as they were at the hand-over, beside what joint training made."""
 POOL = "pool"
 """The mean of the probabilities that `KEPT` and the models of joint training predict."""
+DEPLOYABLE = {
+    FUSED: "the fused head",
+    WITH_HEADS: "the fused head with the modalities' heads",
+    KEPT: "the ensemble kept from stage 1",
+    POOL: "the mean of the other three",
+}
+"""What can be deployed after joint training, in words."""
 HELD_OUT = ("validation", "held_out")
 """Sources of a probe whose samples no encoder trains on; `both` reads validation beside train."""
 

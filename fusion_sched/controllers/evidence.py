@@ -6,7 +6,7 @@ from math import hypot
 
 from fusion_sched.controllers import NORMAL_95, check_generalising, jointly, unimodal
 from fusion_sched.types import (
-    FUSED,
+    DEPLOYABLE,
     KEPT,
     POOL,
     WITH_HEADS,
@@ -21,14 +21,6 @@ from fusion_sched.types import (
 
 ALONE, HAND_OVER, JOINT = "alone", "hand-over", "joint"
 """What the controller is asked next: a pause, a branch, or the branch that is deployed."""
-
-
-DEPLOYABLE = {
-    FUSED: "the fused head",
-    WITH_HEADS: "the fused head with the modalities' heads",
-    KEPT: "the ensemble kept from stage 1",
-    POOL: "the mean of all",
-}
 
 
 @dataclass(frozen=True)
@@ -174,8 +166,9 @@ class Evidence:
         parts: list[str] = []
         if diagnosis is not None:
             fused, parts = self._left_in(fused, diagnosis, held_out)
-        kept = ", ".join(f"{m} after epoch {e + 1}" for m, e in state["best_epoch"].items())
-        parts.insert(0, f"stage 1 ends; restored: {kept}")
+        kept = ", ".join(f"{m} of epoch {e + 1}" for m, e in state["best_epoch"].items())
+        why = "its epochs are over" if state["active"] else "all are paused"
+        parts.insert(0, f"stage 1 ends ({why}), back to the states of most information: {kept}")
         state = {**state, "fused": fused, "next": JOINT}
         ensemble = held_out.information["+".join(fused)]
         missed, why = True, "validation samples are too few for a diagnosis"

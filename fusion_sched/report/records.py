@@ -75,7 +75,8 @@ class ProbeRecord(EventRecord):
 class DecisionRecord(EventRecord):
     """A decision of the controller; `before` is `None` at the start of a run.
 
-    `restored_epoch`: the epoch whose weights came back, where any did and it is known.
+    `restored_epoch`: the epoch whose weights came back, where any did and it is known. `fused`: the
+    modalities that are fused from then on, `ensemble` and `pooled` how, where that was decided.
     """
 
     stage: Stage
@@ -83,6 +84,9 @@ class DecisionRecord(EventRecord):
     reason: str
     restored: bool
     restored_epoch: int | None
+    fused: tuple[str, ...] = ()
+    ensemble: bool = False
+    pooled: bool = False
 
 
 class NoiseRecord(NamedTuple):
@@ -220,9 +224,12 @@ def _decision_record(event: Event) -> DecisionRecord | None:
     if "from" in event and before is None:
         return None
     restored, kept = bool(event.get("restored")), inside(event, "controller", "peak_epoch")
+    fused = event.get("fused")
     return DecisionRecord(
         epoch, _number(event, "time"), stage, before, reason, restored,
         kept if restored and isinstance(kept, int) else None,
+        tuple(map(str, fused)) if isinstance(fused, list) else (),
+        bool(event.get("ensemble")), bool(event.get("pooled")),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from fusion_sched.report.records import (
 )
 from fusion_sched.runlog import Trace, inside, read_trace
 from fusion_sched.runlog.protocol import flatten
-from fusion_sched.types import FUSED, Stage
+from fusion_sched.types import DEPLOYABLE, FUSED, KEPT, POOL, WITH_HEADS, Stage
 
 HAND_OVER = "at the hand-over"
 NOT_SHOWN = ("start", "held_out")
@@ -236,6 +236,20 @@ class RunView:
         if self.hand_over is not None:
             return self.decisions.index(self.hand_over) + 1
         return len(self.decisions) or None
+
+    @property
+    def deployed(self) -> str | None:
+        """What the controller chose to deploy, in words; `None` where it chose nothing."""
+        last = self.decisions[-1] if self.decisions else None
+        if last is None or not last.fused or self.result is None:
+            return None
+        if not last.stage.active:
+            names = " and ".join(last.fused)
+            return f"the head of {names}" if len(last.fused) == 1 else f"the ensemble of {names}"
+        if last.before is None or not last.before.joint:
+            return None
+        of_heads = KEPT if last.restored else WITH_HEADS
+        return DEPLOYABLE[POOL if last.pooled else of_heads if last.ensemble else FUSED]
 
     @property
     def hand_over_epoch(self) -> int | None:

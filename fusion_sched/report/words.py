@@ -149,6 +149,8 @@ def headline(view: RunView) -> str:
     if number is not None:
         reason = view.decisions[number - 1].reason.rstrip(".")
         sentences.append(f"Why (decision {number}): {reason}.")
+    if view.deployed is not None:
+        sentences.append(f"Deployed: {view.deployed}.")
     return " ".join(sentences)
 
 
@@ -162,7 +164,8 @@ def hand_over_words(view: RunView) -> str:
         ended = epoch_words(view.hand_over.epoch)
         return f"Stage 1 ended after {ended}; nothing was trained jointly."
     after = f"Joint training began after {epoch_words(view.hand_over.epoch)}"
-    restored = f", from the weights of {epoch_words(epoch)}" if view.hand_over.restored else ""
+    known = view.hand_over.restored_epoch is not None
+    restored = f", from the weights of {epoch_words(epoch)}" if known else ""
     return f"{after}{restored}."
 
 

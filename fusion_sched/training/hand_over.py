@@ -109,15 +109,18 @@ def ask_controller(run: Run, observation: Observation) -> Decision:
     return decision
 
 
-def record_decision(run: Run, decision: Decision, before: Stage | None) -> None:
-    """Trace a change of stage, and why."""
+def record_decision(
+    run: Run, decision: Decision, before: Stage | None, epoch: int | None = None
+) -> None:
+    """Trace a change of stage after an epoch, by default the present one, and why."""
     origin = {} if before is None else {"from": stage_fields(before)}
     fused = {
         "fused": list(decision.fused), "ensemble": decision.ensemble, "pooled": decision.pooled,
     }  # fmt: skip
     run.trace.write(
         "decision",
-        epoch=run.state.epoch, step=run.state.step, **stage_fields(decision.stage),
+        epoch=run.state.epoch if epoch is None else epoch,
+        step=run.state.step, **stage_fields(decision.stage),
         **origin, to=stage_fields(decision.stage), restored=decision.restore,
         reason=decision.reason, controller=run.state.controller,
         **(fused if decision.fused else {}),

@@ -269,7 +269,7 @@ def finish(run: Run) -> dict[str, Any]:
     state, parts = run.state, run.parts
     decision = choose_branch(run)
     if decision is not None:
-        record_decision(run, decision, state.stage)
+        record_decision(run, decision, state.stage, state.epoch - 1)
         save_run(run)
     selection = select_weights(run)
     means = mean_embeddings(parts.model, run.loaders.plain_train)

@@ -5,8 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from fusion_sched.controllers.evidence import DEPLOYABLE, Evidence
-from fusion_sched.types import ControllerState, Decision, Diagnosis, Estimate, HeldOut, Observation
+from fusion_sched.controllers.evidence import Evidence
+from fusion_sched.types import (
+    DEPLOYABLE,
+    ControllerState,
+    Decision,
+    Diagnosis,
+    Estimate,
+    HeldOut,
+    Observation,
+)
 from tests.controllers import known, seen
 
 
@@ -134,7 +142,9 @@ def test_the_hand_over(case: str) -> None:
     assert (decision.fused, decision.ensemble) == (fused, ensemble)
     assert decision.stage.joint
     assert decision.stage.active == (() if ensemble else fused)
-    assert decision.reason.startswith("stage 1 ends; restored: a after epoch 1, b after epoch 1")
+    assert decision.reason.startswith(
+        "stage 1 ends (all are paused), back to the states of most information: a of epoch 1, b of"
+    )
 
 
 def test_a_lead_of_uniqueness_stays_paused_in_joint_training() -> None:

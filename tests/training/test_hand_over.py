@@ -9,12 +9,13 @@ import torch
 
 from fusion_sched.analysis.replay import recorded_stages, replay_trace
 from fusion_sched.analysis.runs import find_runs
-from fusion_sched.controllers.evidence import DEPLOYABLE, Evidence
+from fusion_sched.controllers.evidence import Evidence
 from fusion_sched.runlog import read_trace
 from fusion_sched.runtime import checkpoint
 from fusion_sched.training.branches import branches_of, hand_over_of, train_branch
 from fusion_sched.training.components import make_loaders
 from fusion_sched.training.epoch import evaluate
+from fusion_sched.types import DEPLOYABLE
 from tests.conftest import make_parts, of, read_events, run_once
 from tests.training.test_resume import assert_same_run, interrupted_after
 
@@ -71,6 +72,7 @@ def test_joint_training_and_the_kept_heads_are_compared(joint_run: Path) -> None
     end = of(events, "held_out")[-1]["information_bits"]
     best = max(end, key=lambda name: end[name]["value"])
     assert second["reason"].startswith(f"{DEPLOYABLE[best]} is deployed")
+    assert second["epoch"] == of(events, "epoch")[-1]["epoch"]
     assert of(events, "epoch")[-1]["stage"] == "joint"
 
 

@@ -7,6 +7,7 @@ from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING
 from fusion_sched.runlog import Trace, inside
+from fusion_sched.types import DEPLOYABLE, FUSED
 
 
 def result_table(trace: Trace) -> Table:
@@ -27,9 +28,10 @@ def result_table(trace: Trace) -> Table:
         The run has not ended.
     """
     result = _result_of(trace)
+    selected = f"epoch {result.selected_epoch + 1} of {result.number}, selected on validation"
+    deployed = RunView.of(trace).deployed
     table = Table(
-        title=f"epoch {result.selected_epoch + 1} of {result.number}, selected on validation",
-        title_justify="left",
+        title=selected if deployed is None else f"deployed: {deployed}", title_justify="left"
     )
     for title in ("", "validation", "test", "test macro-F1"):
         table.add_column(title, justify="right" if title else "left")
@@ -37,7 +39,7 @@ def result_table(trace: Trace) -> Table:
         validation, accuracy = result.validation.get(head), result.test.get(head)
         macro_f1 = result.macro_f1.get(head)
         table.add_row(
-            head,
+            head if deployed is None or head != FUSED else "deployed",
             NOTHING if validation is None else f"{validation:.1%}",
             NOTHING if accuracy is None else f"{accuracy:.1%}",
             NOTHING if macro_f1 is None else f"{macro_f1:.3f}",
@@ -88,6 +90,11 @@ def optimism_line(trace: Trace) -> str:
     best, epoch, gap = result.best_on_test, result.best_epoch, result.optimism_gap
     if best is None or epoch is None or gap is None:
         raise ValueError(f"{trace.path} does not hold the best epoch on test; train the run again")
+    if RunView.of(trace).deployed not in (None, DEPLOYABLE[FUSED]):
+        return (
+            f"the fused head alone has {best:.1%} in its best epoch on test ({epoch + 1}): older "
+            "papers report that, chosen with the test labels; it is not what is deployed"
+        )
     return (
         f"best epoch on test: {best:.1%} (epoch {epoch + 1}) is what older "
         f"papers report; it was chosen with the test labels: optimism gap "
