@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: the pages of the repository, each under its own path, so that links between them hold."""
+"""Hooks of mkdocs: the pages of the repository, each at its own path, so that links hold."""
 
 import re
 from pathlib import Path
