@@ -37,7 +37,7 @@ check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 	$(BIN)/vulture
 
 docs: $(VENV)/.installed-docs  ## the documentation as a site with a search, in site/
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f scripts/site/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -f scripts/site/mkdocs.yml
 	@echo "open site/index.html"
 
 benchmark: $(VENV)/.installed-dev  ## solver, estimates, probes, diagnosis and loading against peers; minutes; RESULTS.md each

@@ -21,16 +21,16 @@ def on_config(config: MkDocsConfig) -> None:
         for heading, text in zip(parts[::2], parts[1::2], strict=True)
     }
     listed = {page for pages in groups.values() for page in pages}
-    groups["Measurements"] = [page for page in _matching(MEASUREMENTS) if page not in listed]
+    groups["Measurements"] = [page for page in _published(MEASUREMENTS) if page not in listed]
     start = [{"Overview": "README.md"}, "docs/README.md"]
     config.nav = [*start, *({heading: pages} for heading, pages in groups.items())]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    for path in _matching(PUBLISHED):
+    for path in _published(PUBLISHED):
         files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
 
 
-def _matching(patterns: tuple[str, ...]) -> list[str]:
+def _published(patterns: tuple[str, ...]) -> list[str]:
     paths = (path for pattern in patterns for path in sorted(ROOT.glob(pattern)))
     return [path.relative_to(ROOT).as_posix() for path in paths]

@@ -44,10 +44,10 @@ class Tags(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as `make docs` builds it: a warning is an error."""
+    """The site as `make docs` builds it: a warning is an error, unless `--quiet` hides it."""
     pytest.importorskip("material", reason="needs the extra `docs`")
     folder = tmp_path_factory.mktemp("site").resolve()
-    build = (sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", folder)
+    build = (sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder)
     done = subprocess.run([*build, "-f", ROOT / "scripts" / "site" / "mkdocs.yml"], text=True,
                           capture_output=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
