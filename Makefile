@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 WORKERS ?= auto
 TRIALS ?= 0
 
-.PHONY: demo test test-fast check fuzz kills compare benchmark reproduce-paper clean help
+.PHONY: demo test test-fast check docs fuzz kills compare benchmark reproduce-paper clean help
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,10 @@ check: $(VENV)/.installed-dev  ## ruff, mypy, import-linter, deptry, vulture
 	$(BIN)/deptry .
 	$(BIN)/vulture
 
+docs: $(VENV)/.installed-docs  ## the documentation as a site with a search, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -f scripts/site/mkdocs.yml
+	@echo "open site/index.html"
+
 benchmark: $(VENV)/.installed-dev  ## solver, estimates, probes, diagnosis and loading against peers; minutes; RESULTS.md each
 	$(BIN)/python -m benchmarks.pid
 	$(BIN)/python -m benchmarks.diagnosis
@@ -48,8 +52,8 @@ compare: $(VENV)/.installed-dev  ## every method on five seeds, one honest table
 reproduce-paper: $(VENV)/.installed-dev  ## every claim that can be checked, in one report; resumable
 	@$(BIN)/python -m scripts.studies.reproduce
 
-clean:  ## remove the environment and caches, keep outputs
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean:  ## remove the environment, the site and caches, keep outputs
+	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
@@ -61,7 +65,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) install -c constraints.txt -e .
 	@touch $@
 
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing fusion-sched with what its documentation needs (about a minute) …"
+	@$(PIP) install -c constraints.txt -e ".[docs]"
+	@touch $(VENV)/.installed $@
+
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing fusion-sched with what its tests need (about two minutes) …"
-	@$(PIP) install -c constraints.txt -e ".[dev,oracles,media,pretrained,distributed,tensorboard]"
-	@touch $(VENV)/.installed $@
+	@$(PIP) install -c constraints.txt -e ".[dev,oracles,media,pretrained,distributed,tensorboard,docs]"
+	@touch $(VENV)/.installed $(VENV)/.installed-docs $@

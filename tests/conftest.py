@@ -28,7 +28,7 @@ os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 torch.set_num_threads(1)
 register()
 
-SLOW_FIXTURES = {"browser", "cremad_root", "short_runs", "six", "uninterrupted", "original"}
+SLOW_FIXTURES = {"browser", "cremad_root", "short_runs", "site", "six", "uninterrupted", "original"}
 """Fixtures that take seconds to make: each test that asks for one is marked `slow`."""
 SLOW_TESTS = set(Path(__file__).with_name("slow_tests.txt").read_text(encoding="utf-8").split())
 """Test functions that took more than half a second, by `pytest -n 2 --durations=0`."""

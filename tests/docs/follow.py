@@ -31,6 +31,7 @@ CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 ELSEWHERE = {
     "test-fast": "a part of `make test`",
     "help": "lists the targets",
+    "docs": "tests/docs/test_site.py builds the same site",
     "demo": "two trainings in full; the pages' trainings are the same, shortened",
     "compare": "hours; tests/analysis has its parts",
     "benchmark": "minutes; the rule for benchmarks reads each",
