@@ -34,7 +34,7 @@ def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
         return []
     opponents = [row for role in OPPONENTS if (row := best_of_role(rows, role)) is not None]
     gaps = [schedule.above(row) for row in opponents]
-    sentences = []
+    sentences: list[str] = []
     for row, gap, p in zip(opponents, gaps, holm([gap.estimate.p for gap in gaps]), strict=True):
         described = "" if sentences else _described(rows, schedule, "", " schedules on validation")
         opponent = f"{row.name}{_described(rows, row, OPPONENTS[row.role])}"
