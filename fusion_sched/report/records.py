@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from fusion_sched.runlog import diagnosis_from, inside
 from fusion_sched.runlog.schema import BY_NAME, estimates_from
+from fusion_sched.runtime.text import with_minus_signs
 from fusion_sched.types import FUSED, Diagnosis, Estimate, Stage
 
 Event: TypeAlias = Mapping[str, Any]
@@ -221,7 +222,7 @@ def _decision_record(event: Event) -> DecisionRecord | None:
         return None
     restored, kept = bool(event.get("restored")), inside(event, "controller", "peak_epoch")
     return DecisionRecord(
-        epoch, _number(event, "time"), stage, before, reason, restored,
+        epoch, _number(event, "time"), stage, before, with_minus_signs(reason), restored,
         kept if restored and isinstance(kept, int) else None,
     )  # fmt: skip
 
