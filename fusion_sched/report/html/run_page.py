@@ -19,6 +19,7 @@ from fusion_sched.report.words import (
     stage_words,
     state_words,
 )
+from fusion_sched.runtime.text import signed
 
 MOST_DECISIONS = 6
 """Decisions that are shown without being opened."""
@@ -97,7 +98,7 @@ def _score_table(view: RunView) -> Table | None:
     older = (
         ""
         if best is None or gap is None
-        else f" The best epoch on test has {in_percent(best)}, {100 * gap:+.1f} points: older "
+        else f" The best epoch on test has {in_percent(best)}, {signed(100 * gap)} points: older "
         "papers report that, but it is chosen by the test labels."
     )
     caption = (
@@ -112,7 +113,7 @@ def _decision_blocks(view: RunView, prefix: str) -> list[Block]:
     rows = [
         [
             str(number),
-            str(d.number) if d.number else "start",
+            _when(d.number, view),
             NOTHING if d.before is None else stage_words(d.before),
             stage_words(d.stage),
             d.reason,
@@ -125,6 +126,13 @@ def _decision_blocks(view: RunView, prefix: str) -> list[Block]:
     if len(rows) <= MOST_DECISIONS:
         return [table] if rows else []
     return [Fold(f"{prefix}decisions", f"All {len(rows)} decisions and their reasons", [table])]
+
+
+def _when(number: int, view: RunView) -> str:
+    """After which epoch, from 1, a decision comes; one on the whole run comes at its end."""
+    if number == 0:
+        return "start"
+    return "end" if view.result is not None and number > view.trained > 0 else str(number)
 
 
 def _head_blocks(view: RunView) -> list[Block]:
