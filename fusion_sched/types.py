@@ -94,6 +94,10 @@ class Estimate(NamedTuple):
     null: float | None = None
     p: float | None = None
 
+    def __str__(self) -> str:
+        ends = "" if self.low is None else f" [{self.low:.2f}, {self.high:.2f}]"
+        return f"{self.value:.2f}{ends}"
+
     def to_json(self) -> dict[str, float]:
         """The JSON object of the trace: these names, without what is `None`."""
         return {name: number for name, number in self._asdict().items() if number is not None}

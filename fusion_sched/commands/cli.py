@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 import errno
 import io
 import os
-import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -55,33 +54,15 @@ def main() -> None:
         sys.exit(code)
 
 
-_NO_SUCH_KEY = re.compile(r"To append to your config use \+.*")
-NO_SUCH_KEY = (
-    "This choice has no such key; --cfg job prints those it has, and a key that it takes besides "
-    "is added with + before it"
-)
-
-
 def _explained(error: Exception) -> tuple[str, int]:
     """Return an error as a message and an exit code."""
-    from hydra.errors import HydraException, OverrideParseException
+    from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from fusion_sched.commands.suggest import suggestion_for
+    from fusion_sched.commands.suggest import explain
 
     if isinstance(error, HydraException | OmegaConfBaseException):
-        if suggestion := suggestion_for(str(error), sys.argv[1:]):
-            text = str(error).partition("\nConfig search path:")[0].split("\nTo append to your")[0]
-            return f"{text}\n{suggestion}", WRONG_USAGE
-        details = [_NO_SUCH_KEY.sub(NO_SUCH_KEY, str(error))]
-        if isinstance(error, OverrideParseException):
-            details.append(
-                "a value with one of = , : ( ) [ ] { } needs quotes inside those of the shell, as "
-                "in \"dataset.root='a=b'\""
-            )
-        if error.__cause__ is not None and str(error.__cause__) not in details[0]:
-            details.append(str(error.__cause__))
-        return "\n".join(details), WRONG_USAGE
+        return explain(error, sys.argv[1:]), WRONG_USAGE
     if isinstance(error, OSError) and error.errno in FULL_DISK:
         return f"{error}; make room and give the same command again", FAILED
     if isinstance(error, ValueError | OSError | FloatingPointError):

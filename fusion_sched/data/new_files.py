@@ -20,7 +20,8 @@ from fusion_sched.data.clips.types import Clip, Modality, ReadError
 from fusion_sched.data.clips.wave import Wave
 from fusion_sched.data.kinds import ModalitySpec, value_of
 from fusion_sched.data.memory import class_ids
-from fusion_sched.data.tables import LABEL, Table, read_folder, read_table
+from fusion_sched.data.new_arrays import check_near_names
+from fusion_sched.data.tables import FOLD, GROUP, LABEL, SPLIT, Table, read_folder, read_table
 from fusion_sched.types import ID, NO_LABEL, Batch, InputFormat, NewSamples
 
 READERS: Mapping[str, type[Any]] = {
@@ -104,6 +105,10 @@ def read_new_files(
         m: ModalitySpec(m, how["kind"], tuple(how["columns"]), {})
         for m, how in expected.preprocessing.items()
     }
+    used = {label_column, SPLIT, FOLD, GROUP, ID}.union(*(spec.columns for spec in specs.values()))
+    check_near_names(
+        {m: spec.columns for m, spec in specs.items()}, table.columns, {*table.columns} - used
+    )
     there = [spec for spec in specs.values() if set(spec.columns) <= set(table.columns)]
     if not there or not table.rows:
         raise ValueError(
