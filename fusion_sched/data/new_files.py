@@ -21,7 +21,17 @@ from fusion_sched.data.clips.wave import Wave
 from fusion_sched.data.kinds import ModalitySpec, value_of
 from fusion_sched.data.memory import class_ids
 from fusion_sched.data.new_arrays import check_near_names
-from fusion_sched.data.tables import FOLD, GROUP, LABEL, SPLIT, Table, read_folder, read_table
+from fusion_sched.data.tables import (
+    FOLD,
+    GROUP,
+    LABEL,
+    SPLIT,
+    TABLES,
+    Table,
+    read_folder,
+    read_table,
+)
+from fusion_sched.runtime.files import absent
 from fusion_sched.types import ID, NO_LABEL, Batch, InputFormat, NewSamples
 
 READERS: Mapping[str, type[Any]] = {
@@ -135,6 +145,13 @@ def read_new_files(
 
 def _open(data: Path, label: str, suffixes: Mapping[str, str]) -> tuple[Table, Path, str]:
     """Return the rows, the folder of their paths, and the column of labels, empty for none."""
+    expected = "a folder of files, or a table of them that ends in .csv, .tsv or .parquet"
+    if not data.exists():
+        raise FileNotFoundError(absent(data, f"expected {expected}"))
+    if data.is_file() and data.suffix.lower() not in TABLES:
+        raise ValueError(
+            f"{data} is a single file, expected {expected}; put it into a folder, and give that"
+        )
     if not data.is_dir():
         return read_table(data), data.parent, label
     with os.scandir(data) as entries:

@@ -124,6 +124,7 @@ def load_clips(dataset: ClipDataset) -> Splits:
     if odd:
         facts["notes"] = [*facts.get("notes", []), *odd]
     if issues:
+        facts["left_out"] = f"{_left_out(issues, len(usable))}; see `{check_command(dataset)}`"
         facts["skipped"] = [
             {"clip": issue.clip, "kind": issue.kind, "message": issue.message} for issue in issues
         ]
@@ -198,6 +199,20 @@ def notes_on_files(issues: Sequence[Issue]) -> list[str]:
         first.setdefault(issue.kind, issue.message)
     clips = Counter(issue.kind for issue in issues)
     return [f"{clips[kind]} clip(s) {kind}; the first: {text}" for kind, text in first.items()]
+
+
+def _left_out(issues: Sequence[Issue], used: int) -> str:
+    """Return how many samples are left out and why; one with several issues counts by the first."""
+    first = {issue.clip: issue.kind for issue in reversed(issues) if issue.clip}
+    kinds = Counter(first.values())
+    for issue in issues:
+        kinds[issue.kind] += issue.samples
+    counted = ", ".join(
+        f"{count} {kind.replace('no ', 'without ', 1) if kind.startswith('no ') else kind}"
+        for kind, count in kinds.most_common()
+        if count
+    )
+    return f"{kinds.total()} of {used + kinds.total()} samples ({counted})"
 
 
 def check_command(dataset: ClipDataset) -> str:

@@ -2,6 +2,7 @@
 
 from rich.table import Table
 
+from fusion_sched.report.live.lines import left_out_lines
 from fusion_sched.report.readings import joint_model_words, readings_words, source_readings
 from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
@@ -61,7 +62,8 @@ def caution_lines(trace: Trace) -> list[str]:
 
 
 def _data_notes(trace: Trace) -> list[str]:
-    return [f"note: {text}" for text in inside(trace.start, "facts", "notes") or []]
+    notes = inside(trace.start, "facts", "notes") or []
+    return [*left_out_lines(trace.start), *(f"note: {text}" for text in notes)]
 
 
 def diagnosis_lines(trace: Trace) -> list[str]:

@@ -1,6 +1,7 @@
 """Events as lines of plain text: what is printed where there is no terminal to draw on."""
 
 from fusion_sched.report.records import DecisionRecord, EpochRecord, Event, ProbeRecord
+from fusion_sched.runlog import inside
 
 
 def start_line(start: Event) -> str:
@@ -11,6 +12,12 @@ def start_line(start: Event) -> str:
         f"{', '.join(start['modalities'])}; samples: {sizes}; seed {start['seed']}; "
         f"{start['parameters']:,} parameters on {start['device']}"
     )
+
+
+def left_out_lines(start: Event) -> list[str]:
+    """Say which samples a training leaves out, where it does."""
+    text = inside(start, "facts", "left_out")
+    return [] if text is None else [f"left out: {text}"]
 
 
 def record_line(record: DecisionRecord | EpochRecord | ProbeRecord) -> str:
