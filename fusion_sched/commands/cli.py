@@ -249,6 +249,7 @@ def report_command(
 
 
 Run = Annotated[Path, typer.Argument(help="Folder of a run that has ended, or its model/.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Allow = Annotated[
     list[str] | None,
     typer.Option(help="A class of your own that the model may name, as package.Name."),
@@ -263,6 +264,7 @@ def predict_command(
     embeddings: Annotated[
         Path | None, typer.Option(help="Also write each modality's embeddings to this .npz.")
     ] = None,
+    overwrite: Overwrite = False,
     allow: Allow = None,
 ) -> None:
     """Predict new samples by a trained model: labels, probabilities, labels by modality.
@@ -272,7 +274,8 @@ def predict_command(
     """
     from fusion_sched.commands.predict import write_predictions
 
-    _print_lines(write_predictions(run, data, out, embeddings, allow or []))
+    lines = write_predictions(run, data, out, embeddings, allow or [], overwrite=overwrite)
+    _print_lines(lines)
 
 
 @app.command("evaluate")
@@ -351,6 +354,7 @@ def pid_command(
     pointwise: Annotated[
         Path | None, typer.Option(help="Write the part of each sample to this .csv or .parquet.")
     ] = None,
+    overwrite: Overwrite = False,
     samples: Annotated[
         str, typer.Option(help="At most N measured samples, chosen at random, or all.")
     ] = "20000",
@@ -376,7 +380,7 @@ def pid_command(
     """
     from fusion_sched.commands import pid as inspection
     from fusion_sched.probe import KMeansProbe
-    from fusion_sched.runtime.files import naming
+    from fusion_sched.runtime.files import check_new, naming
 
     tables = KMeansProbe(
         clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
@@ -384,6 +388,7 @@ def pid_command(
     )  # fmt: skip
     if samples != "all" and not samples.isdecimal():
         raise ValueError(f"--samples is {samples!r}, expected a number or all")
+    check_new(pointwise, overwrite)
     with naming(file):
         parts = inspection.inspect_file(
             file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,

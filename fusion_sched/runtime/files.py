@@ -45,6 +45,14 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def check_new(path: Path | None, overwrite: bool) -> None:
+    """Raise `FileExistsError` where a file is there that is not to be replaced."""
+    if path is not None and path.is_file() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists already; choose another name, or replace it by --overwrite"
+        )
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Name the file or folder, and what to do, in an `OSError` of the body that names none."""

@@ -1,5 +1,7 @@
 """One's own files with faults: what the commands say of them, from the check to predictions."""
 
+import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -89,3 +91,49 @@ def test_what_does_not_exist_is_named_with_the_nearest(
 def test_a_single_file_is_no_data(own: Path, command: Command) -> None:
     answer = command("predict", "run", "mine/pictures/00000.jpg", "--out", "p.csv")
     check_message(answer, 1, ["00000.jpg is a single file", "put it into a folder"])
+
+
+def test_the_check_ends_with_the_caution_of_the_training(own: Path, command: Command) -> None:
+    answer = command("data", "check", "files", "--root=mine/clips")
+    assert answer.code == 0, answer.err
+    after = answer.out.partition("every clip can be read")[2]
+    assert "caution: 24 samples of 4 classes are too few to say anything: expected 60" in after
+    assert "caution: validation has 8 samples, fewer than 12" in after
+    fields = json.loads(command("data", "check", "files", "--root=mine/clips", "--json").out)
+    assert len(fields["cautions"]) == 2
+
+
+def test_predictions_are_short_named_by_file_and_not_replaced(own: Path, command: Command) -> None:
+    sounds = sorted((own / "mine/clips/donuts").glob("*.wav"))[:3]
+    paths = [f"mine/clips/donuts/{path.name}" for path in sounds]
+    (own / "new.csv").write_text("\n".join(["audio,visual", *(f"{p}," for p in paths)]) + "\n")
+    words = ("predict", "run", "new.csv", "--out", "p.csv")
+    assert command(*words).code == 0
+    table = (own / "p.csv").read_text()
+    assert not re.search(r"\d\.\d{10}", table)
+    assert [line.partition(",")[0] for line in table.splitlines()] == ["id", *paths]
+    (own / "p.csv").write_text("mine")
+    check_message(command(*words), 1, ["p.csv exists already", "--overwrite"])
+    assert (own / "p.csv").read_text() == "mine"
+    assert command(*words, "--overwrite").code == 0
+    assert (own / "p.csv").read_text() == table
+    check_message(command("predict", "run", "new.csv", "--out", "q.csv", "--embeddings", "p.npz",
+                          "--overwrite"), 0, [])  # fmt: skip
+    check_message(command("predict", "run", "new.csv", "--out", "r.csv", "--embeddings", "p.npz"),
+                  1, ["p.npz exists already"])  # fmt: skip
+    assert not (own / "r.csv").exists()
+
+
+def test_every_damaged_file_of_new_samples_is_named(own: Path, command: Command) -> None:
+    (own / "new").mkdir()
+    for number, path in enumerate(sorted((own / "mine/clips").glob("*/*.wav"))[:9]):
+        shutil.copy(path, own / "new" / f"{number}.wav")
+        if number > 1:
+            (own / "new" / f"{number}.wav").write_bytes(b"no sound")
+    answer = command("predict", "run", "new", "--out", "p.csv")
+    check_message(answer, 1, ["7 of 9 samples", "2.wav", "6.wav", "… and 2 more"])
+    assert "8.wav" not in answer.err
+    rows = ["audio,visual", *(f"../{name}.wav," for name in ("a", "b"))]
+    (own / "new/new.csv").write_text("\n".join(rows) + "\n")
+    answer = command("predict", "run", "new/new.csv", "--out", "p.csv")
+    check_message(answer, 1, ["2 of 2 samples", "line 2", "line 3"])

@@ -226,13 +226,18 @@ def _summary(dataset: ClipDataset, issues: Sequence[Issue]) -> str:
     """Return what is wrong, how often, and what can be done."""
     kinds = Counter(issue.kind for issue in issues)
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    shown = "\n".join(f"  {issue.message}" for issue in issues[:SHOWN])
-    more = f"\n  … and {len(issues) - SHOWN} more" if len(issues) > SHOWN else ""
+    shown = some_lines([issue.message for issue in issues])
     return (
-        f"{dataset.source.title}: damaged: {counted}\n{shown}{more}\n"
+        f"{dataset.source.title}: damaged: {counted}\n{shown}\n"
         f"See all by `{check_command(dataset)}`; "
         "correct them, or train without these clips by dataset.on_error=skip"
     )
+
+
+def some_lines(messages: Sequence[str]) -> str:
+    """Return the first messages, a line each, and how many more there are."""
+    more = [f"… and {len(messages) - SHOWN} more"] if len(messages) > SHOWN else []
+    return "\n".join(f"  {text}" for text in [*messages[:SHOWN], *more])
 
 
 def _check_splits(clips: Sequence[Clip], classes: Sequence[str]) -> None:
