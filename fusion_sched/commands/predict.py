@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BATCH = 64
 DIGITS = "%.6g"
-"""How probabilities are written: single precision has no more digits."""
+"""How probabilities are written: six digits are those that single precision always has."""
 SUFFIXES = (".csv", ".parquet")
 
 
