@@ -101,6 +101,11 @@ class Estimate(NamedTuple):
     null: float | None = None
     p: float | None = None
 
+    def __str__(self) -> str:
+        ends = "" if self.low is None else f" [{self.low:.2f}, {self.high:.2f}]"
+        # Rounded before 0 is added, which makes -0.00 a plain 0.00.
+        return f"{round(self.value, 2) + 0.0:.2f}{ends}"
+
     def to_json(self) -> dict[str, float]:
         """The JSON object of the trace: these names, without what is `None`."""
         return {name: number for name, number in self._asdict().items() if number is not None}

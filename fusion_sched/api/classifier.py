@@ -16,14 +16,16 @@ from torch import nn
 
 from fusion_sched.api.inputs import SINGLE, Arrays, arrays_of, names_modalities
 from fusion_sched.api.model import Model, load
-from fusion_sched.api.runs import last_diagnosis, new_run_dir
+from fusion_sched.api.runs import compose_named, last_diagnosis, new_run_dir
+from fusion_sched.api.warn import warn_user
 from fusion_sched.commands.console import make_console
 from fusion_sched.commands.train import conclude, train_shown
 from fusion_sched.config import build as building
-from fusion_sched.config.compose import Composed, compose_run
+from fusion_sched.config.compose import Composed
 from fusion_sched.config.targets import targets_of
 from fusion_sched.data.array_files import IN_MEMORY
 from fusion_sched.data.arrays import Arrays as ArraysDataset
+from fusion_sched.report.live import caution_lines
 from fusion_sched.runlog import read_trace
 from fusion_sched.runtime.environment import preserved_process
 from fusion_sched.types import Splits
@@ -99,6 +101,8 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     def fit(self, X: Any, y: Any = None, groups: Any = None, validation: Any = 0.2) -> Self:
         """Train; return the estimator.
 
+        A `UserWarning` says where samples are too few, unless `verbose` prints it.
+
         Parameters
         ----------
         X : samples
@@ -137,6 +141,8 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         dataset = cast(ArraysDataset, building.build_dataset(composed.cfg))
         names = [str(label) for label in self.classes_]
         self._train(composed, dataset.splits_of(arrays, codes, names, of_samples))
+        if not self.verbose:
+            warn_user(caution_lines(self.trace_))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -207,7 +213,7 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         chosen = (
             f"controller={self.controller}" if self.method is None else f"+method={self.method}"
         )
-        composed = compose_run([
+        composed = compose_named([
             "dataset=arrays", "dataset.test=0", *of_split, chosen,
             *(["tracker=none"] if self.folder is None else []),
             f"stage1.epochs={self.stage1_epochs}", f"stage2.epochs={self.stage2_epochs}",

@@ -1,6 +1,5 @@
 """A trained network for new samples."""
 
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from fusion_sched.api.inputs import arrays_of
+from fusion_sched.api.warn import warn_user
 from fusion_sched.commands.predict import absence_lines, predict_new
 from fusion_sched.config.load import LoadedModel, load_model
 from fusion_sched.data.array_files import IN_MEMORY
@@ -19,6 +19,7 @@ from fusion_sched.types import FUSED, Predictions
 
 LABELS = "labels"
 """Key of the description of a saved model: the labels themselves, where they are not strings."""
+SHOWN_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,22 @@ class Model:
 
     loaded: LoadedModel
     classes_: np.ndarray
+
+    def __repr__(self) -> str:
+        modalities = ", ".join(f"{m} {shape}" for m, shape in self.modalities.items())
+        classes = ", ".join(map(str, self.classes_[:SHOWN_CLASSES]))
+        more = ", …" if len(self.classes_) > SHOWN_CLASSES else ""
+        network, folder = self.loaded.network, self.loaded.folder
+        fusion = network.fusion if network.ensemble is None else network.ensemble
+        shares = (
+            [1.0] * len(network.modalities) if network.fused is None else network.fused.tolist()
+        )
+        fused = [m for m, share in zip(network.modalities, shares, strict=True) if share]
+        place = f"from {folder}" if folder.exists() else "not in a file"
+        return (
+            f"Model(modalities: {modalities}; {len(self.classes_)} classes: {classes}{more}; "
+            f"deployed: {type(fusion).__name__} of {', '.join(fused)}; {place})"
+        )
 
     @property
     def modalities(self) -> dict[str, tuple[int, ...]]:
@@ -70,8 +87,8 @@ class Model:
         if not isinstance(own, Arrays):  # it reads files; arrays are then the network's inputs
             own, inputs = Arrays(IN_MEMORY), replace(inputs, preprocessing={})
         new = own.new_samples(arrays_of(X)[0], inputs)
-        for line in (*new.notes, *absence_lines(self.loaded, new)):
-            warnings.warn(line.removeprefix("note: "), stacklevel=3)
+        lines = absence_lines(self.loaded, new)
+        warn_user([*new.notes, *(line.removeprefix("note: ") for line in lines)])
         return predict_new(self.loaded, new)
 
     def save(self, path: str | Path) -> Path:

@@ -6,13 +6,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
 from fusion_sched.api.model import Model, load
+from fusion_sched.api.warn import warn_user
 from fusion_sched.commands import sweep
 from fusion_sched.commands.console import make_console
+from fusion_sched.commands.suggest import check_added_keys, explain
 from fusion_sched.commands.train import execute, make_paths_absolute
 from fusion_sched.config.build import build
 from fusion_sched.config.compose import Composed, compose_run
 from fusion_sched.config.targets import targets_of
+from fusion_sched.report.live import caution_lines
 from fusion_sched.runlog import Trace, diagnosis_from, read_trace
 from fusion_sched.runtime.distributed import join_processes
 from fusion_sched.runtime.environment import preserved_process
@@ -73,15 +79,14 @@ def train(overrides: Iterable[str] = (), *, verbose: bool = False) -> RunResult:
     Raises
     ------
     ValueError
-        A value that cannot be used, or an argument that only the command takes.
-    hydra.errors.HydraException
-        A key or choice that there is not.
+        A key, a choice or a value that there is not or cannot be used, or an argument that only the
+        command takes.
     FileExistsError
         The run's folder holds something.
     OSError
         Data that is not there.
     """
-    composed = compose_run(overrides)
+    composed = compose_named(overrides)
     make_paths_absolute(composed.cfg)
     with preserved_process():
         processes = join_processes(composed.cfg.device)
@@ -93,7 +98,21 @@ def train(overrides: Iterable[str] = (), *, verbose: bool = False) -> RunResult:
             sweep.release_run_dir(folder)
             raise
         execute(parts, folder, make_console(quiet=not verbose))
-    return RunResult(folder, targets_of(composed.cfg))
+    run = RunResult(folder, targets_of(composed.cfg))
+    if processes.first and not verbose:
+        warn_user(caution_lines(run.trace))
+    return run
+
+
+def compose_named(overrides: Iterable[str]) -> Composed:
+    """Compose a run; an unknown key or choice is a `ValueError` in the words of the command."""
+    words = overrides if isinstance(overrides, str) else list(overrides)
+    try:
+        composed = compose_run(words)
+        check_added_keys(words)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(explain(error, words)) from error
+    return composed
 
 
 def new_run_dir(composed: Composed, folder: Path | None = None) -> Path:

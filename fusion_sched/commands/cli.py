@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 import errno
 import io
 import os
-import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -56,33 +55,15 @@ def main() -> None:
         sys.exit(code)
 
 
-_NO_SUCH_KEY = re.compile(r"To append to your config use \+.*")
-NO_SUCH_KEY = (
-    "This choice has no such key; --cfg job prints those it has, and a key that it takes besides "
-    "is added with + before it"
-)
-
-
 def _explained(error: Exception) -> tuple[str, int]:
     """Return an error as a message and an exit code."""
-    from hydra.errors import HydraException, OverrideParseException
+    from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from fusion_sched.commands.suggest import suggestion_for
+    from fusion_sched.commands.suggest import explain
 
     if isinstance(error, HydraException | OmegaConfBaseException):
-        if suggestion := suggestion_for(str(error), sys.argv[1:]):
-            text = str(error).partition("\nConfig search path:")[0].split("\nTo append to your")[0]
-            return f"{text}\n{suggestion}", WRONG_USAGE
-        details = [_NO_SUCH_KEY.sub(NO_SUCH_KEY, str(error))]
-        if isinstance(error, OverrideParseException):
-            details.append(
-                "a value with one of = , : ( ) [ ] { } needs quotes inside those of the shell, as "
-                "in \"dataset.root='a=b'\""
-            )
-        if error.__cause__ is not None and str(error.__cause__) not in details[0]:
-            details.append(str(error.__cause__))
-        return "\n".join(details), WRONG_USAGE
+        return explain(error, sys.argv[1:]), WRONG_USAGE
     if isinstance(error, OSError) and error.errno in FULL_DISK:
         return f"{error}; make room and give the same command again", FAILED
     if isinstance(error, ValueError | OSError | FloatingPointError):
@@ -269,6 +250,7 @@ def report_command(
 
 
 Run = Annotated[Path, typer.Argument(help="Folder of a run that has ended, or its model/.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Allow = Annotated[
     list[str] | None,
     typer.Option(help="A class of your own that the model may name, as package.Name."),
@@ -283,6 +265,7 @@ def predict_command(
     embeddings: Annotated[
         Path | None, typer.Option(help="Also write each modality's embeddings to this .npz.")
     ] = None,
+    overwrite: Overwrite = False,
     allow: Allow = None,
 ) -> None:
     """Predict new samples by a trained model: labels, probabilities, labels by modality.
@@ -292,7 +275,8 @@ def predict_command(
     """
     from fusion_sched.commands.predict import write_predictions
 
-    _print_lines(write_predictions(run, data, out, embeddings, allow or []))
+    lines = write_predictions(run, data, out, embeddings, allow or [], overwrite=overwrite)
+    _print_lines(lines)
 
 
 @app.command("evaluate")
@@ -371,6 +355,7 @@ def pid_command(
     pointwise: Annotated[
         Path | None, typer.Option(help="Write the part of each sample to this .csv or .parquet.")
     ] = None,
+    overwrite: Overwrite = False,
     samples: Annotated[
         str, typer.Option(help="At most N measured samples, chosen at random, or all.")
     ] = "20000",
@@ -396,7 +381,7 @@ def pid_command(
     """
     from fusion_sched.commands import pid as inspection
     from fusion_sched.probe import KMeansProbe
-    from fusion_sched.runtime.files import naming
+    from fusion_sched.runtime.files import check_new, naming
 
     tables = KMeansProbe(
         clusters=int(clusters) if clusters.isdecimal() else clusters, bias=bias,
@@ -404,6 +389,7 @@ def pid_command(
     )  # fmt: skip
     if samples != "all" and not samples.isdecimal():
         raise ValueError(f"--samples is {samples!r}, expected a number or all")
+    check_new(pointwise, overwrite)
     with naming(file):
         parts = inspection.inspect_file(
             file, target, [c.strip() for c in columns.split(",") if c.strip()], as_json,

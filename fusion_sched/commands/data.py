@@ -25,7 +25,10 @@ from fusion_sched.data.clips.load import (
 )
 from fusion_sched.data.clips.types import ClipDataset, Issue, OnDisk, Report
 from fusion_sched.data.samples.spec import SampleSpec
+from fusion_sched.probe import PosteriorProbe
+from fusion_sched.probe.posterior.checks import check_samples
 from fusion_sched.runtime.files import naming
+from fusion_sched.training.components import few_held_out
 
 EXAMPLES = 3
 """Messages that the table shows of each kind of issue; of a common harmless kind, one."""
@@ -77,15 +80,31 @@ def check(
         if deep and isinstance(dataset, ClipDataset):
             report = replace(report, issues=[*report.issues, *store_issues(dataset)])
     fatal = sum(issue.fatal for issue in report.issues)
+    cautions = too_few(report)
     if as_json:
-        content = {"dataset": name, "root": dataset.root, "fatal": fatal, **asdict(report)}
+        content = {
+            "dataset": name, "root": dataset.root, "fatal": fatal, "cautions": cautions,
+            **asdict(report),
+        }  # fmt: skip
         content["faults"] = content.pop("issues")  # the key that scripts know
         return [json.dumps(content, indent=1)], fatal
     sentence = verdict(
         report, skips=isinstance(dataset, ClipDataset), published=bool(dataset.source.counts)
     )
     read = [f"{name}: {how}" for name, how in report.modalities.items()]
-    return [split_table(dataset, report), *read, *issue_tables(report.issues), sentence], fatal
+    tables = [split_table(dataset, report), *read, *issue_tables(report.issues)]
+    return [*tables, sentence, *(f"caution: {text}" for text in cautions)], fatal
+
+
+def too_few(report: Report) -> list[str]:
+    """Return what training with the default probe will say of splits with too few samples."""
+    counts = {split: sum(classes.values()) for split, classes in report.counts.items()}
+    if not counts.get("train"):
+        return []
+    samples = min(counts["train"], PosteriorProbe.samples)
+    few = few_held_out(counts["validation"])
+    present = sum(count > 0 for count in report.counts["train"].values())
+    return [*check_samples(samples, present), *([] if few is None else [few])]
 
 
 def split_table(dataset: OnDisk, report: Report) -> Table:

@@ -159,11 +159,11 @@ def sample_parts(result: ArrayDiagnosis) -> "pd.DataFrame":
     return pd.DataFrame({"row": result.rows.numpy()} | shifted)
 
 
-def write_frame(frame: "pd.DataFrame", path: Path) -> None:
-    """Write a table as .csv or .parquet."""
+def write_frame(frame: "pd.DataFrame", path: Path, float_format: str | None = None) -> None:
+    """Write a table as .csv or .parquet; `float_format` is of numbers in the .csv."""
     if path.suffix == ".csv":
         with atomic_write(path) as file:
-            frame.to_csv(file, index=False)
+            frame.to_csv(file, index=False, float_format=float_format)
     elif path.suffix == ".parquet":
         try:
             with atomic_write(path) as file:

@@ -12,30 +12,40 @@ from fusion_sched.commands.pid_output import write_frame
 from fusion_sched.config.load import LoadedModel, load_model
 from fusion_sched.data.clips.load import progress_bar
 from fusion_sched.data.loading import Loader
-from fusion_sched.runtime.files import atomic_write, naming
+from fusion_sched.runtime.files import atomic_write, check_new, naming
 from fusion_sched.types import FUSED, NewSamples, Predictions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BATCH = 64
+DIGITS = "%.6g"
+"""How probabilities are written: six digits are those that single precision always has."""
 SUFFIXES = (".csv", ".parquet")
 
 
 def write_predictions(
-    run: Path, data: str, out: Path, embeddings: Path | None, allowed: list[str]
+    run: Path,
+    data: str,
+    out: Path,
+    embeddings: Path | None,
+    allowed: list[str],
+    *,
+    overwrite: bool = False,
 ) -> list[str]:
     """Predict every sample of `data`, write the table; return what to print."""
     if out.suffix not in SUFFIXES:
         raise ValueError(f"--out is {out}, expected a name that ends in .csv or .parquet")
     if embeddings is not None and embeddings.suffix != ".npz":
         raise ValueError(f"--embeddings is {embeddings}, expected a name that ends in .npz")
+    for path in (out, embeddings):
+        check_new(path, overwrite)
     model = load_model(run, allowed)
     with naming(Path(data)):
         new = model.reader(data).read_new(model.inputs)
         lines = [f"note: {note}" for note in new.notes] + absence_lines(model, new)
-    predicted = predict_new(model, new)
-    write_frame(prediction_table(model, new, predicted), out)
+        predicted = predict_new(model, new)
+    write_frame(prediction_table(model, new, predicted), out, DIGITS)
     lines.append(f"predictions: {out}  ({len(new.ids)} samples)")
     if embeddings is not None:
         arrays: dict[str, Any] = {m: e.numpy() for m, e in predicted.embeddings.items()}

@@ -2,8 +2,11 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+
+from hydra._internal.utils import get_args_parser
+from hydra.errors import CompactHydraException, OverrideParseException
 
 from fusion_sched.commands.choices import (
     ADDED,
@@ -19,6 +22,15 @@ from fusion_sched.config.schema import Stage1Config, Stage2Config, TrainConfig
 
 NO_SUCH_KEY = re.compile(r"Could not (?:override|delete from config\.|append to config) ?'([^']+)'")
 NO_SUCH_CHOICE = re.compile(r"Could not find '([^']+)'")
+_TO_APPEND = re.compile(r"To append to your config use \+.*")
+NO_SUCH_KEY_HINT = (
+    "This choice has no such key; --cfg job prints those it has, and a key that it takes besides "
+    "is added with + before it"
+)
+OF_KEY = re.compile(r"(?P<said>.*)\n +full_key: (?P<key>\S+)")
+NOT_CONVERTED = re.compile(r"Value (?P<value>'.*') of type '\w+' could not be converted to (\w+)")
+NOT_INSIDE = re.compile(r"Invalid type assigned: .* value: (?P<value>.*)")
+EXPECTED = {"Integer": "a whole number", "Float": "a number"}
 ADDS = re.compile(r"\++([\w@/.]+)=.*", flags=re.S)
 KEYS = {
     "": [f.name for f in fields(TrainConfig)],
@@ -28,6 +40,33 @@ KEYS = {
 """Keys at the top of a configuration, and inside a stage."""
 NEAREST, ENOUGH = 3, 0.6
 """Number of matches, and how similar they are at least, from 0 to 1."""
+
+
+def explain(error: Exception, overrides: Sequence[str]) -> str:
+    """Return what an error of Hydra or OmegaConf says, for somebody who wrote these overrides."""
+    if suggestion := suggestion_for(str(error), overrides):
+        text = str(error).partition("\nConfig search path:")[0].split("\nTo append to your")[0]
+        return f"{text}\n{suggestion}"
+    if of_key := OF_KEY.match(str(error.__cause__ or error)):
+        return _wrong_value(**of_key.groupdict())
+    details = [_TO_APPEND.sub(NO_SUCH_KEY_HINT, str(error))]
+    if isinstance(error, OverrideParseException):
+        details.append(
+            "a value with one of = , : ( ) [ ] { } needs quotes inside those of the shell, as "
+            "in \"dataset.root='a=b'\""
+        )
+    if error.__cause__ is not None and str(error.__cause__) not in details[0]:
+        details.append(str(error.__cause__))
+    return "\n".join(details)
+
+
+def _wrong_value(said: str, key: str) -> str:
+    """Return a sentence on a value that its key cannot have."""
+    if match := NOT_CONVERTED.fullmatch(said):
+        return f"{key} is {match['value']}, expected {EXPECTED.get(match[2], match[2])}"
+    if match := NOT_INSIDE.fullmatch(said):
+        return f"{key} is {match['value']}, expected one of its own keys, as in {key}.KEY=VALUE"
+    return f"{key} is null, expected a value" if "not Optional" in said else f"{key}: {said}"
 
 
 def suggestion_for(message: str, overrides: Iterable[str]) -> str:
@@ -47,6 +86,19 @@ def suggestion_for(message: str, overrides: Iterable[str]) -> str:
         group, _, name = choice[1].rpartition("/")
         return _near_choices(group, name)
     return _near_keys(key[1], chosen_by(overrides)) if key is not None else ""
+
+
+def check_options(words: Sequence[str]) -> None:
+    """Raise for an option that Hydra does not know, which is most often a setting."""
+    options = re.findall(r"--[\w-]+", get_args_parser().format_usage())
+    for word in words:
+        name = word.partition("=")[0]
+        if name.startswith("--") and not any(option.startswith(name) for option in options):
+            key = name.removeprefix("--").replace("-", "_")
+            near = _near_keys(key, chosen_by(words)) or "fusion-sched train --help lists them"
+            raise CompactHydraException(
+                f"{name} is no option of train, which takes settings as KEY=VALUE. {near}"
+            )
 
 
 def check_added_keys(overrides: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ from fusion_sched.analysis.studies import DIVERGED, PRUNED
 from fusion_sched.commands import search, sweep
 from fusion_sched.commands.console import make_console
 from fusion_sched.commands.proposals import PrunedTrial
-from fusion_sched.commands.suggest import check_added_keys
+from fusion_sched.commands.suggest import check_added_keys, check_options
 from fusion_sched.config.build import build
 from fusion_sched.config.schema import TrainConfig, config_dir, register
 from fusion_sched.config.targets import check_targets, split_allowed
@@ -87,6 +87,7 @@ def launch(arguments: list[str]) -> None:
     resume, overrides = sweep.split_resume(arguments)
     sweep.check_folders(overrides)
     search.check_multirun(overrides)
+    check_options(overrides)
     check_added_keys(overrides)
     many = [a for a in overrides if a in ("-m", "--multirun")]  # Hydra takes it at an end only
     overrides = [*many[:1], *(a for a in overrides if a not in many)]

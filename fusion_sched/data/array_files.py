@@ -15,6 +15,8 @@ import pandas as pd
 import torch
 from numpy.lib.format import MAGIC_PREFIX
 
+from fusion_sched.runtime.files import absent
+
 IN_MEMORY = "(arrays in memory)"
 """Stands for the file where arrays were given in Python."""
 NO_NAME = "(unnamed) "
@@ -65,10 +67,10 @@ def read_files(root: str | Sequence[str]) -> Columns:
 
 def read_arrays(path: Path, name: str) -> Columns:
     """Return arrays by name from a file; a single array of an .npy gets the name given."""
-    if path.suffix not in READERS:
+    if not path.exists():
+        raise FileNotFoundError(absent(path, f"expected a file, one of {sorted(READERS)}"))
+    if path.suffix not in READERS or not path.is_file():
         raise ValueError(f"{path} ends in {path.suffix!r}, expected one of {sorted(READERS)}")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; expected one of {sorted(READERS)}")
     try:
         content = READERS[path.suffix](path)
     except MemoryError as error:

@@ -16,6 +16,7 @@ from fusion_sched.data.memory import SPLIT_NAMES, InMemory, class_ids, splits_fr
 from fusion_sched.data.new_arrays import (
     array_names,
     array_with_gaps,
+    check_near_names,
     moments,
     new_input,
     standardised,
@@ -189,6 +190,10 @@ class Arrays(DrawnSplit):
     def new_samples(self, columns: Columns, expected: InputFormat) -> NewSamples:
         """Return samples for a trained network from arrays that are in memory; as `read_new`."""
         arrays = {name: array_with_gaps(v, name) for name, v in columns.items()}
+        names = array_names(expected)
+        used = {self.target, ID, "split", "fold", self.group or "group"}
+        idle = sorted(arrays.keys() - used.union(*names.values()))
+        check_near_names(names, arrays, idle)
         inputs, present = self._new_inputs(arrays, expected)
         count = len(next(iter(present.values())))
         labels = np.full(count, NO_LABEL)
@@ -200,8 +205,6 @@ class Arrays(DrawnSplit):
             check_length(ID, arrays[ID], labels, str(self.root))
             ids = arrays[ID]
         samples = InMemory(inputs, torch.as_tensor(labels, dtype=torch.int64))
-        used = {self.target, ID, "split", "fold", self.group or "group"}
-        idle = sorted(arrays.keys() - used.union(*array_names(expected).values()))
         notes = [f"{self.root} holds {', '.join(idle)}, which the model does not use"]
         return NewSamples(samples, ids.astype(str).tolist(), present, notes=notes if idle else [])
 

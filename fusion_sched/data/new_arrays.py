@@ -1,5 +1,7 @@
 """Arrays of new samples, made inputs of a trained network."""
 
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,32 @@ from torch import Tensor
 from fusion_sched.data.array_files import plain_array
 from fusion_sched.types import InputFormat
 
+NEAR = 0.75
+"""Similarity, from 0 to 1, from which on a name is taken for another one misspelt."""
+
 
 def array_names(expected: InputFormat) -> dict[str, list[str]]:
     """Return the names of the arrays that each modality is made of."""
     return {m: expected.preprocessing.get(m, {}).get("columns", [m]) for m in expected.shapes}
+
+
+def check_near_names(
+    names: Mapping[str, Sequence[str]], given: Collection[str], idle: Collection[str]
+) -> None:
+    """Raise where a modality is absent and an idle name is so near that it is meant.
+
+    `names`: modality → what it is made of; `given`: all names there are; `idle`: those of them that
+    nothing is read from.
+    """
+    nearest = {name.lower(): name for name in idle}
+    for modality, own in names.items():
+        for name in own:
+            near = get_close_matches(name.lower(), nearest, n=1, cutoff=NEAR)
+            if near and not set(own) & set(given):
+                raise ValueError(
+                    f"got {nearest[near[0]]!r}, which is nothing of the model, and no {name!r} of "
+                    f"modality {modality!r}; did you mean {name!r}? Rename it, or leave it out"
+                )
 
 
 def array_with_gaps(values: Any, name: str) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Files of new samples, read as those that a network was trained on."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fusion_sched.data.clips.frames import Frames
-from fusion_sched.data.clips.load import Finish
+from fusion_sched.data.clips.load import Finish, some_lines
 from fusion_sched.data.clips.numbers import Numbers, Standardise
 from fusion_sched.data.clips.spectrogram import Spectrogram
 from fusion_sched.data.clips.store import short_hash
@@ -20,7 +21,18 @@ from fusion_sched.data.clips.types import Clip, Modality, ReadError
 from fusion_sched.data.clips.wave import Wave
 from fusion_sched.data.kinds import ModalitySpec, value_of
 from fusion_sched.data.memory import class_ids
-from fusion_sched.data.tables import LABEL, Table, read_folder, read_table
+from fusion_sched.data.new_arrays import check_near_names
+from fusion_sched.data.tables import (
+    FOLD,
+    GROUP,
+    LABEL,
+    SPLIT,
+    TABLES,
+    Table,
+    read_folder,
+    read_table,
+)
+from fusion_sched.runtime.files import absent
 from fusion_sched.types import ID, NO_LABEL, Batch, InputFormat, NewSamples
 
 READERS: Mapping[str, type[Any]] = {
@@ -56,13 +68,25 @@ class NewClips:
         return len(self.clips)
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """Return stored values, not yet finished; raise `ReadError` where a file is unreadable."""
+        """Return stored values, not yet finished; raise `ReadError` where files are unreadable."""
         index = torch.as_tensor(indices, dtype=torch.int64)
-        inputs = {
-            m: torch.as_tensor(np.stack([self._value(m, self.clips[i]) for i in indices]))
-            for m in self.readers
-        }
+        try:
+            inputs = {
+                m: torch.as_tensor(np.stack([self._value(m, self.clips[i]) for i in indices]))
+                for m in self.readers
+            }
+        except ReadError as error:
+            raise ReadError(error.kind, _refusal(list(self._damage()), len(self))) from error
         return Batch(inputs, self.labels[index], index)
+
+    def _damage(self) -> Iterator[str]:
+        """Read every file, and yield what is wrong with a sample."""
+        for clip in self.clips:
+            try:
+                for modality in self.readers:
+                    self._value(modality, clip)
+            except ReadError as error:
+                yield str(error)
 
     def _value(self, modality: str, clip: Clip) -> np.ndarray:
         reader = self.readers[modality]
@@ -99,11 +123,15 @@ def read_new_files(
     table, root, label_column = _open(data, label, suffixes)
     broken = [issue.message for issue in table.issues if issue.fatal]
     if broken:
-        raise ValueError("\n".join(broken))
+        raise ValueError(_refusal(broken, len(table.rows) + len(broken)))
     specs = {
         m: ModalitySpec(m, how["kind"], tuple(how["columns"]), {})
         for m, how in expected.preprocessing.items()
     }
+    used = {label_column, SPLIT, FOLD, GROUP, ID}.union(*(spec.columns for spec in specs.values()))
+    check_near_names(
+        {m: spec.columns for m, spec in specs.items()}, table.columns, {*table.columns} - used
+    )
     there = [spec for spec in specs.values() if set(spec.columns) <= set(table.columns)]
     if not there or not table.rows:
         raise ValueError(
@@ -111,11 +139,17 @@ def read_new_files(
             "modality of the model: "
             + "; ".join(f"{m} is {', '.join(spec.columns)}" for m, spec in specs.items())
         )
-    clips = [
-        _new_clip(dict(zip(table.columns, row.cells, strict=True)), row.place, there, root,
-                  allow_outside_root)
-        for row in table.rows
-    ]  # fmt: skip
+    rows = [dict(zip(table.columns, row.cells, strict=True)) for row in table.rows]
+    places = [row.place for row in table.rows]
+    names = places if data.is_dir() else _first_files(rows, places, there)
+    clips, errors = [], []
+    for cells, name, place in zip(rows, names, places, strict=True):
+        try:
+            clips.append(_new_clip(cells, name, there, root, allow_outside_root))
+        except ReadError as error:
+            errors.append(f"{place} has {error}")
+    if errors:
+        raise ValueError(_refusal(errors, len(rows)))
     labels = np.full(len(clips), NO_LABEL)
     if label_column in table.columns:
         labels = class_ids(table.cells(label_column), expected.classes)
@@ -130,6 +164,13 @@ def read_new_files(
 
 def _open(data: Path, label: str, suffixes: Mapping[str, str]) -> tuple[Table, Path, str]:
     """Return the rows, the folder of their paths, and the column of labels, empty for none."""
+    expected = "a folder of files, or a table of them that ends in .csv, .tsv or .parquet"
+    if not data.exists():
+        raise FileNotFoundError(absent(data, f"expected {expected}"))
+    if data.is_file() and data.suffix.lower() not in TABLES:
+        raise ValueError(
+            f"{data} is a single file, expected {expected}; put it into a folder, and give that"
+        )
     if not data.is_dir():
         return read_table(data), data.parent, label
     with os.scandir(data) as entries:
@@ -137,9 +178,25 @@ def _open(data: Path, label: str, suffixes: Mapping[str, str]) -> tuple[Table, P
     return read_folder(data, suffixes, flat=flat), data, "" if flat else LABEL
 
 
+def _first_files(
+    rows: Sequence[Mapping[str, str]], places: Sequence[str], specs: Sequence[ModalitySpec]
+) -> list[str]:
+    """Return the first file of each row, or its place; with the place where rows share a file."""
+    columns = [spec.columns[0] for spec in specs if spec.kind not in ("numbers", "text")]
+    names = [
+        next(filter(None, (cells[column] for column in columns)), place)
+        for cells, place in zip(rows, places, strict=True)
+    ]
+    times = Counter(names)
+    return [
+        f"{name} ({place})" if times[name] > 1 else name
+        for name, place in zip(names, places, strict=True)
+    ]
+
+
 def _new_clip(
     cells: Mapping[str, str],
-    place: str,
+    name: str,
     specs: Sequence[ModalitySpec],
     root: Path,
     allow_outside_root: bool,
@@ -148,16 +205,20 @@ def _new_clip(
     for spec in specs:
         if not any(cells[column] for column in spec.columns):
             continue
-        try:
-            values[spec.name] = value_of(spec, cells, root, allow_outside_root)
-        except ReadError as error:
-            raise ValueError(f"{place} has {error}; correct it or take it out") from error
+        values[spec.name] = value_of(spec, cells, root, allow_outside_root)
     files = {m: value for m, value in values.items() if isinstance(value, Path)}
     return Clip(
-        cells.get(ID) or place, NO_LABEL, "", files,
+        cells.get(ID) or name, NO_LABEL, "", files,
         text={m: value for m, value in values.items() if isinstance(value, str)},
         numbers={m: value for m, value in values.items() if isinstance(value, tuple)},
     )  # fmt: skip
+
+
+def _refusal(errors: Sequence[str], samples: int) -> str:
+    return (
+        f"{len(errors)} of {samples} samples cannot be used:\n{some_lines(errors)}\n"
+        "correct them, or take them out"
+    )
 
 
 def _reader(described: Mapping[str, Any]) -> Modality:

@@ -70,6 +70,7 @@ def leave_out_small(
             "small class", "", "",
             f"class {classes[label]!r} has {counts[label]}, expected at least {least} {what}; add "
             "some, take the class out, or name a column `split`",
+            samples=sum(clip.label == label for clip in clips),
         )
         for label in sorted(small)
     ]  # fmt: skip

@@ -3,7 +3,7 @@
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +11,12 @@ import pandas as pd
 
 from fusion_sched.data.array_files import read_arrays
 from fusion_sched.data.clips.types import Issue
-from fusion_sched.data.kinds import kind_of_path
+from fusion_sched.data.kinds import SUFFIXES, kind_of_path
 from fusion_sched.data.listed import ListRow, broken_row
+from fusion_sched.runtime.files import absent
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+TABLES = (*DELIMITERS, ".parquet")
 LABEL, SPLIT, FOLD, GROUP = "label", "split", "fold", "group"
 """Columns of a folder's table, and the columns that a list may have besides its modalities."""
 SPLITS = {
@@ -51,13 +53,13 @@ def read_table(path: Path) -> Table:
         There is no such file; it is not UTF-8 text in rows, or its header names a column twice.
     """
     suffix = path.suffix.lower()
-    if suffix not in (*DELIMITERS, ".parquet"):
+    if not path.exists():
+        raise FileNotFoundError(absent(path, "set dataset.list to a table of files"))
+    if suffix not in TABLES or not path.is_file():
         raise ValueError(
             f"dataset.list is {str(path)!r}, expected a table with a header that ends in .csv, "
             ".tsv or .parquet"
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; set dataset.list to a table of files")
     header, rows, issues = (
         _read_parquet(path) if suffix == ".parquet" else _read_lines(path, DELIMITERS[suffix])
     )
@@ -147,6 +149,8 @@ def read_folder(root: Path, suffixes: Mapping[str, str], *, flat: bool = False) 
     samples: dict[tuple[str, str, str], dict[str, str]] = {}
     issues: list[Issue] = []
     strays: Counter[str] = Counter()
+    if flat and not _samples_in(root, SUFFIXES):
+        _check_level(root, _subfolders(root))
     for split, folder in [("", root)] if flat else _class_folders(root):
         for entry in sorted(_visible(folder), key=lambda entry: entry.name):
             placed = list(_columns_of(entry, suffixes))
@@ -172,25 +176,65 @@ def read_folder(root: Path, suffixes: Mapping[str, str], *, flat: bool = False) 
     return Table((LABEL, SPLIT, *names), rows, issues)
 
 
-def _class_folders(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the folders of classes, each with its split, which is empty where no folder says it."""
+def _class_folders(root: Path) -> list[tuple[str, Path]]:
+    """Return the folders of classes, each with its split; that is empty where no folder says it."""
+    if not root.exists():
+        raise FileNotFoundError(
+            absent(root, "set dataset.root to a folder of CLASS/NAME.EXT, or dataset.list")
+        )
     if not root.is_dir():
         raise FileNotFoundError(
             f"{root} is no folder; set dataset.root to a folder of CLASS/NAME.EXT, or dataset.list "
             "to a table of files"
         )
-    folders = sorted(Path(entry) for entry in _visible(root) if entry.is_dir())
+    folders = _subfolders(root)
     if not folders:
         raise ValueError(
             f"{root} holds no folder, expected one per class with its files: CLASS/NAME.EXT; or "
             "set dataset.list to a table of files"
         )
+    classes = _with_splits(folders)
+    _check_level(root, [folder for _, folder in classes])
+    return classes
+
+
+def _check_level(root: Path, folders: Sequence[Path]) -> None:
+    """Raise where the folders of classes are rather in one of these folders."""
+    lower = [folder for folder in folders if _holds_classes(folder)]
+    if lower and sum(_samples_in(folder, SUFFIXES) > 0 for folder in folders) < 2:
+        names = ", ".join(folder.name for folder in _subfolders(lower[0])[:3])
+        raise ValueError(
+            f"{root} looks one level too high: its folder {lower[0].name} holds the folders of "
+            f"classes, such as {names}; did you mean dataset.root={lower[0]}?"
+        )
+
+
+def _with_splits(folders: Sequence[Path]) -> list[tuple[str, Path]]:
     if len(folders) < 2 or not all(folder.name.lower() in SPLITS for folder in folders):
-        yield from (("", folder) for folder in folders)
-        return
-    for part in folders:
-        inside = sorted(Path(entry) for entry in _visible(part) if entry.is_dir())
-        yield from ((part.name, folder) for folder in inside)
+        return [("", folder) for folder in folders]
+    return [(part.name, folder) for part in folders for folder in _subfolders(part)]
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Whether a folder has no files of samples, but two folders that each have several.
+
+    Pictures do not count in these, as a folder of them is one sample: its frames.
+    """
+    if _samples_in(folder, SUFFIXES):
+        return False
+    single = {suffix for suffix, kind in SUFFIXES.items() if kind != "picture"}
+    inside = [part for _, part in _with_splits(_subfolders(folder))]
+    return sum(_samples_in(part, single) > 1 for part in inside) > 1
+
+
+def _samples_in(folder: Path, suffixes: Collection[str]) -> int:
+    return sum(
+        entry.is_file() and Path(entry).suffix.lower() in suffixes for entry in _visible(folder)
+    )
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(Path(entry) for entry in _visible(folder) if entry.is_dir())
 
 
 def _visible(folder: Path) -> list[os.DirEntry[str]]:

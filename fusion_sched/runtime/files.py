@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,6 +45,14 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def check_new(path: Path | None, overwrite: bool) -> None:
+    """Raise `FileExistsError` where a file is there that is not to be replaced."""
+    if path is not None and path.is_file() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists already; choose another name, or replace it by --overwrite"
+        )
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Name the file or folder, and what to do, in an `OSError` of the body that names none."""
@@ -80,6 +89,19 @@ def naming(path: Path) -> Iterator[None]:
         if str(path) in str(error):
             raise
         raise ValueError(f"{path}: {error}") from error
+
+
+def absent(path: Path, expected: str) -> str:
+    """Return that a path does not exist, with the nearest name there, or else what was expected."""
+    place = path
+    while not place.parent.is_dir():
+        place = place.parent
+    names = [name for name in os.listdir(place.parent) if not name.startswith(".")]
+    near = get_close_matches(place.name, names, n=1)
+    if not near or place.exists():
+        return f"{path} does not exist; {expected}"
+    meant = place.parent / near[0] / path.relative_to(place)
+    return f"{path} does not exist; did you mean {meant}?"
 
 
 def remove_leftovers(folder: Path) -> None:

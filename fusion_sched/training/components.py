@@ -104,13 +104,19 @@ class RunComponents:
             "git": git_revision(),
             "config": self.config,
         }
-        if self.probe.source == "both" and len(splits.validation) < LEAST_HELD_OUT:
-            note = (
-                f"validation has {len(splits.validation)} samples, fewer than {LEAST_HELD_OUT}: "
-                "there is no diagnosis of what generalises; raise dataset.validation for one"
-            )
+        if self.probe.source == "both" and (note := few_held_out(len(splits.validation))):
             fields["facts"]["notes"] = [*fields["facts"].get("notes", []), note]
         return {name: value for name, value in fields.items() if value is not None}
+
+
+def few_held_out(samples: int) -> str | None:
+    """What validation samples are too few for; `None` where there are enough."""
+    if samples >= LEAST_HELD_OUT:
+        return None
+    return (
+        f"validation has {samples} samples, fewer than {LEAST_HELD_OUT}: there is no diagnosis of "
+        "what generalises; raise dataset.validation for one"
+    )
 
 
 @dataclass

@@ -13,7 +13,7 @@ Command = Callable[..., Answer]
 WRITERS = {
     "report": ["report", "{run}", "--output", "{out}.html"],
     "compare": ["compare", "{run}", "--format", "csv", "--output", "{out}.csv"],
-    "pointwise": ["pid", "{table}", "--pointwise", "{out}.csv"],
+    "pointwise": ["pid", "{table}", "--pointwise", "{out}.csv", "--overwrite"],
 }
 
 

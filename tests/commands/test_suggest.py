@@ -36,6 +36,23 @@ def test_a_misspelt_name_is_answered_by_the_nearest(
     assert "Config search path" not in answer.err
 
 
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["stage1.epochs=two"], ["stage1.epochs is 'two', expected a whole number"]),
+    (["ema_decay=much"], ["ema_decay is 'much', expected a number"]),
+    (["seed=null"], ["seed is null, expected a value"]),
+    (["stage1=3"], ["stage1 is 3", "stage1.KEY=VALUE"]),
+    (["--epochs", "3"], ["--epochs is no option", "KEY=VALUE", "stage1.epochs=15"]),
+    (["--zzz=3"], ["--zzz is no option", "--help"]),
+], ids=str)  # fmt: skip
+def test_a_wrong_value_or_option_is_a_plain_sentence(
+    command: Command, arguments: list[str], words: list[str]
+) -> None:
+    answer = command("train", *arguments)
+    check_message(answer, 2, words)
+    for internal in ("full_key", "reference_type", "experimental-rerun"):
+        assert internal not in answer.err
+
+
 @pytest.mark.parametrize(("arguments", "words"), ADDED, ids=str)
 def test_a_misspelt_name_is_not_added_in_silence(
     command: Command, arguments: list[str], words: list[str]

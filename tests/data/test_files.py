@@ -386,7 +386,7 @@ def test_shares_and_places_that_cannot_be(tmp_path: Path) -> None:
         Files().listing()
     with pytest.raises(ValueError, match="holds no folder, expected one per class"):
         Files(root=str(tmp_path)).listing()
-    with pytest.raises(FileNotFoundError, match=r"no folder; set dataset\.root"):
+    with pytest.raises(FileNotFoundError, match=r"does not exist; set dataset\.root"):
         Files(root=str(tmp_path / "absent")).listing()
 
 

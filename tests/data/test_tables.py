@@ -74,6 +74,7 @@ def test_what_is_no_table_is_refused(text: str, message: str, tmp_path: Path) ->
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"does not exist; set dataset\.list"):
         read_table(tmp_path / "list.csv")
+    (tmp_path / "list.xlsx").touch()
     with pytest.raises(ValueError, match=r"header that ends in \.csv"):
         read_table(tmp_path / "list.xlsx")
     (tmp_path / "list.csv").write_bytes("label,voice\nr\u00e9,a\n".encode("latin-1"))

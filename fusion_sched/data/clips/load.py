@@ -124,6 +124,7 @@ def load_clips(dataset: ClipDataset) -> Splits:
     if odd:
         facts["notes"] = [*facts.get("notes", []), *odd]
     if issues:
+        facts["left_out"] = f"{_left_out(issues, len(usable))}; see `{check_command(dataset)}`"
         facts["skipped"] = [
             {"clip": issue.clip, "kind": issue.kind, "message": issue.message} for issue in issues
         ]
@@ -200,6 +201,20 @@ def notes_on_files(issues: Sequence[Issue]) -> list[str]:
     return [f"{clips[kind]} clip(s) {kind}; the first: {text}" for kind, text in first.items()]
 
 
+def _left_out(issues: Sequence[Issue], used: int) -> str:
+    """Return how many samples are left out and why; one with several issues counts by the first."""
+    first = {issue.clip: issue.kind for issue in reversed(issues) if issue.clip}
+    kinds = Counter(first.values())
+    for issue in issues:
+        kinds[issue.kind] += issue.samples
+    counted = ", ".join(
+        f"{count} {kind.replace('no ', 'without ', 1) if kind.startswith('no ') else kind}"
+        for kind, count in kinds.most_common()
+        if count
+    )
+    return f"{kinds.total()} of {used + kinds.total()} samples ({counted})"
+
+
 def check_command(dataset: ClipDataset) -> str:
     """Return the command that checks the dataset; its other settings are not in it."""
     table = vars(dataset).get("list")
@@ -211,13 +226,18 @@ def _summary(dataset: ClipDataset, issues: Sequence[Issue]) -> str:
     """Return what is wrong, how often, and what can be done."""
     kinds = Counter(issue.kind for issue in issues)
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    shown = "\n".join(f"  {issue.message}" for issue in issues[:SHOWN])
-    more = f"\n  … and {len(issues) - SHOWN} more" if len(issues) > SHOWN else ""
+    shown = some_lines([issue.message for issue in issues])
     return (
-        f"{dataset.source.title}: damaged: {counted}\n{shown}{more}\n"
+        f"{dataset.source.title}: damaged: {counted}\n{shown}\n"
         f"See all by `{check_command(dataset)}`; "
         "correct them, or train without these clips by dataset.on_error=skip"
     )
+
+
+def some_lines(messages: Sequence[str]) -> str:
+    """Return the first messages, a line each, and how many more there are."""
+    more = [f"… and {len(messages) - SHOWN} more"] if len(messages) > SHOWN else []
+    return "\n".join(f"  {text}" for text in [*messages[:SHOWN], *more])
 
 
 def _check_splits(clips: Sequence[Clip], classes: Sequence[str]) -> None:

@@ -53,6 +53,7 @@ class Issue:
     clip, modality : what it is about, empty where it is about more than one
     message : names the file, what came and what was expected
     fatal : the clip cannot be trained on; the others are worth knowing
+    samples : how many samples it leaves out, where that is more than `clip`
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Issue:
     modality: str
     message: str
     fatal: bool = True
+    samples: int = 0
 
 
 class ReadError(ValueError):

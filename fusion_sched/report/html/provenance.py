@@ -9,10 +9,13 @@ import yaml
 
 from fusion_sched.report.html.document import Block, Code, Facts, Notes, Text
 from fusion_sched.report.view import RunView
+from fusion_sched.runlog import inside
 
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 """In a run folder: what was given on the command line, a list of words."""
 MEBIBYTE = 2**20
+SHOWN = 50
+"""Samples that are named of those that were left out."""
 
 
 def provenance(view: RunView) -> list[Block]:
@@ -36,13 +39,18 @@ def provenance(view: RunView) -> list[Block]:
         "classes": len(view.classes),
     }
     if start.get("facts"):
-        values["facts of the data"] = _one_line(start["facts"])
+        brief = {name: fact for name, fact in start["facts"].items() if name != "skipped"}
+        values["facts of the data"] = _readable(brief)
     unknown = (None, "")
     facts = {n: "not in this trace" if v in unknown else str(v) for n, v in values.items()}
     blocks: list[Block] = [_command(view), Facts(facts)]
     warnings = list(dict.fromkeys(w for p in view.probes for w in p.warnings))
     if warnings:
         blocks.append(Notes("Warnings of the probe", warnings))
+    skipped = [f"{s['kind']}: {s['message']}" for s in inside(start, "facts", "skipped") or []]
+    if skipped:
+        more = [f"… and {len(skipped) - SHOWN} more"] if len(skipped) > SHOWN else []
+        blocks.append(Notes("Samples left out of training", [*skipped[:SHOWN], *more]))
     if view.problems:
         blocks.append(Notes("Left out of this page", view.problems))
     text = yaml.safe_dump(dict(view.config), sort_keys=False, allow_unicode=True)
@@ -56,6 +64,13 @@ def _one_line(values: Any) -> str | None:
         return None
     texts = {n: " × ".join(map(str, v)) if isinstance(v, list) else v for n, v in values.items()}
     return ", ".join(f"{name} {text}" for name, text in texts.items())
+
+
+def _readable(value: Any) -> str:
+    """Facts of any depth as text: `name value` in mappings, and lists joined by semicolons."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_readable(v)}" for name, v in value.items())
+    return "; ".join(map(_readable, value)) if isinstance(value, list) else str(value)
 
 
 def _command(view: RunView) -> Block:

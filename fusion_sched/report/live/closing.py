@@ -2,6 +2,7 @@
 
 from rich.table import Table
 
+from fusion_sched.report.live.lines import left_out_lines
 from fusion_sched.report.readings import joint_model_words, readings_words, source_readings
 from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
@@ -48,10 +49,30 @@ def result_table(trace: Trace) -> Table:
     return table
 
 
+def caution_lines(trace: Trace) -> list[str]:
+    """Notes on the data, and the cautions of the main diagnosis: what to know before any result.
+
+    Parameters
+    ----------
+    trace
+        A run's, also one that has not ended.
+
+    Returns
+    -------
+    list of str
+    """
+    return [*_data_notes(trace), *(f"caution: {text}" for text in RunView.of(trace).cautions)]
+
+
+def _data_notes(trace: Trace) -> list[str]:
+    notes = inside(trace.start, "facts", "notes") or []
+    return [*left_out_lines(trace.start), *(f"note: {text}" for text in notes)]
+
+
 def diagnosis_lines(trace: Trace) -> list[str]:
     """Notes on the data; of the hand-over's diagnosis, its warnings and its readings in bits."""
     view = RunView.of(trace)
-    notes = [f"note: {text}" for text in inside(trace.start, "facts", "notes") or []]
+    notes = _data_notes(trace)
     probe = view.hand_over_probe
     if probe is None:
         return notes

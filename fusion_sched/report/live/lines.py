@@ -1,7 +1,7 @@
 """Events as lines of plain text: what is printed where there is no terminal to draw on."""
 
 from fusion_sched.report.records import DecisionRecord, EpochRecord, Event, ProbeRecord
-from fusion_sched.types import Estimate
+from fusion_sched.runlog import inside
 
 
 def start_line(start: Event) -> str:
@@ -14,6 +14,12 @@ def start_line(start: Event) -> str:
     )
 
 
+def left_out_lines(start: Event) -> list[str]:
+    """Say which samples a training leaves out, where it does."""
+    text = inside(start, "facts", "left_out")
+    return [] if text is None else [f"left out: {text}"]
+
+
 def record_line(record: DecisionRecord | EpochRecord | ProbeRecord) -> str:
     match record:
         case DecisionRecord(stage=stage, reason=reason):
@@ -24,9 +30,9 @@ def record_line(record: DecisionRecord | EpochRecord | ProbeRecord) -> str:
             accuracy = " ".join(f"{m} {share:.1%}" for m, share in record.accuracy.items())
             return f"epoch {record.number:3d} {stage.name:8s} loss {loss} | validation {accuracy}"
         case ProbeRecord(diagnosis=diagnosis):
-            unique = " ".join(f"{m} {_bit_text(e)}" for m, e in diagnosis.unique.items())
+            unique = " ".join(f"{m} {e}" for m, e in diagnosis.unique.items())
             atoms = "".join(
-                f" | {title} {_bit_text(estimate)}"
+                f" | {title} {estimate}"
                 for title, estimate in (
                     ("redundancy", diagnosis.redundancy),
                     ("synergy", diagnosis.synergy),
@@ -43,9 +49,3 @@ def _generalising_text(record: ProbeRecord) -> str:
     stored, generalising = record.diagnosis.mi, record.generalising.mi
     readings = " ".join(f"{m} {stored[m].value:.2f}/{e.value:.2f}" for m, e in generalising.items())
     return f" | stored/generalising {readings}"
-
-
-def _bit_text(estimate: Estimate) -> str:
-    ends = "" if estimate.low is None else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
-    # Rounded before 0 is added, which makes -0.00 a plain 0.00.
-    return f"{round(estimate.value, 2) + 0.0:.2f}{ends}"

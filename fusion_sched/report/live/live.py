@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from fusion_sched.report.live.glyphs import printable
-from fusion_sched.report.live.lines import record_line, start_line
+from fusion_sched.report.live.lines import left_out_lines, record_line, start_line
 from fusion_sched.report.live.picture import LastDiagnosis, Picture
 from fusion_sched.report.records import (
     DecisionRecord,
@@ -92,7 +92,7 @@ class Display:
 
     def _print(self, event: Event, record: Record | None) -> bool:
         """Print what stays of an event; say whether that was anything."""
-        texts = [start_line(event)] if event["event"] == "start" else []
+        texts = [start_line(event), *left_out_lines(event)] if event["event"] == "start" else []
         if isinstance(record, DecisionRecord) or (
             isinstance(record, EpochRecord | ProbeRecord) and not self._draws
         ):
