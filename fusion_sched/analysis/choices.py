@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from fusion_sched.runlog import inside
 from fusion_sched.runlog.protocol import flatten
 from fusion_sched.runtime.files import config_dir
 
 TARGET = "_target_"
+PLACES_TO_GIVE = ("name", "list", "root")
+"""Keys of a dataset of one's own by which the user says where it is, the first that is set."""
+NOT_GIVEN = ("", "None", "???")
 
 
 @cache
@@ -50,6 +55,30 @@ def typed_choice(group: str, settings: Mapping[str, str]) -> str | None:
         for name, known in kin.items()
     }
     return min(differing, key=lambda name: differing[name], default=None)
+
+
+def component_name(group: str, config: Mapping[str, Any]) -> str:
+    """The choice of a group as typed; of a class that no choice has, its name."""
+    settings = inside(config, group)
+    known = flatten(settings) if isinstance(settings, Mapping) else {}
+    if TARGET not in known:
+        return f"unknown {group}"
+    return typed_choice(group, known) or known[TARGET].rpartition(".")[2]
+
+
+def dataset_name(config: Mapping[str, Any]) -> str:
+    """The dataset as typed; of one's own files also what they are called, as `files: clips`.
+
+    The latter where the choice leaves it to the user to say where they are.
+    """
+    name = component_name("dataset", config)
+    of_choice = choices_of("dataset").get(name, {})
+    asked = [key for key in PLACES_TO_GIVE if of_choice.get(key) in NOT_GIVEN]
+    place = next((place for key in asked if (place := config["dataset"].get(key))), None)
+    if place is None:
+        return name
+    files = place if isinstance(place, Sequence) and not isinstance(place, str) else [place]
+    return f"{name}: {', '.join(Path(str(file)).name for file in files)}"
 
 
 def with_typed_choices(configs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:

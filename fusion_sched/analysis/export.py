@@ -28,7 +28,7 @@ LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "–": "--",
-    "…": "--",
+    "…": "--", "−": "$-$",
 })  # fmt: skip
 """LaTeX for characters that mean something else there; pandas escapes fewer."""
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in r"\`*_{}[]<>|#"})

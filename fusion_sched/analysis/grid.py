@@ -13,6 +13,7 @@ from fusion_sched.analysis.statistics import (
 )
 from fusion_sched.analysis.tables import ResultTable
 from fusion_sched.analysis.verdict import show_p
+from fusion_sched.runtime.text import signed
 from fusion_sched.types import Estimate
 
 NOTHING = "–"
@@ -59,11 +60,12 @@ def caption(table: ResultTable) -> str:
         return text
     tested = sum(row.p_holm is not None for row in table.rows)
     pairs = "on the same seed and fold" if folds else "seed by seed"
-    overlap = "corrected for the overlap of training sets, " if folds else ""
-    return (
-        f"{text}; difference: points above {table.reference}, {pairs}; p: two-sided t-test "
-        f"of it, {overlap}Holm-corrected for {tested} row{'s' * (tested != 1)}"
-    )
+    overlap = ", corrected for the overlap of training sets" if folds else ""
+    text += f"; difference: points above {table.reference}, {pairs}"
+    if tested == 0:
+        return text
+    corrected = f", Holm-corrected for {tested} rows" if tested > 1 else ""
+    return f"{text}; p: two-sided t-test of it{overlap}{corrected}"
 
 
 def plus_minus(values: Values, digits: int = 1) -> str:
@@ -72,10 +74,10 @@ def plus_minus(values: Values, digits: int = 1) -> str:
     return f"{mean:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
 
 
-def _interval(estimate: Estimate, sign: str = "") -> str:
-    if estimate.low is None:
+def _interval(estimate: Estimate, shown: Callable[[float], str] = "{:.1f}".format) -> str:
+    if estimate.low is None or estimate.high is None:
         return NOTHING
-    return f"{estimate.low:{sign}.1f} … {estimate.high:{sign}.1f}"
+    return f"{shown(estimate.low)} … {shown(estimate.high)}"
 
 
 def _seeds(row: ResultRow) -> str:
@@ -118,12 +120,12 @@ COMPACT = [
     Column("95 % interval", lambda r: _interval(mean_accuracy(r.fused))),
     Column(
         "difference",
-        lambda r: f"{r.difference.estimate.value:+.1f}" if r.difference else "reference",
+        lambda r: signed(r.difference.estimate.value) if r.difference else "reference",
     ),
     Column("p", lambda r: _p_cell(r.p_holm)),
 ]
 TEST_COLUMNS = [
-    Column("95 % of difference", lambda r: _of_difference(r, lambda e: _interval(e, "+"))),
+    Column("95 % of difference", lambda r: _of_difference(r, lambda e: _interval(e, signed))),
     Column("raw p", lambda r: _of_difference(r, lambda e: _p_cell(e.p))),
     Column("test", lambda r: (r.difference.test if r.difference else None) or NOTHING),
     Column("macro-F1", lambda r: plus_minus(r.macro_f1, 3)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from fusion_sched.analysis.choices import TARGET, choices_of
 from fusion_sched.analysis.rows import short_value
 from fusion_sched.runlog import inside
 
@@ -20,9 +21,9 @@ OWN_LIST = "official"
 class PublishedResult:
     """What one source reports on one dataset, under one protocol.
 
-    `values`: method → percent, or percent and deviation. `dataset` and `encoder` are names of
-    classes here; `split` is a value of `dataset.split`, or what else it was; `None` stands for
-    what the source does not say. `remarks` are further reasons not to compare.
+    `values`: method → percent, or percent and deviation. `dataset` is a choice of `dataset=`,
+    `encoder` the name of a class here; `split` is a value of `dataset.split`, or what else it was;
+    `None` stands for what the source does not say. `remarks` are further reasons not to compare.
     """
 
     dataset: str
@@ -79,12 +80,13 @@ def load_registry() -> list[PublishedResult]:
     return [PublishedResult(**entry) for entry in yaml.safe_load(text)]
 
 
-def published_for(dataset: str, start: Mapping[str, Any]) -> list[JudgedResult]:
-    """Return the sources on a dataset, judged against the setting of our runs."""
+def published_for(start: Mapping[str, Any]) -> list[JudgedResult]:
+    """Return the sources on the dataset of our runs, in any setting, judged against ours."""
+    ours = start["config"]["dataset"][TARGET]
     return [
         JudgedResult(entry, tuple(reasons_against(entry, start)))
         for entry in load_registry()
-        if entry.dataset == dataset
+        if choices_of("dataset")[entry.dataset][TARGET] == ours
     ]
 
 

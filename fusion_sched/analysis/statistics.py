@@ -12,6 +12,7 @@ from fusion_sched.types import Estimate
 LEVEL = 0.95
 FEWEST_SEEDS = 3
 """Of two, Student's t is 12.7: the interval would say nothing, and reach beyond 0 and 100 %."""
+PAIRED = "paired t"
 Values = Mapping[int, float]
 """Seed → value."""
 FoldValues = Mapping[tuple[int, int], float]
@@ -76,13 +77,13 @@ def difference(row: Values, other: Values) -> Difference:
         from scipy import stats
 
         test = stats.ttest_rel([row[s] for s in common], [other[s] for s in common])
-        return Difference(_tested(mean, test), "paired t", common, "; ".join(remarks) or None)
+        return Difference(_tested(mean, test), PAIRED, common, "; ".join(remarks) or None)
     if len(common) == 1:
-        reason = "one pair of seeds"
+        reason = "one seed in common, and a test needs three"
     elif np.allclose(gaps, 0):
         reason = "the same on every seed"
     elif not np.allclose(gaps, gaps[0]):
-        reason = "two pairs of seeds are too few for an interval or a test"
+        reason = "two seeds in common, and a test needs three"
     else:
         reason = "every seed differs by the same amount"
     return Difference(Estimate(mean), None, common, "; ".join([reason, *remarks]))

@@ -6,7 +6,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from fusion_sched.analysis.folds import fold_of, seed_and_fold
+from fusion_sched.analysis.choices import dataset_name
+from fusion_sched.analysis.folds import fold_of
+from fusion_sched.analysis.missing import missing_notes, unended_note
 from fusion_sched.analysis.published import JudgedResult, published_for
 from fusion_sched.analysis.rows import (
     CEILING,
@@ -21,7 +23,7 @@ from fusion_sched.analysis.rows import (
 from fusion_sched.analysis.runs import failed_jobs, find_runs, read_runs
 from fusion_sched.analysis.statistics import holm
 from fusion_sched.analysis.studies import study_notes, tuning_note
-from fusion_sched.analysis.verdict import judge_schedule
+from fusion_sched.analysis.verdict import judge_schedule, too_few_seeds
 from fusion_sched.runlog import Trace, inside
 from fusion_sched.runlog.protocol import protocol_differences
 
@@ -30,21 +32,19 @@ from fusion_sched.runlog.protocol import protocol_differences
 class ResultTable:
     """Rows under one protocol, or under several that were mixed on request.
 
-    `data`: dataset, modalities and number of classes, which always agree. `protocols`: hash →
-    protocol. `notes`: what is missing or unusual, in words.
+    `data`: the dataset's class, modalities and number of classes, which always agree. `dataset`:
+    its name as typed; of runs that were mixed, the names. `protocols`: hash → protocol. `notes`:
+    what is missing or unusual, in words.
     """
 
     data: tuple[str, tuple[str, ...], int]
+    dataset: str
     protocols: dict[str, dict[str, Any]]
     rows: tuple[ResultRow, ...]
     reference: str
     verdict: tuple[str, ...]
     published: tuple[JudgedResult, ...]
     notes: tuple[str, ...]
-
-    @property
-    def dataset(self) -> str:
-        return self.data[0]
 
     @property
     def heading(self) -> str:
@@ -110,7 +110,7 @@ def compare_traces(
         if any(trace.result is not None for trace in group):
             ended.append((group, name_rows(group)))
         else:
-            notes += [_unended_note(trace) for trace in group]
+            notes += [unended_note(trace) for trace in group]
     if not ended:
         raise ValueError(
             f"none of the {len(traces)} runs has ended; there is nothing to compare; go on with "
@@ -156,17 +156,17 @@ def _make_table(
     shown = rows if ceiling is None else [*rows, ceiling]
     best_first = sorted(shown, key=lambda row: -fmean(row.fused.values()))
     tested = _test_against(best_first, chosen)
-    data = _data_of(traces[0])
     return ResultTable(
-        data=data,
+        data=_data_of(traces[0]),
+        dataset=" and ".join(sorted({dataset_name(trace.start["config"]) for trace in traces})),
         protocols={t.start["protocol_hash"]: t.start["protocol"] for t in traces},
         rows=tested,
         reference=chosen.name,
         verdict=tuple(judge_schedule(tested)),
-        published=tuple(published_for(data[0], traces[0].start)) if published else (),
+        published=tuple(published_for(traces[0].start)) if published else (),
         notes=(
             *_data_notes(traces),
-            *_missing_notes(by_name, rows),
+            *missing_notes(by_name, rows),
             *_test_notes(tested, chosen.name),
             *tuning_note({row.name: row.search_trials for row in tested if row.role != CEILING}),
         ),
@@ -213,61 +213,6 @@ def _check_reference(asked: str, names: list[list[str]]) -> None:
         raise ValueError(f"reference {asked!r} is no row; expected one of {known}")
 
 
-def _missing_notes(by_name: dict[str, list[Trace]], rows: list[ResultRow]) -> list[str]:
-    """Return a sentence for every run that has not ended, and every seed that is not there."""
-    notes = [
-        _unended_note(run, f" (row {name})")
-        for name, runs in by_name.items()
-        for run in runs
-        if run.result is None
-    ]
-    row_of = {row.name: row for row in rows}
-    for name, runs in by_name.items():
-        if name in row_of:
-            notes += _seed_notes(row_of[name], {run.start["seed"] for run in runs})
-            notes += _fold_notes(row_of[name], [run for run in runs if run.result is None])
-        else:
-            notes.append(f"row {name} is left out: none of its {len(runs)} runs has ended")
-    return notes
-
-
-def _seed_notes(row: ResultRow, begun: set[int]) -> list[str]:
-    """Return a sentence where seeds were never begun, and one where they ended twice."""
-    ended = [run.start["seed"] for run in row.runs] if not row.folds else []
-    absent = ", ".join(str(seed) for seed in row.missing if seed not in begun)
-    repeated = ", ".join(str(seed) for seed in row.seeds if ended.count(seed) > 1)
-    notes = []
-    if absent:
-        notes.append(f"row {row.name} has no run of seed {absent}, which other rows have")
-    if repeated:
-        notes.append(f"row {row.name} has several runs of seed {repeated}: their mean counts")
-    return notes
-
-
-def _fold_notes(row: ResultRow, unended: Sequence[Trace]) -> list[str]:
-    """Return a sentence for each seed without all of its folds, and where folds ended twice."""
-    notes = []
-    begun = {(run.start["seed"], fold_of(run)) for run in unended}
-    for seed in row.seeds if row.folds else ():
-        folds = [fold for of_seed, fold in row.missing_folds if of_seed == seed]
-        if folds:
-            absent = ", ".join(
-                f"{fold} (not ended)" if (seed, fold) in begun else str(fold) for fold in folds
-            )
-            notes.append(
-                f"row {row.name}, seed {seed}: fold {absent} of {row.folds} is missing; its "
-                "numbers are of the samples of the other folds"
-            )
-        ended = [fold for of_seed, fold in map(seed_and_fold, row.runs) if of_seed == seed]
-        repeated = ", ".join(str(fold) for fold in sorted(set(ended)) if ended.count(fold) > 1)
-        if repeated:
-            notes.append(
-                f"row {row.name} has several runs of seed {seed}, fold {repeated}: their mean "
-                "counts"
-            )
-    return notes
-
-
 def _data_notes(traces: Sequence[Trace]) -> list[str]:
     """Return what runs say of folds, once each."""
     said = [
@@ -279,18 +224,16 @@ def _data_notes(traces: Sequence[Trace]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _unended_note(run: Trace, row: str = "") -> str:
-    fold = fold_of(run)
-    which = f"seed {run.start['seed']}" + ("" if fold is None else f", fold {fold}")
-    return f"{run.path.parent}{row}, {which}, has not ended and is left out"
-
-
 def _test_notes(rows: Sequence[ResultRow], reference: str) -> list[str]:
-    """Return a sentence for every test that is not the plain paired one."""
+    """Return a sentence for each kind of test that is not the plain paired one."""
+    if too_few_seeds(rows):
+        return ["nothing is tested: a test needs three seeds, as by seed=0,1,2"] * (len(rows) > 1)
+    by_remark: dict[str, list[str]] = {}
+    for row in rows:
+        if row.difference is not None and row.difference.remark is not None:
+            by_remark.setdefault(row.difference.remark, []).append(row.name)
     return [
-        f"{row.name} against {reference}: {row.difference.remark}"
-        for row in rows
-        if row.difference is not None and row.difference.remark is not None
+        f"{', '.join(names)} against {reference}: {remark}" for remark, names in by_remark.items()
     ]
 
 
@@ -298,11 +241,11 @@ def _protocol_notes(tables: tuple[ResultTable, ...], mix: bool) -> list[str]:
     """Return what differs between the protocols of one dataset."""
     notes = []
     for data in dict.fromkeys(table.data for table in tables):
-        protocols: dict[str, dict[str, Any]] = {}
-        for table in tables:
-            protocols |= table.protocols if table.data == data else {}
+        alike = [table for table in tables if table.data == data]
+        protocols = {name: kept for table in alike for name, kept in table.protocols.items()}
         if len(protocols) > 1:
             how = "mixed on request" if mix else "in tables of their own (--mix puts them in one)"
-            notes.append(f"{data[0]}: {len(protocols)} protocols, {how}; they differ by")
+            names = " and ".join(dict.fromkeys(table.dataset for table in alike))
+            notes.append(f"{names}: {len(protocols)} protocols, {how}; they differ by")
             notes += [f"  {line}" for line in protocol_differences(protocols)]
     return notes

@@ -2,45 +2,58 @@
 
 from collections.abc import Sequence
 
-from fusion_sched.analysis.rows import ROLES, ResultRow
-from fusion_sched.analysis.statistics import Difference, holm, mean_over_seeds
+from fusion_sched.analysis.rows import CEILING, ResultRow
+from fusion_sched.analysis.statistics import (
+    FEWEST_SEEDS,
+    PAIRED,
+    Difference,
+    holm,
+    mean_over_seeds,
+)
+from fusion_sched.runtime.text import signed
 
 SIGNIFICANT, SMALLEST_SHOWN_P = 0.05, 0.001
-OPPONENTS = {"ensemble": "balancer=unimodal fusion=average", "fixed": "controller=fixed"}
-"""Roles that a schedule has to beat, and the overrides that train such a row."""
-OPTIONAL_OPPONENTS = ("single", "joint", "ceiling")
-"""Roles that it is held against where the table has a row of them."""
+OPPONENTS = {
+    "single": "best single modality", "ensemble": "ensemble", "joint": "joint training",
+    "fixed": "fixed stages", CEILING: "",
+}  # fmt: skip
+"""Roles that a schedule is held against, and what sentences call them; a ceiling has its name."""
+WANTED = {"ensemble": "unimodal", "fixed": "fine_tuned"}
+"""Roles without which there is no full answer, and the method that trains such a row."""
 
 
 def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
-    """Return the best schedule against each opponent, in words; nothing without a schedule.
+    """Return the best schedule against each opponent, in words.
 
-    The best of several is chosen by validation accuracy, so that the test accuracies it is judged
-    by had no part in the choice. The p-values are corrected for the number of sentences.
+    Nothing without a schedule, or where no row has enough seeds for a test. The best of several is
+    chosen by validation accuracy, so that the test accuracies it is judged by had no part in the
+    choice. The p-values are corrected for the number of sentences.
     """
     schedule = best_of_role(rows, "schedule")
-    if schedule is None:
+    if schedule is None or too_few_seeds(rows):
         return []
-    roles = (*OPPONENTS, *(r for r in OPTIONAL_OPPONENTS if any(row.role == r for row in rows)))
-    opponents = {role: best_of_role(rows, role) for role in roles}
-    gaps = {role: schedule.above(row) for role, row in opponents.items() if row is not None}
-    corrected = dict(zip(gaps, holm([gap.estimate.p for gap in gaps.values()]), strict=True))
-    subject = f"{schedule.name}{_chosen_from(rows, 'schedule')}"
-    sentences = []
-    for role, row in opponents.items():
-        if row is None:
-            sentences.append(
-                f"{subject}: no row of {ROLES[role]} to hold it against; train one by "
-                f"{OPPONENTS[role]}"
-            )
-        else:
-            opponent = f"{row.name} ({ROLES[role]}{_chosen_from(rows, role)})"
-            counts = sorted({len(gaps[role].seeds) or len(r.seeds) for r in (schedule, row)})
-            seeds = f"{' and '.join(map(str, counts))} seed{'s' if counts != [1] else ''}"
-            if schedule.folds:
-                seeds += f" and {schedule.folds} folds"
-            sentences.append(_gap_sentence(subject, opponent, gaps[role], corrected[role], seeds))
-    return sentences
+    opponents = [row for role in OPPONENTS if (row := best_of_role(rows, role)) is not None]
+    gaps = [schedule.above(row) for row in opponents]
+    sentences: list[str] = []
+    for row, gap, p in zip(opponents, gaps, holm([gap.estimate.p for gap in gaps]), strict=True):
+        described = "" if sentences else _described(rows, schedule, "", " schedules on validation")
+        opponent = f"{row.name}{_described(rows, row, OPPONENTS[row.role])}"
+        numbers = f"{_gap_words(gap, p)}, {_seeds_words(schedule, row, gap)}"
+        sentences.append(
+            f"{schedule.name}{described} against {opponent}: {numbers}: {_judgement(gap, p)}"
+        )
+    known = {row.role for row in opponents}
+    missing = [
+        f"no {OPPONENTS[role]} in the table: +method={method} trains such a row"
+        for role, method in WANTED.items()
+        if role not in known
+    ]
+    return [*sentences, *missing]
+
+
+def too_few_seeds(rows: Sequence[ResultRow]) -> bool:
+    """Say whether no row has the seeds that a test needs; folds are tested with fewer."""
+    return not any(row.folds or len(row.seeds) >= FEWEST_SEEDS for row in rows)
 
 
 def best_of_role(rows: Sequence[ResultRow], role: str) -> ResultRow | None:
@@ -52,23 +65,34 @@ def best_of_role(rows: Sequence[ResultRow], role: str) -> ResultRow | None:
     )
 
 
-def _chosen_from(rows: Sequence[ResultRow], role: str) -> str:
-    """Return of how many rows the best one was chosen, where there were several."""
-    count = sum(row.role == role for row in rows)
-    return f", best of {count} on validation" if count > 1 else ""
+def _described(rows: Sequence[ResultRow], row: ResultRow, role: str, chosen: str = "") -> str:
+    """Return in brackets what a row is, and of how many it was chosen."""
+    count = sum(other.role == row.role for other in rows)
+    parts = [role] * bool(role) + [f"best of {count}{chosen}"] * (count > 1)
+    return f" ({', '.join(parts)})" if parts else ""
 
 
-def _gap_sentence(subject: str, opponent: str, gap: Difference, p: float | None, seeds: str) -> str:
-    """Return who beats whom, by how much, and how sure that is."""
+def _gap_words(gap: Difference, p: float | None) -> str:
     mean, low, high = gap.estimate[:3]
-    points = f"{mean:+.1f} points"
-    if p is None or low is None:
-        return f"{subject} against {opponent}: {points} with {seeds}; not judged: {gap.remark}"
-    shown = show_p(p).replace("<", "p < ") if p < SMALLEST_SHOWN_P else f"p = {show_p(p)}"
-    numbers = f"{points} (95 %: {low:+.1f} to {high:+.1f}, {shown}, {gap.test})"
+    if p is None or low is None or high is None:
+        return f"{signed(mean)} points"
+    shown = f"p < {SMALLEST_SHOWN_P}" if p < SMALLEST_SHOWN_P else f"p = {show_p(p)}"
+    test = "" if gap.test == PAIRED else f", {gap.test}"
+    return f"{signed(mean)} points [{signed(low)}, {signed(high)}], {shown}{test}"
+
+
+def _seeds_words(schedule: ResultRow, row: ResultRow, gap: Difference) -> str:
+    counts = sorted({len(gap.seeds) or len(one.seeds) for one in (schedule, row)})
+    seeds = f"{' and '.join(map(str, counts))} seed{'s' if counts != [1] else ''}"
+    return f"{seeds} and {schedule.folds} folds" if schedule.folds else seeds
+
+
+def _judgement(gap: Difference, p: float | None) -> str:
+    if p is None:
+        return f"not tested ({gap.remark})"
     if p >= SIGNIFICANT:
-        return f"{subject} and {opponent} cannot be told apart with {seeds}: {numbers}"
-    return f"{subject} {'beats' if mean > 0 else 'is beaten by'} {opponent}: {numbers}, {seeds}"
+        return "no difference shown"
+    return "better" if gap.estimate.value > 0 else "worse"
 
 
 def show_p(p: float) -> str:

@@ -17,6 +17,7 @@ from rich.markup import escape
 
 import fusion_sched
 from fusion_sched.commands.console import make_console
+from fusion_sched.runtime.text import SPELL
 
 FAILED, WRONG_USAGE = 1, 2
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -40,7 +41,7 @@ def main() -> None:
     """Run the command line; every error becomes one message and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may know fewer characters
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=SPELL)
     wants_traceback = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     try:
         app()

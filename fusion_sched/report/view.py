@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusion_sched.analysis.choices import TARGET, typed_choice
+from fusion_sched.analysis.choices import component_name, dataset_name
 from fusion_sched.report.records import (
     PARSERS,
     UNTRAINED,
@@ -22,7 +22,6 @@ from fusion_sched.report.records import (
     ResultRecord,
 )
 from fusion_sched.runlog import Trace, inside, read_trace
-from fusion_sched.runlog.protocol import flatten
 from fusion_sched.types import DEPLOYABLE, FUSED, KEPT, POOL, WITH_HEADS, Stage
 
 HAND_OVER = "at the hand-over"
@@ -160,10 +159,7 @@ class RunView:
     @property
     def controller(self) -> str:
         """The choice of the controller, or the class of one's own."""
-        settings = inside(self.config, "controller")
-        known = flatten(settings) if isinstance(settings, Mapping) else {}
-        choice = typed_choice("controller", known) if TARGET in known else None
-        return choice or self._class_name("controller")
+        return component_name("controller", self.config)
 
     @property
     def method(self) -> str:
@@ -172,11 +168,8 @@ class RunView:
 
     @property
     def dataset(self) -> str:
-        return self._class_name("dataset")
-
-    def _class_name(self, group: str) -> str:
-        target = inside(self.config, group, "_target_") or f"unknown {group}"
-        return str(target).rsplit(".", 1)[-1]
+        """The dataset as typed, with the folder or file of one's own."""
+        return dataset_name(self.config)
 
     @property
     def most_epochs(self) -> int | None:

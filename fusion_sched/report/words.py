@@ -7,6 +7,7 @@ from typing import NamedTuple
 from fusion_sched.report.panels import shared_name
 from fusion_sched.report.records import ProbeRecord
 from fusion_sched.report.view import Moment, RunView, epoch_words
+from fusion_sched.runtime.text import signed
 from fusion_sched.types import FUSED, Diagnosis, Estimate, Stage
 
 NOTHING = "–"
@@ -101,11 +102,11 @@ def gain_words(view: RunView) -> str | None:
         return None
     gap = 100 * (accuracy - best[1])
     if not samples:
-        return f"{gap:+.1f} points"
+        return f"{signed(gap)} points"
     fused, single = wilson(accuracy, samples), wilson(best[1], samples)
     below = 100 * hypot(fused.share - fused.low, single.high - single.share)
     above = 100 * hypot(fused.high - fused.share, single.share - single.low)
-    return f"{gap:+.1f} points ({gap - below:+.1f} to {gap + above:+.1f})"
+    return f"{signed(gap)} points ({signed(gap - below)} to {signed(gap + above)})"
 
 
 def best_single(view: RunView) -> tuple[str, float] | None:

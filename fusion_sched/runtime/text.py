@@ -1,5 +1,14 @@
 """Names that come from files, made safe to print: a folder may come from somebody else."""
 
+import codecs
+
+SPELLED = {
+    "→": "->", "≥": ">=", "≤": "<=", "±": "+-", "×": "x", "…": "...", "–": "-", "—": "-", "−": "-",
+    "─": "-", "━": "-", "│": "|", "┃": "|", "\u00a0": " ",
+}  # fmt: skip
+"""For outputs that lack the character."""
+SPELL = "fusion_sched.spell"
+"""What a stream does with characters that its encoding lacks, as `errors` of `reconfigure`."""
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _INVISIBLE = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
 _INVISIBLE |= dict.fromkeys([*range(0x80, 0xA0), *_TURNING, *range(0xD800, 0xE000)], 0xFFFD)
@@ -18,6 +27,22 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return text with line breaks and tabs, too, as visible signs."""
     return text.translate(_INVISIBLE)
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    """Spell out the first character that an encoding lacks, or give its number."""
+    assert isinstance(error, UnicodeEncodeError)
+    character = error.object[error.start]
+    number = character.encode("ascii", "backslashreplace").decode("ascii")
+    return SPELLED.get(character, number), error.start + 1
+
+
+codecs.register_error(SPELL, _spell)
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign, as `+1.0` or `−1.0`; what rounds to zero is `+0.0`."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def spreadsheet_cell(text: str) -> str:

@@ -30,13 +30,12 @@ def save_model(run: Run, means: Mapping[str, Tensor]) -> None:
 def _description(run: Run) -> dict[str, Any]:
     parts = run.parts
     splits, dataset = parts.splits, parts.config["dataset"]
-    name = str(dataset.get("_target_", "")).rpartition(".")[2]
     decisions = read_trace(run.folder).of("decision")
     return {
         "version": version("fusion-sched"),
         "licence": (
-            f"fusion-sched itself is under Apache-2.0. No licence is stated for these weights; "
-            f"they were trained on {name}, whose terms apply."
+            "fusion-sched itself is under Apache-2.0. No licence is stated for these weights; the "
+            "terms of the data that they were trained on apply."
         ),
         "architecture": {
             **{key: parts.config[key] for key in ARCHITECTURE},

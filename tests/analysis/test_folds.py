@@ -111,7 +111,7 @@ def test_a_fold_that_ended_twice_is_named(make_run: Maker) -> None:
 
 def test_folds_no_row_has_are_missing_too(make_run: Maker) -> None:
     write(make_run, "joint", 0, 0, 50)
-    assert "fold 1, 2 of 3 is missing" in notes_of(compare([make_run.folder]))
+    assert "folds 1, 2 of 3 are missing" in notes_of(compare([make_run.folder]))
 
 
 def test_exports_and_the_verdict_hold_folds(make_run: Maker) -> None:
@@ -127,7 +127,7 @@ def test_exports_and_the_verdict_hold_folds(make_run: Maker) -> None:
     assert sorted((run["seed"], run["fold"]) for run in rows["controller=fixed"]["runs"]) == [
         (0, 0), (0, 1), (0, 2),
     ]  # fmt: skip
-    assert "row,0,ColoredGrayDigits,controller=joint" in render(comparison, "csv")
+    assert "row,0,digits_cg,controller=joint" in render(comparison, "csv")
     verdict = " ".join(comparison.tables[0].verdict)
     assert "1 seed and 3 folds" in verdict
     assert "corrected paired t" in verdict
@@ -164,10 +164,13 @@ def write_start(run: Path, changes: dict[str, Any]) -> None:
 
 def test_published_numbers_are_not_of_folds() -> None:
     start = {
-        "config": {"dataset": {"split": "ogm"}, "encoder": {"_target_": "x.ResNet18"}},
+        "config": {
+            "dataset": plain_config("dataset=cremad")["dataset"],
+            "encoder": {"_target_": "x.ResNet18"},
+        },
         "split_sizes": {"test": 744}, "facts": {"cross_validation": {"fold": 0}},
     }  # fmt: skip
-    judged = published_for("CremaD", start)
+    judged = published_for(start)
     assert judged
     assert all("not a published split" in " ".join(one.reasons) for one in judged)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fusion_sched.analysis.choices import dataset_name
 from fusion_sched.analysis.rows import name_rows, role_of, short_key
 from fusion_sched.runlog import Trace
 from fusion_sched.runtime.files import config_dir
@@ -115,3 +116,24 @@ def test_rows_are_called_what_was_typed() -> None:
     assert name_rows([rows[2], balanced("ogm_ge", 0.5)])[1] == "alpha=0.5"
     names = name_rows([rows[0], rows[2], balanced("ogm_ge", 0.5)])
     assert names[1:] == ["balancer=ogm_ge alpha=0.3", "balancer=ogm_ge alpha=0.5"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["dataset=digits_halves"], "digits_halves"),
+        (["dataset=digits_parity", "dataset.synergy=0.5"], "digits_parity"),
+        (["dataset=cremad_ogm", "dataset.root=/data/a"], "cremad_ogm"),
+        (["dataset=files", "dataset.root=/data/clips"], "files: clips"),
+        (["dataset=files", "dataset.list=/data/clips.csv"], "files: clips.csv"),
+        (["dataset=arrays", "dataset.root=[/data/a.npy,/data/b.npy]"], "arrays: a.npy, b.npy"),
+        (["dataset=huggingface", "dataset.name=someone/songs"], "huggingface: songs"),
+    ],
+)
+def test_a_dataset_is_called_what_was_typed(overrides: list[str], name: str) -> None:
+    assert dataset_name(plain_config(*overrides)) == name
+
+
+def test_a_dataset_of_a_class_of_ones_own_is_called_by_it() -> None:
+    assert dataset_name({"dataset": {"_target_": "mine.Songs", "root": "/data"}}) == "Songs"
+    assert dataset_name({}) == "unknown dataset"

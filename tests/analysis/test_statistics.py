@@ -64,7 +64,7 @@ def test_seeds_that_do_not_pair_take_welchs_test() -> None:
 @pytest.mark.parametrize(
     ("row", "other", "words"),
     [
-        ({0: 60.0}, {0: 50.0}, "one pair"),
+        ({0: 60.0}, {0: 50.0}, "one seed in common"),
         ({0: 60.0, 1: 61.0}, {5: 50.0}, "one seed"),
         ({0: 60.1, 1: 70.2, 2: 65.3}, {0: 60.1, 1: 70.2, 2: 65.3}, "same on every seed"),
         ({0: 60.1, 1: 70.2}, {0: 50.1, 1: 60.2}, "same amount"),
@@ -105,7 +105,7 @@ def test_two_seeds_give_a_sentence_and_no_interval() -> None:
     assert mean_over_seeds({0: 50.0, 1: 90.0}).low is None
     gap = difference({0: 50.0, 1: 90.0}, {0: 40.0, 1: 20.0})
     assert gap.estimate == Estimate(40.0)
-    assert gap.remark == "two pairs of seeds are too few for an interval or a test"
+    assert gap.remark == "two seeds in common, and a test needs three"
 
 
 def test_intervals_of_accuracies_end_at_0_and_100() -> None:

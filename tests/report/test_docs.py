@@ -19,5 +19,5 @@ def test_the_examples_make_their_pages(
     report, claims = (
         (tmp_path / name).read_text("utf-8") for name in ("report.html", "claims.html")
     )
-    assert "<h1>pid on ColoredGrayDigits, seed 0</h1>" in report
+    assert "<h1>pid on digits_cg, seed 0</h1>" in report
     assert "reproduced</span>" in claims

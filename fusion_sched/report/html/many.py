@@ -10,7 +10,7 @@ from fusion_sched.analysis.rows import name_rows
 from fusion_sched.analysis.runs import has_name_fields, split_by_completeness
 from fusion_sched.analysis.statistics import Difference, difference, mean_accuracy
 from fusion_sched.analysis.tables import Comparison, ResultTable, group_by_protocol
-from fusion_sched.analysis.verdict import best_of_role
+from fusion_sched.analysis.verdict import OPPONENTS, best_of_role
 from fusion_sched.report.html.charts.across import curves_of_all, row_dots
 from fusion_sched.report.html.document import (
     Beside,
@@ -26,9 +26,9 @@ from fusion_sched.report.html.document import (
 from fusion_sched.report.html.run_page import run_sections, silent_seconds
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING, best_single_words, in_percent, state_words
+from fusion_sched.runtime.text import signed
 
-AGAINST = {"single": "the best single modality", "ensemble": "the ensemble",
-           "joint": "joint training"}  # fmt: skip
+AGAINST = ("single", "ensemble", "joint")
 MOST_RUNS_OPEN = 4
 MOST_RUNS_IN_DETAIL, MOST_TABLES_IN_LEAD = 30, 2
 MOST_DETAIL_BYTES = 3_500_000
@@ -91,10 +91,10 @@ def answer_facts(table: ResultTable) -> dict[str, str]:
     if mean.low is not None:
         facts["95\u00a0% interval over seeds"] = f"{mean.low:.1f} to {mean.high:.1f}\u00a0%"
     gaps: dict[str, Difference] = {}
-    for role, name in AGAINST.items():
+    for role in AGAINST:
         row = best_of_role(table.rows, role)
         if row is not None and row is not best:
-            gaps[f"above {name} ({row.name})"] = best.above(row)
+            gaps[f"above {OPPONENTS[role]} ({row.name})"] = best.above(row)
     if best_of_role(table.rows, "single") is None and len(best.unimodal) > 1:
         head = max(best.unimodal, key=lambda name: fmean(best.unimodal[name].values()))
         gaps[f"above its best modality ({head})"] = difference(best.fused, best.unimodal[head])
@@ -103,9 +103,9 @@ def answer_facts(table: ResultTable) -> dict[str, str]:
 
 def _gap_words(gap: Difference) -> str:
     value, low, high = gap.estimate[:3]
-    if low is None:
-        return f"{value:+.1f} points; no interval: {gap.remark}"
-    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
+    if low is None or high is None:
+        return f"{signed(value)} points; no interval: {gap.remark}"
+    return f"{signed(value)} points ({signed(low)} to {signed(high)})"
 
 
 def many_lead(named: Sequence[NamedRun], comparison: Comparison | None) -> str:

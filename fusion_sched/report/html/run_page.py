@@ -19,6 +19,7 @@ from fusion_sched.report.words import (
     stage_words,
     state_words,
 )
+from fusion_sched.runtime.text import signed
 
 MOST_DECISIONS = 6
 """Decisions that are shown without being opened."""
@@ -97,7 +98,7 @@ def _score_table(view: RunView) -> Table | None:
     older = (
         ""
         if best is None or gap is None
-        else f" The best epoch on test has {in_percent(best)}, {100 * gap:+.1f} points: older "
+        else f" The best epoch on test has {in_percent(best)}, {signed(100 * gap)} points: older "
         "papers report that, but it is chosen by the test labels."
     )
     caption = (

@@ -7,6 +7,7 @@ from fusion_sched.report.records import ResultRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import NOTHING
 from fusion_sched.runlog import Trace, inside
+from fusion_sched.runtime.text import signed
 from fusion_sched.types import DEPLOYABLE, FUSED
 
 
@@ -98,7 +99,7 @@ def optimism_line(trace: Trace) -> str:
     return (
         f"best epoch on test: {best:.1%} (epoch {epoch + 1}) is what older "
         f"papers report; it was chosen with the test labels: optimism gap "
-        f"{100 * gap:+.1f} points"
+        f"{signed(100 * gap)} points"
     )
 
 

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
+from fusion_sched.runtime.text import SPELLED
+
 UNKNOWN = "?"
-SPELLED = {
-    "→": "->", "≥": ">=", "≤": "<=", "±": "+-", "×": "x", "…": "...", "–": "-", "—": "-", "−": "-",
-}  # fmt: skip
-"""For terminals that lack the character."""
 
 
 @dataclass(frozen=True)

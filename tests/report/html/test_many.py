@@ -28,7 +28,7 @@ def test_the_table_is_that_of_compare(short_runs: Path) -> None:
     (table,) = compare([short_runs]).tables
     shown = next(b for b in sections[0].blocks if isinstance(b, Table))
     assert [list(row) for row in shown.rows] == grid_of(table, wide=False).rows
-    dots = charts_of(sections)["Rows of ColoredGrayDigits"].figure["data"]
+    dots = charts_of(sections)["Rows of digits_cg"].figure["data"]
     assert sorted(dots[0]["x"]) == sorted(v for m in table.rows for v in m.fused.values())
     assert dots[1]["x"] == [mean_over_seeds(m.fused).value for m in table.rows]
 

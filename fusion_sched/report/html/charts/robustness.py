@@ -19,6 +19,7 @@ from fusion_sched.report.panels import NOISE_AXES, noise_panels
 from fusion_sched.report.records import RobustnessRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import enumeration, fixed, in_percent
+from fusion_sched.runtime.text import signed
 
 ROW_PIXELS = 52
 HOVER = "%{x:.1f} %<extra>%{fullData.name}</extra>"
@@ -171,7 +172,7 @@ def contribution(view: RunView) -> Chart | None:
         return None
     values = [100 * shapley[m] for m in names]
     axis = {"title": {"text": "Shapley value [points of accuracy]"}, "zeroline": True}
-    listed = enumeration([f"{n} {v:+.1f}" for n, v in zip(names, values, strict=True)])
+    listed = enumeration([f"{n} {signed(v)}" for n, v in zip(names, values, strict=True)])
     constant = in_percent(robustness.constant)
     rows = [["nothing", constant]] + [
         [name.replace("/", " and "), in_percent(share)]
