@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from fusion_sched.runlog import diagnosis_from, inside
 from fusion_sched.runlog.schema import BY_NAME, estimates_from
+from fusion_sched.runtime.text import with_minus_signs
 from fusion_sched.types import FUSED, Diagnosis, Estimate, Stage
 
 Event: TypeAlias = Mapping[str, Any]
@@ -226,7 +227,7 @@ def _decision_record(event: Event) -> DecisionRecord | None:
     restored, kept = bool(event.get("restored")), inside(event, "controller", "peak_epoch")
     fused = event.get("fused")
     return DecisionRecord(
-        epoch, _number(event, "time"), stage, before, reason, restored,
+        epoch, _number(event, "time"), stage, before, with_minus_signs(reason), restored,
         kept if restored and isinstance(kept, int) else None,
         tuple(map(str, fused)) if isinstance(fused, list) else (),
         bool(event.get("ensemble")), bool(event.get("pooled")),

@@ -1,5 +1,6 @@
 """Sentences about a run, made from its numbers: for readers in a hurry, and for screen readers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import hypot
 from typing import NamedTuple
@@ -165,9 +166,31 @@ def hand_over_words(view: RunView) -> str:
         ended = epoch_words(view.hand_over.epoch)
         return f"Stage 1 ended after {ended}; nothing was trained jointly."
     after = f"Joint training began after {epoch_words(view.hand_over.epoch)}"
-    known = view.hand_over.restored_epoch is not None
-    restored = f", from the weights of {epoch_words(epoch)}" if known else ""
-    return f"{after}{restored}."
+    if view.hand_over.restored_epoch is not None:
+        return f"{after}, from the weights of {epoch_words(epoch)}."
+    return f"{after}, from weights that were kept." if view.hand_over.restored else f"{after}."
+
+
+def outcome_words(views: Sequence[RunView]) -> str:
+    """How many runs of a row ended stage 1 in which way, and the reason of the first one."""
+    counts = Counter(map(_outcome, views))
+    parts = [
+        f"{outcome} in {count} of {len(views)} runs" for outcome, count in counts.most_common()
+    ]
+    first = next((view for view in views if view.main_decision is not None), None)
+    if first is None or first.main_decision is None:
+        return f"{enumeration(parts)}."
+    reason = first.decisions[first.main_decision - 1].reason.rstrip(".")
+    return f"{enumeration(parts)}. Why, with seed {first.seed}: {reason}."
+
+
+def _outcome(view: RunView) -> str:
+    if view.hand_over_epoch is None:
+        return "joint training had not begun"
+    if view.hand_over is None:
+        return "joint from the first epoch"
+    joint = bool(view.hand_over.stage.active)
+    return "joint training after stage 1" if joint else "no joint training"
 
 
 def timeline_summary(view: RunView) -> str:

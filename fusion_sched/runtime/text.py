@@ -1,6 +1,7 @@
 """Names that come from files, made safe to print: a folder may come from somebody else."""
 
 import codecs
+import re
 
 SPELLED = {
     "→": "->", "≥": ">=", "≤": "<=", "±": "+-", "×": "x", "…": "...", "–": "-", "—": "-", "−": "-",
@@ -43,6 +44,11 @@ codecs.register_error(SPELL, _spell)
 def signed(value: float, digits: int = 1) -> str:
     """Return a number with its sign, as `+1.0` or `−1.0`; what rounds to zero is `+0.0`."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+
+
+def with_minus_signs(text: str) -> str:
+    """Return text whose negative numbers have the minus sign of `signed`."""
+    return re.sub(r"(?<![\w.)\]])-(?=\d)", "−", text)
 
 
 def spreadsheet_cell(text: str) -> str:

@@ -118,6 +118,15 @@ def test_rows_are_called_what_was_typed() -> None:
     assert names[1:] == ["balancer=ogm_ge alpha=0.3", "balancer=ogm_ge alpha=0.5"]
 
 
+def test_methods_with_probes_of_their_own_are_called_by_the_method_alone() -> None:
+    def tagged(method: str, seed: int, **probe: Any) -> Trace:
+        return trace(seed, method=method, probe={"_target_": "x.Probe", **probe})
+
+    rows = [tagged("pid", s, samples=200, k=8) for s in (0, 1)]
+    rows += [tagged("evidence", s, samples=900) for s in (0, 1)]
+    assert name_rows(rows) == ["pid", "pid", "evidence", "evidence"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "name"),
     [

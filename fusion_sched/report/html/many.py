@@ -25,7 +25,13 @@ from fusion_sched.report.html.document import (
 )
 from fusion_sched.report.html.run_page import run_sections, silent_seconds
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import NOTHING, best_single_words, in_percent, state_words
+from fusion_sched.report.words import (
+    NOTHING,
+    best_single_words,
+    in_percent,
+    outcome_words,
+    state_words,
+)
 from fusion_sched.runtime.text import signed
 
 AGAINST = ("single", "ensemble", "joint")
@@ -116,7 +122,17 @@ def many_lead(named: Sequence[NamedRun], comparison: Comparison | None) -> str:
         return f"No table compares these runs: {why}."
     if len(comparison.tables) > MOST_TABLES_IN_LEAD:
         return f"{len(comparison.tables)} tables: datasets or protocols differ, the notes say how."
-    return " ".join(best_words(table) for table in comparison.tables)
+    return " ".join(answer_words(table, named) for table in comparison.tables)
+
+
+def answer_words(table: ResultTable, named: Sequence[NamedRun]) -> str:
+    """The best row on test; of a schedule, what it decided and why."""
+    schedule = best_of_role(table.rows, "schedule")
+    if schedule is None:
+        return best_words(table)
+    paths = {run.path for run in schedule.runs}
+    views = [one.view for one in named if one.view.path in paths]
+    return f"{best_words(table)} {schedule.name}: {outcome_words(views)}"
 
 
 def best_words(table: ResultTable) -> str:
@@ -152,7 +168,7 @@ def many_sections(
 
 def table_section(table: ResultTable, place: int) -> Section:
     grid = grid_of(table, wide=False)
-    blocks: list[Block] = [Text([f"{sentence}." for sentence in table.verdict])]
+    blocks: list[Block] = [Notes("Verdict", table.verdict)] if table.verdict else []
     blocks.append(Table(grid.headers, grid.rows, caption(table)))
     blocks.append(row_dots(table))
     wide = grid_of(table, wide=True)

@@ -113,7 +113,7 @@ def _decision_blocks(view: RunView, prefix: str) -> list[Block]:
     rows = [
         [
             str(number),
-            str(d.number) if d.number else "start",
+            _when(d.number, view),
             NOTHING if d.before is None else stage_words(d.before),
             stage_words(d.stage),
             d.reason,
@@ -126,6 +126,13 @@ def _decision_blocks(view: RunView, prefix: str) -> list[Block]:
     if len(rows) <= MOST_DECISIONS:
         return [table] if rows else []
     return [Fold(f"{prefix}decisions", f"All {len(rows)} decisions and their reasons", [table])]
+
+
+def _when(number: int, view: RunView) -> str:
+    """After which epoch, from 1, a decision comes; one on the whole run comes at its end."""
+    if number == 0:
+        return "start"
+    return "end" if view.result is not None and number > view.trained > 0 else str(number)
 
 
 def _head_blocks(view: RunView) -> list[Block]:

@@ -47,4 +47,5 @@ def _generalising_text(record: ProbeRecord) -> str:
 
 def _bit_text(estimate: Estimate) -> str:
     ends = "" if estimate.low is None else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
-    return f"{estimate.value:.2f}{ends}"
+    # Rounded before 0 is added, which makes -0.00 a plain 0.00.
+    return f"{round(estimate.value, 2) + 0.0:.2f}{ends}"

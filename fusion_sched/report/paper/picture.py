@@ -86,7 +86,7 @@ def _title(view: RunView) -> str:
     if view.result is not None:
         split, accuracy = view.result.scored
         end = f"fused {split} accuracy {accuracy:.1%}"
-    return f"{drawable(view.method)}, seed {view.seed}: {end}"
+    return f"{drawable(view.method)} on {drawable(view.dataset)}, seed {view.seed}: {end}"
 
 
 def _axes(figure: Figure, rows: int, strip_height: float) -> tuple[list[Axes], list[Axes]]:

@@ -169,6 +169,8 @@ def test_too_many_runs_are_a_table_alone(short_runs: Path, monkeypatch: pytest.M
 def test_the_answer_of_two_seeds_has_no_interval(short_runs: Path) -> None:
     views = read_runs([short_runs]).views
     comparison, _ = compare_runs(PageRequest([short_runs]), read_runs([short_runs]))
+    lead = many_lead(name_runs(views, mix=False), comparison)
+    assert "controller=pid: joint training after stage 1 in 2 of 2 runs. Why, with seed 0: " in lead
     facts = many_facts(name_runs(views, mix=False), comparison)
     assert next(iter(facts)) == "fused test accuracy, controller=pid"
     gap = facts["above joint training (controller=joint)"]

@@ -95,6 +95,21 @@ def test_decisions_can_be_read_with_and_without_a_pointer(short_runs: Path) -> N
         assert d.reason.split(" (")[0] in hovered
 
 
+def test_a_decision_on_the_whole_run_comes_at_its_end(short_runs: Path, tmp_path: Path) -> None:
+    events = events_of(short_runs / "pid0")
+    last = next(e for e in reversed(events) if e["event"] == "decision")
+    trained = sum(e["event"] == "epoch" for e in events)
+    chosen = {**last, "epoch": trained, "from": last["to"], "restored": True}
+    chosen["controller"] = {**chosen["controller"], "peak_epoch": 0}
+    view = view_of(write_run(tmp_path / "run", [*events[:-1], chosen, events[-1]]))
+    sections = run_sections(view)
+    tables = [b for b in sections[0].blocks if isinstance(b, Table)]
+    assert tables[-1].rows[-1][1] == "end"
+    data = charts_of(sections)[TIMELINE].figure["data"]
+    (marks,) = [t for t in data if t["name"] == "decision"]
+    assert max(marks["x"]) == trained + 0.5
+
+
 def test_test_scores_and_their_interval_come_first(short_runs: Path) -> None:
     view = view_of(short_runs / "joint1")
     assert view.result is not None

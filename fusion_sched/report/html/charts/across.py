@@ -113,12 +113,17 @@ def curves_of_all(
                 for values, name in zip(curves, names, strict=True)
                 if values
             ]
+    first = next(iter(_choices([view for _, view in named])), None)
+    drawn = {trace["name"] for trace in data if trace["meta"]["choice"] == plain(first)}
+    absent = [row for row in list(by_row)[:MOST_CURVES] if plain(row) not in drawn]
     what = "each run" if one_by_one else "the mean of each row over its runs, where all have one"
     beyond = f"; {len(left_out)} more rows are not drawn" if left_out else ""
     made = figure(data, 420, X_EPOCHS, {"title": {"text": ""}, "zeroline": False})
     made["layout"]["meta"] = {"choice_axis": "yaxis"}
     made["layout"]["margin"]["l"] = 56
     summary = f"Over the epochs: {what}, in the colour and dash of its row{beyond}."
+    if first is not None and absent:
+        summary += f" Without a curve of {first.partition(' [')[0]}: {', '.join(absent)}."
     return Chart("Curves of all runs", made, summary), left_out
 
 

@@ -40,6 +40,7 @@ REST = (
 ROW_PIXELS, BAR_PIXELS, MARK_PIXELS, INFORMATION_PIXELS = 22, 9, 16, 190
 PADDING = 0.06
 """Share of the values' span that an axis goes beyond them."""
+KEPT = "kept weights"
 MOST_LINES = 30
 """Changes of stage beyond which lines through all panels would hide the data."""
 ROOM_FOR_NAME = 0.16
@@ -188,7 +189,7 @@ def stages_panel(view: RunView) -> AxisPanel | None:
     traces += _decision_marks(view, len(names) + 1)
     if not traces:
         return None
-    rows = ["stage", *names, "decision"]
+    rows = ["stage", *names, "decision", *([KEPT] if kept_epoch(view) is not None else [])]
     return AxisPanel("modalities in training", traces, ROW_PIXELS * len(rows), rows_axis(rows, 12))
 
 
@@ -216,8 +217,8 @@ def _stage_names(view: RunView) -> list[Trace]:
 
 
 def _decision_marks(view: RunView, row: int) -> list[Trace]:
-    """The numbers of the decisions after each epoch, whose label is their sentences, and a mark
-    for the weights that were kept.
+    """The numbers of the decisions after each epoch, whose label is their sentences, and below
+    them a mark for the weights that were kept.
     """
     by_epoch: dict[int, list[tuple[int, DecisionRecord]]] = {}
     for number, decision in enumerate(view.decisions, start=1):
@@ -228,7 +229,8 @@ def _decision_marks(view: RunView, row: int) -> list[Trace]:
             "<br>".join(wrapped(f"{n}. {stage_words(d.stage)}: {d.reason}") for n, d in decisions)
             for decisions in by_epoch.values()
         ]
-        places = [epoch + 0.5 for epoch in by_epoch]
+        # A decision on the whole run comes after its last epoch.
+        places = [min(epoch, view.last_epoch_seen or epoch) + 0.5 for epoch in by_epoch]
         traces.append(_marks(places, row, "circle", "decision", texts))
         traces[-1]["marker"] |= {
             "color": "@surface", "line": {"color": MUTED, "width": 1},
@@ -241,11 +243,17 @@ def _decision_marks(view: RunView, row: int) -> list[Trace]:
             "mode": "markers+text", "text": numbers, "textposition": "middle center",
             "textfont": {"color": INK, "size": 11}, "showlegend": False,
         }  # fmt: skip
-    if view.hand_over is not None and view.hand_over.restored_epoch is not None:
-        epoch = view.hand_over.restored_epoch + 1
+    epoch = kept_epoch(view)
+    if epoch is not None:
         text = wrapped(f"joint training began from the weights of epoch {epoch}")
-        traces.append(_marks([epoch], 0, "star-open", "weights that were kept", [text]))
+        traces.append(_marks([epoch], row + 1, "star-open", KEPT, [text]) | {"showlegend": False})
     return traces
+
+
+def kept_epoch(view: RunView) -> int | None:
+    """The epoch, from 1, whose weights joint training began from, where it went back to them."""
+    kept = None if view.hand_over is None else view.hand_over.restored_epoch
+    return None if kept is None else kept + 1
 
 
 def _marks(x: Sequence[float], row: int, symbol: str, name: str, texts: list[str]) -> Trace:
