@@ -14,7 +14,6 @@ from fusion_sched.report.html.document import Chart, Table, plain
 from fusion_sched.report.readings import (
     SourceReadings,
     joint_model_words,
-    readings_words,
     source_readings,
 )
 from fusion_sched.report.view import Moment, RunView
@@ -25,7 +24,7 @@ from fusion_sched.report.words import (
     sentence_case,
 )
 
-ROW_PIXELS, DODGE = 56, 0.17
+ROW_PIXELS, DODGE = 52, 0.17
 """Pixels of a row, and how far its readings are from its middle."""
 HOVER = "%{customdata[0]}: %{customdata[1]} bit<extra>%{fullData.name}</extra>"
 
@@ -42,7 +41,7 @@ def readings(view: RunView) -> Chart | None:
     data = [trace for name, rows in sources.items() for trace in _moment_traces(name, rows)]
     labels = [source.label for source in sources[main.name]]
     entropy = main.probe.diagnosis.label_entropy
-    data.append(level_line(entropy, len(labels), "H(Y), all there is to know", "dot",
+    data.append(level_line(entropy, len(labels), "H(Y), all there is to know", "longdash",
                            "H(Y): %{x:.3f} bit<extra></extra>"))  # fmt: skip
     least = min(_least(source) for rows in sources.values() for source in rows)
     margin = 0.04 * (entropy - least)
@@ -94,15 +93,12 @@ def _moment_traces(moment: str, sources: list[SourceReadings]) -> list[Trace]:
 
 
 def _summary(moment: Moment, sources: list[SourceReadings]) -> str:
-    sentences = [f"{sentence_case(moment.name)}, in bits: {'; '.join(readings_words(sources))}."]
+    sentences = []
+    if any(source.difference is not None for source in sources):
+        sentences.append("Stored: training samples; generalising: validation samples.")
     model = joint_model_words(moment.probe)
     if model is not None:
         sentences.append(f"{sentence_case(model)}.")
-    if any(source.difference is not None for source in sources):
-        sentences.append(
-            "Stored: of training samples; generalising: of validation samples; their difference "
-            "was learned by heart or is a shortcut of the training data."
-        )
     return " ".join(sentences)
 
 
