@@ -239,12 +239,10 @@ def _outcome(view: RunView) -> str:
 def timeline_summary(view: RunView) -> str:
     if not view.probes:
         return "The trace holds no probe, so nothing about information is shown."
+    circles = "Circles: decisions, numbered as in the table below."
     if view.result is None:
-        return "Circles are decisions, numbered as in the table below."
-    return (
-        f"Circles are decisions, numbered as in the table below; epoch "
-        f"{view.result.selected_epoch + 1} was selected on validation."
-    )
+        return circles
+    return f"{circles} Ring: epoch {view.result.selected_epoch + 1}, selected on validation."
 
 
 def quadrant_words(name: str) -> str:

@@ -22,7 +22,6 @@ def provenance(view: RunView) -> list[Block]:
     peak = None if view.result is None else view.result.peak_memory_bytes
     values = {
         "folder": view.shown,
-        "seed": view.seed,
         "time": cost_words(view),
         "device": start.get("device"),
         "peak memory": None if peak is None else f"{peak / MEBIBYTE:,.0f} MiB",
@@ -46,7 +45,7 @@ def provenance(view: RunView) -> list[Block]:
     if view.problems:
         blocks.append(Notes("Left out of this page", view.problems))
     text = yaml.safe_dump(dict(view.config), sort_keys=False, allow_unicode=True,
-                          default_flow_style=None, width=100)  # fmt: skip
+                          default_flow_style=None, width=50)  # fmt: skip
     blocks.append(Code("Configuration", text, folded=True))
     return blocks
 

@@ -9,7 +9,6 @@ from fusion_sched.report.html.document import Beside, Block, Fold, Section, Tabl
 from fusion_sched.report.html.provenance import provenance
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import (
-    NOTHING,
     accuracy_interval,
     best_single_words,
     chance_words,
@@ -116,18 +115,11 @@ def _score_table(view: RunView) -> Table | None:
 def _decision_blocks(view: RunView) -> list[Block]:
     """Every decision, folded away where there are many."""
     rows = [
-        [
-            str(number),
-            _when(d.number, view),
-            NOTHING if d.before is None else stage_words(d.before),
-            stage_words(d.stage),
-            d.reason,
-        ]
+        [str(number), _when(d.number, view), stage_words(d.stage), d.reason]
         for number, d in enumerate(view.decisions, start=1)
     ]
     caption = "Decisions of the controller, numbered as in the chart, after which epoch, and why."
-    header = ["decision", "after epoch", "from", "to", "reason"]
-    table = Table(header, rows, caption, words=(2, 3, 4))
+    table = Table(["decision", "after epoch", "then", "reason"], rows, caption, words=(2, 3))
     if len(rows) <= MOST_DECISIONS:
         return [table] if rows else []
     return [Fold("decisions", f"All {len(rows)} decisions and their reasons", [table])]

@@ -19,7 +19,7 @@ from fusion_sched.report.words import diagnosed_samples, estimate_words, fixed, 
 from fusion_sched.runlog import inside
 
 MOMENT_MARKERS = ("circle-open", "square-open", "diamond")
-ROW_PIXELS, DODGE = 38, 0.2
+ROW_PIXELS, DODGE = 32, 0.2
 """Pixels of a row, and how far apart in it the moments lie."""
 PAIR_PARTS = {
     "redundancy": "R", "unique1": "U of the first", "unique2": "U of the second",
@@ -35,8 +35,8 @@ def decomposition(view: RunView) -> Chart | None:
     labels = [quantity.label for quantity in decomposition_quantities(view)]
     data = [_moment_points(view, place) for place in range(len(moments))]
     entropy = moments[-1].probe.diagnosis.label_entropy
-    data.append(level_line(entropy, len(labels), "H(Y), all there is to know", "longdash",
-                           "H(Y): %{x:.3f} bit<extra></extra>"))  # fmt: skip
+    data.append(level_line(entropy, len(labels), "H(Y)", "longdash",
+                           "H(Y): %{x:.3f} bit<extra></extra>", showlegend=False))  # fmt: skip
     planted = _planted(view)
     data += planted
     axis = {"title": {"text": "information [bit]"}, "rangemode": "tozero", "zeroline": True}
@@ -49,8 +49,8 @@ def decomposition(view: RunView) -> Chart | None:
     return Chart(
         "Decomposition",
         figure(data, pixels, axis, rows_axis(labels), shapes=stripes),
-        f"{sentence_case(diagnosed_samples(view))}; whiskers: 95\u00a0% intervals."
-        + " Dotted: what the data were made with." * bool(planted),
+        f"{sentence_case(diagnosed_samples(view))}; whiskers: 95\u00a0% intervals; dashed: H(Y)."
+        + " Dotted: planted, what the data were made with." * bool(planted),
         moment_numbers(view),
     )
 

@@ -28,9 +28,9 @@ from fusion_sched.report.words import (
 )
 from fusion_sched.types import FUSED
 
-MOST_TICKS, MOST_CELL_TEXTS, MOST_GAPS = 24, 16, 60
-"""Ticks of a matrix; classes of one whose cells hold numbers, and are apart."""
-CLASS_PIXELS, LEAST_PIXELS, MATRIX_PIXELS, BAR_PIXELS, OPACITY = 20, 220, 560, 40, 0.55
+MOST_TICKS, MOST_CELL_TEXTS, MOST_GAPS, MOST_LEVEL_LETTERS = 24, 16, 60, 32
+"""Ticks of a matrix; classes of one whose cells hold numbers, and are apart; letters below it."""
+CLASS_PIXELS, LEAST_PIXELS, MATRIX_PIXELS, BAR_PIXELS, OPACITY = 20, 170, 560, 34, 0.55
 """What a matrix grows by with each class, from the least to the most; that of a bar."""
 PATTERNS = ("/", "\\", "-", "|", "+", "x")
 
@@ -43,7 +43,7 @@ def quadrants(view: RunView) -> Chart | None:
         for m in view.moments
     }
     if view.result is not None:
-        shares[f"test, {epoch_words(view.result.selected_epoch)}"] = view.result.quadrants
+        shares["test, selected weights"] = view.result.quadrants
     shares = {when: values for when, values in shares.items() if values}
     if not shares:
         return None
@@ -102,7 +102,7 @@ def confusion_matrices(view: RunView) -> Chart | None:
         return None
     count = len(view.classes)
     step = -(-count // MOST_TICKS)
-    angle = 0 if all(len(name) <= 2 for name in view.classes) else -90
+    angle = 0 if count * max(map(len, view.classes)) <= MOST_LEVEL_LETTERS else -90
     ticks = list(range(0, count, step))
     axis = {
         "tickmode": "array", "tickvals": ticks, "showgrid": False, "zeroline": False,
@@ -158,6 +158,6 @@ def _confusion_summary(view: RunView, matrices: Mapping[str, Cells]) -> str:
     shares = np.diag(confusion_shares(cells, len(view.classes)))
     worst = int(np.nanargmin(shares))
     return (
-        f"The {head} head recognises class {view.classes[worst]} worst: {shares[worst]:.1f}\u00a0% "
-        "of its samples. Colour: share of the true class."
+        f"Worst class of the {head} head: {view.classes[worst]}, {shares[worst]:.1f}\u00a0% right. "
+        "Colour: share of the true class."
     )

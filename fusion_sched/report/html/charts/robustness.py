@@ -20,7 +20,7 @@ from fusion_sched.report.records import RobustnessRecord
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import in_percent
 
-ROW_PIXELS = 52
+ROW_PIXELS = 44
 HOVER = "%{x:.1f} %<extra>%{fullData.name}</extra>"
 
 
@@ -34,8 +34,8 @@ class Replacement(NamedTuple):
 
 MEAN = "missing_mean"
 REPLACEMENTS = {
-    MEAN: Replacement("embedding replaced by its mean", "circle", INK),
-    "missing_zeros": Replacement("input set to zero", "square-open", INK),
+    MEAN: Replacement("mean of its embedding", "circle", INK),
+    "missing_zeros": Replacement("zeros as its input", "square-open", INK),
 }
 
 
@@ -104,7 +104,7 @@ def noise(view: RunView) -> Chart | None:
     ]
     return Chart(
         "Noise in one modality",
-        figure(data, 220, layout.pop("xaxis"), vertical, **layout, hovermode="x unified"),
+        figure(data, 190, layout.pop("xaxis"), vertical, **layout, hovermode="x unified"),
         f"Fused test accuracy{'; ' if levels else ''}{levels}.",
         Table(["modality", "kind", "level", "accuracy"], rows, "Fused test accuracy.", words=(1,)),
     )

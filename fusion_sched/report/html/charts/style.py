@@ -81,11 +81,11 @@ def points(
     }  # fmt: skip
 
 
-def level_line(x: float, rows: int, name: str, dash: str, hover: str) -> Trace:
+def level_line(x: float, rows: int, name: str, dash: str, hover: str, **more: Any) -> Trace:
     """One value as an upright line through all rows."""
     return {
         "type": "scatter", "mode": "lines", "x": [x, x], "y": [-0.5, rows - 0.5], "name": name,
-        "line": {"color": MUTED, "dash": dash, "width": 1.5}, "hovertemplate": hover,
+        "line": {"color": MUTED, "dash": dash, "width": 1.5}, "hovertemplate": hover, **more,
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ HOVERS = {"%": "%{y:.1f} %", "nat": "%{y:.3f}"}
 """By unit; of all others an interval is shown too."""
 HOVER_INTERVAL = "%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
 ROW_PIXELS, BAR_PIXELS, MARK_PIXELS = 20, 9, 16
-ACCURACY_PIXELS, SMALL_PIXELS = 160, 170
+ACCURACY_PIXELS, SMALL_PIXELS = 150, 140
 PADDING = 0.06
 """Share of the values' span that an axis goes beyond them."""
 FAR_APART = 0.2
@@ -83,7 +83,7 @@ def information_charts(view: RunView) -> list[Chart]:
 def part_charts(view: RunView) -> list[Chart]:
     """Unique information, redundancy and synergy over the epochs, each on an axis of its own."""
     made = (panels.unique_panel, panels.redundancy_panel, panels.synergy_panel)
-    text = "Ribbons: 95\u00a0% intervals; dotted: the level under shuffled labels."
+    text = "Ribbons: 95\u00a0% intervals; dotted: shuffled labels."
     return [_small(view, panel, text) for make in made if (panel := make(view))]
 
 
@@ -164,11 +164,8 @@ def panel_of(
 
 def _selected_mark(epoch: int, value: float) -> Trace:
     marker = {"symbol": "circle-open", "size": 13, "color": MUTED, "line": {"width": 2}}
-    return points(
-        [epoch], [value], "selected epoch", marker, "selected on validation<extra></extra>",
-        showlegend=False, mode="markers+text", text=["selected"], textposition="bottom left",
-        textfont={"color": MUTED, "size": 12},
-    )  # fmt: skip
+    hover = "selected on validation<extra></extra>"
+    return points([epoch], [value], "selected epoch", marker, hover, showlegend=False)
 
 
 def _far_apart(view: RunView, series: Series) -> bool:
