@@ -49,8 +49,8 @@ def decomposition(view: RunView) -> Chart | None:
     return Chart(
         "Decomposition",
         figure(data, pixels, axis, rows_axis(labels), shapes=stripes),
-        f"{sentence_case(diagnosed_samples(view))}; whiskers: 95\u00a0% intervals; dashed: H(Y)."
-        + " Dotted: planted, what the data were made with." * bool(planted),
+        f"{sentence_case(diagnosed_samples(view))}, 95\u00a0% intervals; dashed: H(Y)"
+        f"{'; dotted: planted in the data' if planted else ''}.",
         moment_numbers(view),
     )
 
@@ -67,7 +67,7 @@ def _planted(view: RunView) -> list[Trace]:
         return []
     return [
         {
-            "type": "scatter", "mode": "lines", "name": "planted", "connectgaps": False,
+            "type": "scatter", "mode": "lines", "name": "planted", "showlegend": False,
             "x": [x for _, value in rows for x in (value, value, None)],
             "y": [y for row, _ in rows for y in (row - 0.5, row + 0.5, None)],
             "line": {"color": INK, "dash": "dot", "width": 2},

@@ -52,7 +52,7 @@ def quadrants(view: RunView) -> Chart | None:
     axis = {"title": {"text": "samples [%]"}, "range": [0, 100], "zeroline": False}
     made = figure(data, BAR_PIXELS * len(shares) + 60, axis, rows_axis(list(shares), 26),
                   barmode="stack")  # fmt: skip
-    caption = "Each modality's own head; the fused head is not counted."
+    caption = "Heads of the modalities; fused is not counted."
     return Chart("Whose head is right", made, caption, _quadrant_numbers(view))
 
 

@@ -34,8 +34,8 @@ class Replacement(NamedTuple):
 
 MEAN = "missing_mean"
 REPLACEMENTS = {
-    MEAN: Replacement("mean of its embedding", "circle", INK),
-    "missing_zeros": Replacement("zeros as its input", "square-open", INK),
+    MEAN: Replacement("its embedding's mean", "circle", INK),
+    "missing_zeros": Replacement("zeros", "square-open", INK),
 }
 
 
@@ -64,7 +64,7 @@ def missing(view: RunView) -> Chart | None:
     return Chart(
         "A modality is missing",
         figure(data, ROW_PIXELS * len(names) + 70, axis, rows_axis(names)),
-        "Fused test accuracy where one modality is missing.",
+        "Fused test accuracy without one modality.",
         Table(header, rows, "Fused test accuracy."),
     )
 
