@@ -93,23 +93,21 @@ def _score_table(view: RunView) -> Table | None:
     result = view.result
     if result is None:
         return None
+    heads_tested = result.test or result.validation
+    columns = {
+        "validation": [in_percent(result.validation.get(head)) for head in heads_tested],
+        "test": [in_percent(result.test.get(head)) for head in heads_tested],
+        "macro-F1": [fixed(result.macro_f1.get(head)) for head in heads_tested],
+    }
     errors = {} if result.robustness is None else result.robustness.ece
-    rows = [
-        [
-            head,
-            in_percent(result.validation.get(head)),
-            in_percent(result.test.get(head)),
-            fixed(result.macro_f1.get(head)),
-            fixed(errors.get(head)),
-        ]
-        for head in result.test or result.validation
-    ]
+    if errors:
+        columns["calibration error"] = [fixed(errors.get(head)) for head in heads_tested]
+    rows = [list(row) for row in zip(heads_tested, *columns.values(), strict=True)]
     caption = (
-        f"Scores of epoch {result.selected_epoch + 1}, selected on validation; macro-F1 and "
-        "calibration error on test."
+        f"Scores of epoch {result.selected_epoch + 1}, selected on validation; beside accuracies "
+        f"{' and '.join(list(columns)[2:])} on test."
     )
-    header = ["head", "validation", "test", "macro-F1", "calibration error"]
-    return Table(header, rows, caption)
+    return Table(["head", *columns], rows, caption)
 
 
 def _decision_blocks(view: RunView) -> list[Block]:
