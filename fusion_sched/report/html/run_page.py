@@ -104,7 +104,7 @@ def _score_table(view: RunView) -> Table | None:
         columns["calibration error"] = [fixed(errors.get(head)) for head in heads_tested]
     rows = [list(row) for row in zip(heads_tested, *columns.values(), strict=True)]
     caption = (
-        f"Scores of epoch {result.selected_epoch + 1}, selected on validation; beside accuracies "
+        f"Scores of epoch {result.selected_epoch + 1}, selected on validation; "
         f"{' and '.join(list(columns)[2:])} on test."
     )
     return Table(["head", *columns], rows, caption)
