@@ -13,7 +13,7 @@ from fusion_sched.analysis.statistics import (
 )
 from fusion_sched.analysis.tables import ResultTable
 from fusion_sched.analysis.verdict import show_p
-from fusion_sched.runtime.text import signed
+from fusion_sched.runtime.text import signed, with_minus_signs
 from fusion_sched.types import Estimate
 
 NOTHING = "–"
@@ -71,7 +71,8 @@ def caption(table: ResultTable) -> str:
 def plus_minus(values: Values, digits: int = 1) -> str:
     """Return mean and deviation; the deviation only where there are several seeds."""
     mean, deviation = mean_over_seeds(values).value, sample_deviation(values)
-    return f"{mean:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+    text = f"{mean:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+    return with_minus_signs(text)
 
 
 def _interval(estimate: Estimate, shown: Callable[[float], str] = "{:.1f}".format) -> str:

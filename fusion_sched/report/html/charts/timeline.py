@@ -228,7 +228,12 @@ def _stage_names(view: RunView) -> list[Trace]:
     return [
         {
             "type": "scatter", "mode": "text", "hoverinfo": "skip", "showlegend": False,
-            "x": [(s.first + s.last) / 2 for s in fitting], "y": [0] * len(fitting),
+            # The first from its beginning on: in its middle it would be cut off on a phone.
+            "x": [s.first - 0.5 if s is spans[0] else (s.first + s.last) / 2 for s in fitting],
+            "y": [0] * len(fitting),
+            "textposition": [
+                "middle right" if s is spans[0] else "middle center" for s in fitting
+            ],
             "text": [s.stage.name for s in fitting], "textfont": {"color": INK, "size": 11},
             "name": "stage",
         }
