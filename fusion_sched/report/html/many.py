@@ -192,5 +192,5 @@ def runs_table(named: Sequence[NamedRun]) -> Table:
         for one in named
     ]
     header = ["folder", "row", "seed", "fused test accuracy", "best head of one modality", "state"]
-    caption = "All runs, best row first; `fusion-sched report FOLDER` makes the page of one."
+    caption = "All runs, best row first; `fusion-sched report RUN` makes the page of one."
     return Table(header, rows, caption, words=(1, 4, 5))
