@@ -103,3 +103,20 @@ def with_typed_choices(configs: Sequence[Mapping[str, str]]) -> list[dict[str, s
 def _of_group(group: str, config: Mapping[str, str]) -> dict[str, str]:
     start = f"{group}."
     return {key.removeprefix(start): v for key, v in config.items() if key.startswith(start)}
+
+
+def description_of(path: Path) -> list[str]:
+    """Return the lines of the comment that a yaml begins with."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if "@package" not in line:
+            lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
+    return lines
+
+
+def description_of_choice(group: str, name: str) -> str | None:
+    """What a choice's yaml says of it in its first lines; `None` where there is no such choice."""
+    path = config_dir() / group / f"{name}.yaml"
+    return " ".join(description_of(path)) if name in choices_of(group) else None

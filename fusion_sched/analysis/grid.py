@@ -65,7 +65,9 @@ def caption(table: ResultTable) -> str:
     if tested == 0:
         return text
     corrected = f", Holm-corrected for {tested} rows" if tested > 1 else ""
-    return f"{text}; p: two-sided t-test of it{overlap}{corrected}"
+    compared = sum(" against " in sentence for sentence in table.verdict)
+    apart = f"; below, p is corrected for those {compared} comparisons" if compared > 1 else ""
+    return f"{text}; p: two-sided t-test of it{overlap}{corrected}{apart}"
 
 
 def plus_minus(values: Values, digits: int = 1) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from fusion_sched.analysis.choices import description_of
 from fusion_sched.config.schema import config_dir
 
 LINE = re.compile(r"(?P<indent> *)(?P<key>[\w@/.]+):(?: (?P<value>.*?))?(?P<what> +# .*)?")
@@ -46,17 +47,6 @@ def default_choices() -> dict[str, str]:
                 for group, choice in entry.items()
             }
     return chosen
-
-
-def description_of(path: Path) -> list[str]:
-    """Return the lines of the comment that a yaml begins with."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        if "@package" not in line:
-            lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
-    return lines
 
 
 def summary_of(path: Path) -> str:

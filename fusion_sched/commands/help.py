@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fusion_sched.analysis.choices import description_of
 from fusion_sched.commands.choices import (
     ADDED,
     default_choices,
-    description_of,
     full_keys,
     groups_of,
     list_choices,

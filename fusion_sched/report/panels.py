@@ -11,7 +11,6 @@ import numpy as np
 from fusion_sched.report.palette import (
     ALL_TOGETHER,
     ATOMS,
-    DASHES,
     LABEL_ENTROPY,
     REDUNDANCY,
     SYNERGY,
@@ -27,9 +26,6 @@ NOISE_AXES = {
     "tokens": ("tokens replaced [%]", 100.0, "levels as share of the tokens"),
 }
 """By kind of noise: the title of its axis, what levels are multiplied by there, what they are."""
-RATIO_COLOURS, RATIO_MARKERS = ("unique", "muted", "6"), ("hexagon", "pentagon", "bowtie")
-LARGEST_RATIO = 2.0
-"""How far beyond its values the axis of a log ratio goes: intervals may reach to ±7."""
 
 
 class Quantity(NamedTuple):
@@ -66,15 +62,14 @@ class Panel(NamedTuple):
     """Series on one axis.
 
     `title`: that of the axis, with its unit; `nulls`: whether levels under shuffled labels are
-    drawn; `from_zero`: whether the axis begins at 0; `reach`: where it ends on both sides of 0;
-    `selected`: the epoch that was selected, and its value.
+    drawn; `from_zero`: whether the axis begins at 0; `selected`: the epoch that was selected, and
+    its value.
     """
 
     title: str
     series: list[Series]
     nulls: bool = False
     from_zero: bool = False
-    reach: float | None = None
     selected: tuple[int, float] | None = None
 
 
@@ -220,37 +215,6 @@ def generalising_panel(view: RunView) -> Panel | None:
         return None
     title = "generalising information I(X; Y) [bit]"
     return Panel(title, [*series, label_entropy(view)], nulls=True, from_zero=True)
-
-
-def strength_panel(view: RunView) -> Panel | None:
-    """The proxy of effective competitive strength."""
-    series = series_of(view, _by_modality(view, "ecs", "{}"))
-    if not series or len(view.modalities) == 1:
-        return None
-    return Panel("competitive strength, I(X; Y) / H(Y) [share]", series, from_zero=True)
-
-
-def ratio_panel(view: RunView) -> Panel | None:
-    names = {f"{a}/{b}": f"ln(U {a} / U {b})" for a in view.modalities for b in view.modalities}
-    pairs = dict.fromkeys(pair for p in view.probes for pair in p.diagnosis.log_ratio)
-    labels = [names.get(pair, pair) for pair in pairs]
-    quantities = [
-        Quantity("log_ratio", label, label, _ratio_style(place), _named("log_ratio", pair))
-        for place, (pair, label) in enumerate(zip(pairs, labels, strict=True))
-    ]
-    series = series_of(view, quantities)
-    if not series:
-        return None
-    largest = max(abs(value.value) for one in series for _, value in one.known)
-    reach = max(LARGEST_RATIO, largest + 0.5)
-    return Panel("log ratio of unique information [1]", series, reach=reach)
-
-
-def _ratio_style(place: int) -> LineStyle:
-    """Those of the first eighteen pairs differ."""
-    colour = RATIO_COLOURS[(place + place // len(DASHES)) % len(RATIO_COLOURS)]
-    marker = RATIO_MARKERS[place % len(RATIO_MARKERS)]
-    return LineStyle(colour, DASHES[place % len(DASHES)], marker)
 
 
 def accuracy_curve(view: RunView, head: str) -> dict[int, float]:

@@ -24,7 +24,8 @@ from fusion_sched.report.records import (
 from fusion_sched.runlog import Trace, inside, read_trace
 from fusion_sched.types import DEPLOYABLE, FUSED, KEPT, POOL, WITH_HEADS, Stage
 
-HAND_OVER = "at the hand-over"
+HAND_OVER = "at the end of stage 1"
+FROM_SCRATCH = "before joint training"
 NOT_SHOWN = ("start", "held_out")
 """Kinds of events without a record: what is held out stands in the reasons of decisions."""
 UNKNOWN = "of kind {!r}, which this version does not know"
@@ -256,6 +257,11 @@ class RunView:
         return change.epoch if change.restored_epoch is None else change.restored_epoch
 
     @property
+    def hand_over_words(self) -> str:
+        """What the moment of `hand_over_epoch` is called."""
+        return FROM_SCRATCH if self.hand_over is None else HAND_OVER
+
+    @property
     def hand_over_probe(self) -> ProbeRecord | None:
         """The last probe at or before `hand_over_epoch`."""
         epoch = self.hand_over_epoch
@@ -274,7 +280,7 @@ class RunView:
             return []
         named = [("untrained", self.probes[0])] if self.probes[0].epoch == UNTRAINED else []
         if self.hand_over_probe is not None:
-            named.append((HAND_OVER, self.hand_over_probe))
+            named.append((self.hand_over_words, self.hand_over_probe))
         named.append(("last", self.probes[-1]))
         names: dict[int, list[str]] = {}
         for name, probe in named:
@@ -292,7 +298,7 @@ class RunView:
     @property
     def main_moment(self) -> Moment:
         """The moment of the hand-over, or else the last one."""
-        return next((m for m in self.moments if HAND_OVER in m.name), self.moments[-1])
+        return next((m for m in self.moments if self.hand_over_words in m.name), self.moments[-1])
 
 
 def epoch_words(epoch: int) -> str:

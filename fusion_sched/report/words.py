@@ -1,19 +1,23 @@
 """Sentences about a run, made from its numbers: for readers in a hurry, and for screen readers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import hypot
 from typing import NamedTuple
 
-from fusion_sched.report.panels import shared_name
-from fusion_sched.report.records import ProbeRecord
-from fusion_sched.report.view import Moment, RunView, epoch_words
+from fusion_sched.analysis.choices import description_of_choice
+from fusion_sched.report.panels import seconds_by_purpose
+from fusion_sched.report.view import RunView, epoch_words
 from fusion_sched.runtime.text import signed
-from fusion_sched.types import FUSED, Diagnosis, Estimate, Stage
+from fusion_sched.types import Estimate, Stage
 
 NOTHING = "–"
 NORMAL_95 = 1.959964
 """Standard deviations from the mean of a normal distribution to the ends of its middle 95 %."""
+INTERVALS = (
+    "Intervals: 95\u00a0%, of the draw of test samples, not of the seed (Wilson; of the difference "
+    "Newcombe, who takes both heads' samples as independent)."
+)
 ALL_RIGHT, SOME_RIGHT, NONE_RIGHT = "all", "some", "none"
 
 
@@ -80,14 +84,52 @@ def _test_samples(view: RunView) -> int:
     return samples if isinstance(samples, int) else 0
 
 
+def _interval_ends(share: float, view: RunView) -> str | None:
+    """The interval of a share of test samples, `None` where their number is not known."""
+    samples = _test_samples(view)
+    if not samples:
+        return None
+    interval = wilson(share, samples)
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}\u00a0%"
+
+
 def accuracy_interval(view: RunView) -> str | None:
     """The interval of the fused test accuracy, `None` where it is not known."""
-    samples = _test_samples(view)
     accuracy = None if view.result is None else view.result.accuracy
-    if accuracy is None or not samples:
-        return None
-    interval = wilson(accuracy, samples)
-    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}\u00a0%, {samples:,} samples"
+    return None if accuracy is None else _interval_ends(accuracy, view)
+
+
+def chance_words(view: RunView) -> str | None:
+    """The share of the largest class on test, which a constant answer reaches."""
+    confusion = {} if view.result is None else view.result.confusion
+    counts: Counter[int] = Counter()
+    for true, _, samples in next(iter(confusion.values()), ()):
+        counts[true] += samples
+    return in_percent(max(counts.values()) / counts.total()) if counts else None
+
+
+def data_words(view: RunView) -> str:
+    """What the data are: classes, modalities, samples of each split."""
+    sizes = {name: n for name, n in view.split_sizes.items() if isinstance(n, int)}
+    text = f"{view.dataset}: {len(view.classes)} classes, {enumeration(view.modalities)}"
+    if not sizes:
+        return f"{text}."
+    parts = ", ".join(f"{name} {count:,}" for name, count in sizes.items())
+    return f"{text}, {sum(sizes.values()):,} samples ({parts})."
+
+
+def method_words(view: RunView) -> str | None:
+    """What the method or controller is, as its yaml says; `None` for one's own."""
+    description = description_of_choice("method", view.method)
+    description = description or description_of_choice("controller", view.controller)
+    return None if description is None else f"{sentence_case(view.method)}: {description}."
+
+
+def diagnosed_samples(view: RunView) -> str:
+    """Which samples the main diagnosis is about."""
+    names = {"train": "training samples", "validation": "validation samples",
+             "held_out": "samples held out of training"}  # fmt: skip
+    return names.get(view.probe_source or "", "diagnosed samples")
 
 
 def gain_words(view: RunView) -> str | None:
@@ -119,7 +161,10 @@ def best_single(view: RunView) -> tuple[str, float] | None:
 
 def best_single_words(view: RunView) -> str | None:
     best = best_single(view)
-    return None if best is None else f"{best[0]}, {in_percent(best[1])}"
+    if best is None:
+        return None
+    ends = _interval_ends(best[1], view)
+    return f"{best[0]}, {in_percent(best[1])}{f' ({ends})' if ends else ''}"
 
 
 def state_words(view: RunView, silent_seconds: float) -> str:
@@ -142,9 +187,7 @@ def ago(seconds: float) -> str:
 def headline(view: RunView) -> str:
     """What was decided, and why."""
     sentences = []
-    if view.result is None:
-        sentences.append("No result yet.")
-    elif view.result.accuracy is None:
+    if view.result is not None and view.result.accuracy is None:
         sentences.append("The run has no test split.")
     sentences.append(hand_over_words(view))
     number = view.main_decision
@@ -194,45 +237,12 @@ def _outcome(view: RunView) -> str:
 
 
 def timeline_summary(view: RunView) -> str:
-    sentences = []
-    if view.epochs:
-        accuracy = view.epochs[-1].accuracy
-        reached = [f"{h} {in_percent(accuracy[h])}" for h in view.heads if h in accuracy]
-        sentences.append(
-            f"After epoch {view.trained} validation accuracy is {enumeration(reached)}."
-            if reached else f"{view.trained} epochs were trained."
-        )  # fmt: skip
-    if view.result is not None:
-        sentences.append(
-            f"Epoch {view.result.selected_epoch + 1} was selected, with "
-            f"{in_percent(view.result.validation[FUSED])} on validation."
-        )
     if not view.probes:
-        sentences.append("The trace holds no probe, so nothing about information is shown.")
-    return " ".join(sentences)
-
-
-def decomposition_summary(moments: Sequence[Moment]) -> str:
-    return " ".join(
-        f"{sentence_case(m.name)}: {decomposition_words(m.probe.diagnosis)}." for m in moments
-    )
-
-
-def decomposition_words(diagnosis: Diagnosis) -> str:
-    """The parts of one diagnosis, in bits."""
-    count = len(diagnosis.mi)
-    parts = [
-        f"{shared_name(name, count)} {fixed(estimate.value, 2)}"
-        for name, estimate in (("redundancy", diagnosis.redundancy), ("synergy", diagnosis.synergy))
-        if estimate is not None
-    ]
-    parts += [f"unique to {m} {fixed(e.value, 2)}" for m, e in diagnosis.unique.items()]
-    if not parts:
-        return "nothing decomposed"
-    total = fixed(diagnosis.joint_mi.value, 2)
-    # Of more than two, each is held against the rest: these parts have no sum.
-    together = f"; all together tell {total} bit" if count > 2 else f", of {total} bit in all"
-    return f"{enumeration(parts)} bit{together}"
+        return "The trace holds no probe, so nothing about information is shown."
+    circles = "Circles: decisions, numbered as in the table below."
+    if view.result is None:
+        return circles
+    return f"{circles} Ring: epoch {view.result.selected_epoch + 1}, selected on validation."
 
 
 def quadrant_words(name: str) -> str:
@@ -241,27 +251,8 @@ def quadrant_words(name: str) -> str:
     return names.get(name, f"{name} right")
 
 
-def quadrants_summary(view: RunView) -> str:
-    """How often heads agree, in the last probe and on test."""
-    sentences = []
-    last: ProbeRecord | None = view.probes[-1] if view.probes else None
-    if last is not None and last.diagnosis.quadrants:
-        where = f", samples of source {view.probe_source}" if view.probe_source else ""
-        shares = _quadrant_shares(last.diagnosis.quadrants)
-        sentences.append(f"Last probe ({epoch_words(last.epoch)}{where}): {shares}.")
-    if view.result is not None and view.result.quadrants:
-        sentences.append(f"On test: {_quadrant_shares(view.result.quadrants)}.")
-    return " ".join(sentences)
-
-
-def _quadrant_shares(quadrants: Mapping[str, float]) -> str:
-    return enumeration([f"{quadrant_words(n)} {in_percent(v)}" for n, v in quadrants.items()])
-
-
 def cost_words(view: RunView) -> str:
-    result = view.result
-    if result is None or "total" not in result.seconds:
-        return "Not known." if view.seconds is None else f"{duration(view.seconds)} so far."
-    share = result.probe_share
-    probing = "" if share is None else f", {in_percent(share)} of it for diagnoses"
-    return f"{duration(result.seconds['total'])} in all{probing}."
+    """The time of the run, by purpose; empty where it is not known."""
+    seconds = seconds_by_purpose(view)
+    parts = ", ".join(f"{purpose} {duration(value)}" for purpose, value in seconds.items())
+    return f"{duration(sum(seconds.values()))}: {parts}" if sum(seconds.values()) else ""

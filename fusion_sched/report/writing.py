@@ -17,10 +17,10 @@ from fusion_sched.report.html.many import (
     name_runs,
     row_names,
 )
-from fusion_sched.report.html.run_page import run_facts, run_sections
+from fusion_sched.report.html.run_page import run_about, run_facts, run_sections
 from fusion_sched.report.paper import draw_figures
 from fusion_sched.report.view import RunView, read_run
-from fusion_sched.report.words import headline
+from fusion_sched.report.words import INTERVALS, accuracy_interval, headline
 from fusion_sched.runtime.environment import shown_path
 
 
@@ -156,7 +156,8 @@ def write_runs(
     view = runs.views[0]
     name = f"{view.method} on {view.dataset}, seed {view.seed}"
     write_page(
-        output, request.title or name, headline(view), run_sections(view), facts=run_facts(view),
+        output, request.title or name, headline(view), run_sections(view), about=run_about(view),
+        facts=run_facts(view), footnote=INTERVALS if accuracy_interval(view) else "",
         cautions=view.cautions, notes=runs.notes, reload_seconds=reload_seconds,
     )  # fmt: skip
     return runs.notes

@@ -98,7 +98,6 @@ def test_the_page_shows_each_reading_with_its_lower_bound(both: Path) -> None:
     assert shown["generalising"]["x"][:2] == [0.5, 0.5]
     assert shown["held-out lower bound"]["x"] == [0.25] * 6
     assert len(set(shown["stored"]["y"]) & set(shown["generalising"]["y"])) == 0, "no overlap"
-    assert "naive Bayes (generalising: kernel 1)" in chart.summary
     assert chart.numbers is not None
     assert len(chart.numbers.rows) == 6 * len(view.moments)
 

@@ -66,7 +66,7 @@ def test_moments_are_untrained_hand_over_and_last(start: dict[str, Any], tmp_pat
     events = [start, decision(-1, "unimodal"), probe(-1), probe(1), change, probe(4)]
     view = view_of(write_run(tmp_path / "run", events))
     assert [moment.name for moment in view.moments] == [
-        "untrained", "at the hand-over (epoch 2)", "last (epoch 5)"
+        "untrained", "at the end of stage 1 (epoch 2)", "last (epoch 5)"
     ]  # fmt: skip
     assert view.main_moment.probe.epoch == 1
 
@@ -88,7 +88,7 @@ def test_joint_training_from_scratch_takes_over_from_the_untrained_network(
 ) -> None:
     view = view_of(write_run(tmp_path / "run", [start, decision(-1, "joint"), probe(-1)]))
     assert view.hand_over_epoch == UNTRAINED
-    assert [m.name for m in view.moments] == ["untrained and at the hand-over and last"]
+    assert [m.name for m in view.moments] == ["untrained and before joint training and last"]
 
 
 def test_an_estimate_is_that_of_the_trace(short_runs: Path) -> None:

@@ -143,16 +143,18 @@ def write_page(
     lead: str,
     sections: Sequence[Section],
     *,
+    about: str = "",
     facts: Mapping[str, str] | None = None,
+    footnote: str = "",
     cautions: Sequence[str] = (),
     notes: Sequence[str] = (),
     reload_seconds: float | None = None,
 ) -> None:
     """Write a page to a file of its own, in one step: a reader never sees half of it.
 
-    `lead`, `cautions` and `facts` stand below the title: what a reader must know first; `notes` at
-    the end: what was left out. With `reload_seconds` the page reloads itself so often, until it is
-    written without.
+    `about`, `lead`, `cautions` and `facts`, with their `footnote`, stand below the title: what a
+    reader must know first; `notes` at the end: what was left out. With `reload_seconds` the page
+    reloads itself so often, until it is written without.
 
     Raises:
         ValueError: two sections of one id.
@@ -161,9 +163,10 @@ def write_page(
     check_output(output)
     check_ids(sections)
     html = environment().get_template("page.html").render(
-        title=title, lead=lead, sections=sections, facts=facts or {}, cautions=cautions,
-        notes=notes, reload_seconds=reload_seconds, plotly=packed_plotly(),
-        style=page_file("page.css"), scripts=[page_file(name) for name in SCRIPTS],
+        title=title, about=about, lead=lead, sections=sections, facts=facts or {},
+        footnote=footnote, cautions=cautions, notes=notes, reload_seconds=reload_seconds,
+        plotly=packed_plotly(), style=page_file("page.css"),
+        scripts=[page_file(name) for name in SCRIPTS],
     )  # fmt: skip
     with atomic_write(output) as file:
         file.write(html.encode(errors="replace"))  # names that are not UTF-8
@@ -238,9 +241,3 @@ def compact(value: Any) -> Any:
 def plain(text: object) -> str:
     """Text that plotly shows as it is: it reads a subset of HTML, and TeX between $."""
     return re.sub(r"\s+", " ", escape(str(text), quote=False)).replace("$", "&#36;")
-
-
-def rendered_size(blocks: Sequence[Block | Section]) -> int:
-    """How many bytes blocks take on a page."""
-    macros: Any = environment().get_template("blocks.html").module
-    return len(str(macros.render_all(blocks, 2)).encode())

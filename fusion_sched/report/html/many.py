@@ -1,8 +1,7 @@
-"""Several runs: tables and tests first, then curves over each other, then each run by itself."""
+"""Several runs: tables and tests first, then curves over each other, then a list of the runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import fmean
 
 from fusion_sched.analysis.grid import caption, grid_of, plus_minus
@@ -13,17 +12,14 @@ from fusion_sched.analysis.tables import Comparison, ResultTable, group_by_proto
 from fusion_sched.analysis.verdict import OPPONENTS, best_of_role
 from fusion_sched.report.html.charts.across import curves_of_all, row_dots
 from fusion_sched.report.html.document import (
-    Beside,
     Block,
-    Chart,
     Fold,
     Notes,
     Section,
     Table,
     Text,
-    rendered_size,
 )
-from fusion_sched.report.html.run_page import run_sections, silent_seconds
+from fusion_sched.report.html.run_page import silent_seconds
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import (
     NOTHING,
@@ -35,10 +31,7 @@ from fusion_sched.report.words import (
 from fusion_sched.runtime.text import signed
 
 AGAINST = ("single", "ensemble", "joint")
-MOST_RUNS_OPEN = 4
-MOST_RUNS_IN_DETAIL, MOST_TABLES_IN_LEAD = 30, 2
-MOST_DETAIL_BYTES = 3_500_000
-"""What all runs by themselves may take of the page; plotly.js takes 2 MB of its 6."""
+MOST_RUNS_OPEN, MOST_TABLES_IN_LEAD = 4, 2
 
 
 @dataclass(frozen=True)
@@ -72,16 +65,11 @@ def row_names(views: Sequence[RunView]) -> list[str]:
 def many_facts(named: Sequence[NamedRun], comparison: Comparison | None) -> dict[str, str]:
     """What a reader must know first."""
     ended = sum(one.view.result is not None for one in named)
-    datasets = list(dict.fromkeys(one.view.dataset for one in named))
+    seeds = sorted({one.view.seed for one in named})
     facts = {
         "runs": f"{len(named)}, {'all' if ended == len(named) else ended} ended",
-        "dataset": ", ".join(datasets),
+        "seeds": ", ".join(map(str, seeds)),
     }
-    rows = sum(len(table.rows) for table in comparison.tables) if comparison is not None else 0
-    if rows:
-        facts["rows"] = str(rows)
-    seeds = sorted({one.view.seed for one in named})
-    facts["seeds"] = ", ".join(map(str, seeds))
     tables = comparison.tables if comparison is not None else ()
     return {**(answer_facts(tables[0]) if len(tables) == 1 else {}), **facts}
 
@@ -148,7 +136,10 @@ def many_sections(
     named: Sequence[NamedRun], comparison: Comparison | None
 ) -> tuple[list[Section], list[str]]:
     tables = comparison.tables if comparison is not None else ()
-    sections = [table_section(table, place) for place, table in enumerate(tables)]
+    sections = [
+        table_section(table, place, title)
+        for place, (table, title) in enumerate(zip(tables, _table_titles(tables), strict=True))
+    ]
     order = [m.name for table in tables for m in table.rows]
     chart, left_out = curves_of_all([(one.row, one.view) for one in named], order)
     notes = [f"rows without a curve in the chart of all runs: {', '.join(left_out)}"] * bool(
@@ -160,25 +151,32 @@ def many_sections(
     ordered = sorted(
         named, key=lambda one: (ranks.get(one.row, len(ranks)), one.row, one.view.seed)
     )
-    details, size_notes = run_folds(ordered)
     many = len(named) > MOST_RUNS_OPEN
-    sections.append(Section("runs", "Each run", [runs_table(ordered), *details], folded=many))
-    return sections, notes + size_notes
+    sections.append(Section("runs", "Each run", [runs_table(ordered)], folded=many))
+    return sections, notes
 
 
-def table_section(table: ResultTable, place: int) -> Section:
+def _table_titles(tables: Sequence[ResultTable]) -> list[str]:
+    """The dataset of each, numbered where several tables are about the same one."""
+    names = [table.dataset for table in tables]
+    return [
+        name if names.count(name) == 1 else f"{name}, protocol {names[: place + 1].count(name)}"
+        for place, name in enumerate(names)
+    ]
+
+
+def table_section(table: ResultTable, place: int, title: str) -> Section:
     grid = grid_of(table, wide=False)
     blocks: list[Block] = [Notes("Verdict", table.verdict)] if table.verdict else []
     blocks.append(Table(grid.headers, grid.rows, caption(table)))
     blocks.append(row_dots(table))
     wide = grid_of(table, wide=True)
-    blocks.append(
-        Fold(f"table-{place}-wide", "Every column",
-             [Table(wide.headers, wide.rows, "All that is known of each row.")])
-    )  # fmt: skip
+    protocols = " and ".join(table.protocols)
+    everything = Table(wide.headers, wide.rows, f"Protocol {protocols}.")
+    blocks.append(Fold(f"table-{place}-wide", "Every column", [everything]))
     if table.notes:
         blocks.append(Notes("To know besides", table.notes))
-    return Section(f"table-{place}", table.heading, blocks)
+    return Section(f"table-{place}", title, blocks)
 
 
 def runs_table(named: Sequence[NamedRun]) -> Table:
@@ -193,45 +191,6 @@ def runs_table(named: Sequence[NamedRun]) -> Table:
         ]
         for one in named
     ]
-    header = ["folder", "row", "seed", "fused test accuracy", "best single modality", "state"]
-    return Table(header, rows, "All runs, best row first.", words=(1, 4, 5))
-
-
-def run_folds(named: Sequence[NamedRun]) -> tuple[list[Block], list[str]]:
-    """Each run by itself, as far as the page may grow, and what is left out."""
-    alone = "`fusion-sched report RUN` makes the page of one run"
-    if len(named) > MOST_RUNS_IN_DETAIL:
-        note = f"{len(named)} runs are too many to show each by itself; {alone}"
-        return [Text([f"{note}."])], [note]
-    folds = []
-    for place, view in enumerate(one.view for one in named):
-        end = in_percent(view.result.accuracy) if view.result is not None else "not ended"
-        title = f"{Path(view.shown).name}: {named[place].row}, seed {view.seed}, {end}"
-        folds.append(Fold(f"run-{place}", title, run_sections(view, f"run-{place}-")))
-    sizes = [rendered_size([one]) for one in folds]
-    notes = []
-    if sum(sizes) > MOST_DETAIL_BYTES:
-        folds = [without_numbers(one) for one in folds]
-        sizes = [rendered_size([one]) for one in folds]
-        notes.append(f"charts of single runs come without their numbers, for size; {alone}, whole")
-    kept: list[Block] = []
-    room = MOST_DETAIL_BYTES
-    for one, size in zip(folds, sizes, strict=True):
-        room -= size
-        if room >= 0:
-            kept.append(one)
-    if len(kept) < len(folds):
-        notes.append(f"{len(folds) - len(kept)} of {len(folds)} runs are not shown by themselves, "
-                     f"for size; {alone}")  # fmt: skip
-    return [*kept, *([Text([f"{note}." for note in notes])] if notes else [])], notes
-
-
-def without_numbers(one: Fold) -> Fold:
-    """A run whose charts have no tables of their numbers."""
-
-    def bare(part: Block | Section) -> Block | Section:
-        if isinstance(part, Section | Fold | Beside):
-            return replace(part, blocks=[bare(inner) for inner in part.blocks])  # type: ignore[misc]
-        return replace(part, numbers=None) if isinstance(part, Chart) else part
-
-    return replace(one, blocks=[bare(part) for part in one.blocks])
+    header = ["folder", "row", "seed", "fused test accuracy", "best head of one modality", "state"]
+    caption = "All runs, best row first; `fusion-sched report RUN` makes the page of one."
+    return Table(header, rows, caption, words=(1, 4, 5))

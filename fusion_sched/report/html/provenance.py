@@ -9,6 +9,7 @@ import yaml
 
 from fusion_sched.report.html.document import Block, Code, Facts, Notes, Text
 from fusion_sched.report.view import RunView
+from fusion_sched.report.words import cost_words, in_percent
 from fusion_sched.runlog import inside
 
 OVERRIDES = Path(".hydra") / "overrides.yaml"
@@ -24,25 +25,24 @@ def provenance(view: RunView) -> list[Block]:
     peak = None if view.result is None else view.result.peak_memory_bytes
     values = {
         "folder": view.shown,
-        "dataset": view.dataset,
-        "method": view.method,
-        "seed": view.seed,
+        "time": cost_words(view),
         "device": start.get("device"),
         "peak memory": None if peak is None else f"{peak / MEBIBYTE:,.0f} MiB",
-        "parameters": f"{start['parameters']:,}" if "parameters" in start else None,
         "versions": _one_line(start.get("versions")),
         "git revision": start.get("git"),
-        "samples": _one_line(view.split_sizes),
         "fingerprints of the data": _one_line(start["fingerprint"]),
         "protocol": start["protocol_hash"],
-        "modalities": _one_line(start["modalities"]),
-        "classes": len(view.classes),
+        "shapes of the inputs": _one_line(start["modalities"]),
     }
-    if start.get("facts"):
-        brief = {name: fact for name, fact in start["facts"].items() if name != "skipped"}
-        values["facts of the data"] = _readable(brief)
+    best = None if view.result is None else view.result.best_on_test
+    if best is not None:
+        values["best epoch on test"] = f"{in_percent(best)}, chosen by the test labels: no result"
+    for name, fact in (start.get("facts") or {}).items():
+        if name == "skipped":
+            continue
+        values[_spoken(name)] = _fact_words(fact)
     unknown = (None, "")
-    facts = {n: "not in this trace" if v in unknown else str(v) for n, v in values.items()}
+    facts = {name: str(value) for name, value in values.items() if value not in unknown}
     blocks: list[Block] = [_command(view), Facts(facts)]
     warnings = list(dict.fromkeys(w for p in view.probes for w in p.warnings))
     if warnings:
@@ -53,7 +53,8 @@ def provenance(view: RunView) -> list[Block]:
         blocks.append(Notes("Samples left out of training", [*skipped[:SHOWN], *more]))
     if view.problems:
         blocks.append(Notes("Left out of this page", view.problems))
-    text = yaml.safe_dump(dict(view.config), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(dict(view.config), sort_keys=False, allow_unicode=True,
+                          default_flow_style=None, width=50)  # fmt: skip
     blocks.append(Code("Configuration", text, folded=True))
     return blocks
 
@@ -66,11 +67,20 @@ def _one_line(values: Any) -> str | None:
     return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
-def _readable(value: Any) -> str:
-    """Facts of any depth as text: `name value` in mappings, and lists joined by semicolons."""
+def _spoken(name: str) -> str:
+    """A key as a reader says it."""
+    return name.replace("_", " ")
+
+
+def _fact_words(value: Any) -> str:
+    """A fact of the data, which may hold others, in words."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {_readable(v)}" for name, v in value.items())
-    return "; ".join(map(_readable, value)) if isinstance(value, list) else str(value)
+        inner = ((_spoken(str(name)), one) for name, one in value.items())
+        return ", ".join(
+            f"{name} ({_fact_words(one)})" if isinstance(one, Mapping) else f"{name} {one}"
+            for name, one in inner
+        )
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _command(view: RunView) -> Block:

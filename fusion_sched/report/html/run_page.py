@@ -2,45 +2,55 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 
-from fusion_sched.report.html.charts import cost, decomposition, heads, robustness, timeline
+from fusion_sched.report.html.charts import decomposition, heads, robustness, timeline
 from fusion_sched.report.html.charts.readings import readings
 from fusion_sched.report.html.document import Beside, Block, Fold, Section, Table, Text
 from fusion_sched.report.html.provenance import provenance
 from fusion_sched.report.view import RunView
 from fusion_sched.report.words import (
-    NOTHING,
     accuracy_interval,
     best_single_words,
+    chance_words,
+    data_words,
+    duration,
     fixed,
     gain_words,
     in_percent,
+    method_words,
+    sentence_case,
     stage_words,
     state_words,
 )
-from fusion_sched.runtime.text import signed
 
 MOST_DECISIONS = 6
 """Decisions that are shown without being opened."""
-OLDER = "not in this trace (made by an older version of fusion-sched, or without this step)"
 
 
 def run_facts(view: RunView) -> dict[str, str]:
     """What a reader must know first."""
-    result, interval, best = view.result, accuracy_interval(view), best_single_words(view)
-    facts = {"fused test accuracy": "not known yet"}
+    result, best, gain = view.result, best_single_words(view), gain_words(view)
+    several = len(view.modalities) > 1
+    values = {"fused test accuracy": "not known yet"}
     if result is not None:
         split, accuracy = result.scored
-        facts = {f"fused {split} accuracy": in_percent(accuracy)}
-    if interval is not None:
-        facts["95\u00a0% interval (Wilson)"] = interval
-    if best is not None and len(view.modalities) > 1:
-        facts["best single modality"] = best
-    gain = gain_words(view)
-    if gain is not None:
-        facts["fused above it (95\u00a0% interval, Newcombe)"] = gain
-    return {**facts, "state": state_words(view, silent_seconds(view))}
+        values = {f"fused {split} accuracy": in_percent(accuracy)}
+    shown = {
+        "its 95\u00a0% interval": accuracy_interval(view),
+        "chance: share of the largest class": chance_words(view),
+        "best head of one modality, in this run": best if several else None,
+        "fused above it": gain,
+        "time": duration(view.seconds) if view.seconds is not None else None,
+        "parameters": f"{view.start['parameters']:,}" if "parameters" in view.start else None,
+    }
+    return values | {name: text for name, text in shown.items() if text is not None}
+
+
+def run_about(view: RunView) -> str:
+    """What the data and the method are; of a run under way also how far it is."""
+    under_way = view.result is None
+    state = f"{sentence_case(state_words(view, silent_seconds(view)))}." if under_way else None
+    return " ".join(filter(None, (data_words(view), method_words(view), state)))
 
 
 def silent_seconds(view: RunView) -> float:
@@ -48,36 +58,34 @@ def silent_seconds(view: RunView) -> float:
     return time.time() - view.path.stat().st_mtime
 
 
-def run_sections(view: RunView, prefix: str = "") -> list[Section]:
-    """The sections of a run; `prefix` sets their ids apart from those of other runs.
+def run_sections(view: RunView) -> list[Section]:
+    """The sections of a run, those that have something to show.
 
     The schedule is open, the rest folded away.
     """
     chart = timeline.schedule(view) or Text(["The trace holds neither an epoch nor a probe yet."])
-    information = timeline.information_charts(view)
-    beside = Beside(information) if len(information) > 1 else next(iter(information), None)
-    parts = _present([
-        decomposition.decomposition(view), readings(view), decomposition.pairs_table(view),
-        timeline.remaining_quantities(view),
-    ])  # fmt: skip
-    if not view.probes:
-        parts.append(Text(["The trace holds no probe: nothing is known about information."]))
-    costs = _present([cost.time_shares(view), cost.epoch_costs(view)])
-    run = _present([chart, beside, *_decision_blocks(view, prefix)])
-    rest = [
-        Section("information", "Information decomposed", parts),
-        Section("heads", "What the heads get right", _present([_score_table(view)])
-                + _head_blocks(view)),
-        Section("robustness", "Robustness and calibration", _robustness_blocks(view)),
-        Section("cost", "Cost", costs or [Text(["The trace holds no times yet."])]),
-        Section("provenance", "Provenance", provenance(view)),
+    run = [chart, *_beside(timeline.information_charts(view)), *_decision_blocks(view)]
+    parts = [
+        *_beside([decomposition.decomposition(view), readings(view)]),
+        *_present([decomposition.pairs_table(view)]), *_beside(timeline.part_charts(view)),
     ]  # fmt: skip
-    sections = [Section("run", "The schedule", run), *(replace(s, folded=True) for s in rest)]
-    return [replace(s, id=f"{prefix}{s.id}") for s in sections]
+    use = _beside([robustness.missing(view), robustness.noise(view), robustness.contribution(view)])
+    rest = [
+        Section("information", "Information decomposed", parts, folded=True),
+        Section("heads", "What the heads get right", _head_blocks(view), folded=True),
+        Section("robustness", "Robustness", use, folded=True),
+        Section("provenance", "Provenance", provenance(view), folded=True),
+    ]
+    return [Section("run", "The schedule", run), *(s for s in rest if s.blocks)]
 
 
 def _present(blocks: Iterable[Block | None]) -> list[Block]:
     return [block for block in blocks if block is not None]
+
+
+def _beside(blocks: Iterable[Block | None]) -> list[Block]:
+    known = _present(blocks)
+    return [Beside(known)] if len(known) > 1 else known
 
 
 def _score_table(view: RunView) -> Table | None:
@@ -85,47 +93,34 @@ def _score_table(view: RunView) -> Table | None:
     result = view.result
     if result is None:
         return None
-    rows = [
-        [
-            head,
-            in_percent(result.validation.get(head)),
-            in_percent(result.test.get(head)),
-            fixed(result.macro_f1.get(head)),
-        ]
-        for head in result.test or result.validation
-    ]
-    best, gap = result.best_on_test, result.optimism_gap
-    older = (
-        ""
-        if best is None or gap is None
-        else f" The best epoch on test has {in_percent(best)}, {signed(100 * gap)} points: older "
-        "papers report that, but it is chosen by the test labels."
-    )
+    heads_tested = result.test or result.validation
+    columns = {
+        "validation": [in_percent(result.validation.get(head)) for head in heads_tested],
+        "test": [in_percent(result.test.get(head)) for head in heads_tested],
+        "macro-F1": [fixed(result.macro_f1.get(head)) for head in heads_tested],
+    }
+    errors = {} if result.robustness is None else result.robustness.ece
+    if errors:
+        columns["calibration error"] = [fixed(errors.get(head)) for head in heads_tested]
+    rows = [list(row) for row in zip(heads_tested, *columns.values(), strict=True)]
     caption = (
-        f"Scores of epoch {result.selected_epoch + 1}, selected by the fused head's accuracy "
-        f"on validation.{older}"
+        f"Scores of epoch {result.selected_epoch + 1}, selected on validation; "
+        f"{' and '.join(list(columns)[2:])} on test."
     )
-    return Table(["head", "validation", "test", "test macro-F1"], rows, caption)
+    return Table(["head", *columns], rows, caption)
 
 
-def _decision_blocks(view: RunView, prefix: str) -> list[Block]:
+def _decision_blocks(view: RunView) -> list[Block]:
     """Every decision, folded away where there are many."""
     rows = [
-        [
-            str(number),
-            _when(d.number, view),
-            NOTHING if d.before is None else stage_words(d.before),
-            stage_words(d.stage),
-            d.reason,
-        ]
+        [str(number), _when(d.number, view), stage_words(d.stage), d.reason]
         for number, d in enumerate(view.decisions, start=1)
     ]
     caption = "Decisions of the controller, numbered as in the chart, after which epoch, and why."
-    header = ["decision", "after epoch", "from", "to", "reason"]
-    table = Table(header, rows, caption, words=(2, 3, 4))
+    table = Table(["decision", "after epoch", "then", "reason"], rows, caption, words=(2, 3))
     if len(rows) <= MOST_DECISIONS:
         return [table] if rows else []
-    return [Fold(f"{prefix}decisions", f"All {len(rows)} decisions and their reasons", [table])]
+    return [Fold("decisions", f"All {len(rows)} decisions and their reasons", [table])]
 
 
 def _when(number: int, view: RunView) -> str:
@@ -136,33 +131,7 @@ def _when(number: int, view: RunView) -> str:
 
 
 def _head_blocks(view: RunView) -> list[Block]:
-    matrices, quadrants = heads.confusion_matrices(view), heads.quadrants(view)
-    absent: list[str] = []
-    if quadrants is None and len(view.modalities) > 1:
-        later = view.result is None and not view.probes
-        when = "is known from the first probe on" if later else OLDER
-        absent.append(f"Which heads are right on the same samples: {when}.")
-    if view.result is None:
-        absent.append("Confusion and recall on test come with the result.")
-    elif matrices is None:
-        absent.append(f"Confusion and recall on test: {OLDER}.")
-    return _present(
-        [quadrants, matrices, heads.recall(view), heads.uniqueness_by_class(view),
-         Text(absent) if absent else None]
-    )  # fmt: skip
-
-
-def _robustness_blocks(view: RunView) -> list[Block]:
-    if view.result is None:
-        return [Text(["The selected weights are examined at the end of the run."])]
-    if view.result.robustness is None:
-        return [Text([f"Robustness, calibration and contributions: {OLDER}."])]
-    charts = {
-        "missing modalities": robustness.missing(view),
-        "noise": robustness.noise(view),
-        "contributions": robustness.contribution(view),
-        "calibration": robustness.calibration(view),
-    }
-    absent = [name for name, chart in charts.items() if chart is None]
-    note = Text([f"Not in this trace: {', '.join(absent)}."]) if absent else None
-    return _present([*charts.values(), note])
+    matrix = heads.confusion_matrices(view)
+    small = len(view.classes) <= heads.MOST_CELL_TEXTS
+    blocks = _beside([_score_table(view), heads.quadrants(view), matrix if small else None])
+    return blocks if small else _present([*blocks, matrix])

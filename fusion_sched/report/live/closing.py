@@ -82,7 +82,7 @@ def diagnosis_lines(trace: Trace) -> list[str]:
     return [
         *notes,
         *(f"{mark}: {text}" for text in probe.warnings),
-        *(f"bits at the hand-over, {text}" for text in sentences),
+        *(f"bits {view.hand_over_words}, {text}" for text in sentences),
         *([] if model is None else [model]),
     ]
 

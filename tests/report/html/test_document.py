@@ -20,7 +20,6 @@ from fusion_sched.report.html.document import (
     Table,
     Text,
     plain,
-    rendered_size,
     script_json,
     write_page,
 )
@@ -109,9 +108,3 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
         write_page(output, "New", "", [Section("a", "A", [broken])])
     assert "<h1>Old</h1>" in output.read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_size_is_that_on_the_page(tmp_path: Path) -> None:
-    text = Text(["x" * 5000])
-    without, with_it = (len(page(tmp_path, Section("a", "A", b))) for b in ([], [text]))
-    assert rendered_size([text]) == pytest.approx(with_it - without, abs=20)

@@ -10,8 +10,7 @@ import pytest
 from fusion_sched.analysis import compare
 from fusion_sched.analysis.grid import grid_of
 from fusion_sched.analysis.statistics import mean_over_seeds
-from fusion_sched.report.html import many
-from fusion_sched.report.html.document import Fold, Section, Table
+from fusion_sched.report.html.document import Section, Table
 from fusion_sched.report.html.many import many_facts, many_lead, many_sections, name_runs
 from fusion_sched.report.writing import PageRequest, compare_runs, read_runs, write_report
 from tests.report.traces import changed, charts_of, events_of, write_run
@@ -60,17 +59,6 @@ def test_more_runs_than_can_be_told_apart_are_drawn_as_means(
     ]
     values = [100 * event["accuracy"]["validation"]["fused"] for event in last]
     assert fused["controller=joint"]["y"][-1] == pytest.approx(sum(values) / 2)
-
-
-def test_each_run_can_be_opened(short_runs: Path) -> None:
-    sections, notes = sections_of(short_runs)
-    folds = [b for b in sections[-1].blocks if isinstance(b, Fold)]
-    assert sorted(fold.title.split(":")[0] for fold in folds) == [
-        "joint0", "joint1", "pid0", "pid1"
-    ]  # fmt: skip
-    ids = [s.id for fold in folds for s in fold.blocks if isinstance(s, Section)]
-    assert len(ids) == len(set(ids)) == 24
-    assert notes == []
 
 
 def test_runs_that_have_not_ended_are_shown_without_a_table(
@@ -129,9 +117,8 @@ def test_a_run_that_fits_no_table_is_shown_beside_them(
     notes = write_report(paths, tmp_path / "page.html")
     assert [told in note for note in notes].count(True) == 1
     sections, _ = sections_of(*paths)
-    folds = [b for b in sections[-1].blocks if isinstance(b, Fold)]
-    assert sum(fold.title.startswith(("old: controller=pid", "old: pid")) for fold in folds) == 1
-    assert len(folds) == 3
+    (listed,) = [b for b in sections[-1].blocks if isinstance(b, Table)]
+    assert sorted(Path(row[0]).name for row in listed.rows) == ["joint0", "old", "pid1"]
     alone, unfit = compare_runs(PageRequest([old]), read_runs([old]))
     assert alone is None
     assert len(unfit) == (change is not with_a_broken_end)
@@ -147,23 +134,6 @@ def test_nothing_readable_and_unknown_rows_are_errors(short_runs: Path, tmp_path
     with pytest.raises(ValueError, match="reference 'nobody' is no row"):
         write_report([short_runs], output, reference="nobody")
     assert not output.exists()
-
-
-def test_a_page_stays_small(short_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many, "MOST_DETAIL_BYTES", 120_000)
-    sections, notes = sections_of(short_runs)
-    folds = [b for b in sections[-1].blocks if isinstance(b, Fold)]
-    assert 0 < len(folds) < 4
-    assert all(chart.numbers is None for chart in charts_of(folds).values())  # type: ignore[arg-type]
-    assert any("without their numbers" in note for note in notes)
-    assert any(f"{4 - len(folds)} of 4 runs are not shown by themselves" in note for note in notes)
-
-
-def test_too_many_runs_are_a_table_alone(short_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many, "MOST_RUNS_IN_DETAIL", 3)
-    sections, notes = sections_of(short_runs)
-    assert not [b for b in sections[-1].blocks if isinstance(b, Fold)]
-    assert "4 runs are too many to show each by itself" in notes[0]
 
 
 def test_the_answer_of_two_seeds_has_no_interval(short_runs: Path) -> None:

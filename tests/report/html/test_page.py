@@ -16,6 +16,7 @@ from tests.report.traces import Events, changed, charts_of, events_of, write_run
 pytestmark = pytest.mark.browser
 TRACES = "[...document.querySelectorAll('.plot')].map((p) => p.data.length)"
 OPEN_SECTIONS = "document.querySelectorAll('.folded > details').forEach((d) => { d.open = true; })"
+OPEN_FOLDS = "document.querySelectorAll('details:not(.numbers)').forEach((d) => { d.open = true; })"
 OPEN_ALL = "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
 HOSTILE = {"gray": "</script><b>g</b>", "colored": "<br>%{x} $a$ @ink"}
 CLASSES = ["<i>0</i>", "</script><script>alert(1)</script>", "$x^2$", "@1", "%{y}", "&amp;", "10",
@@ -63,12 +64,23 @@ def test_every_chart_of_a_run_is_drawn(opened_run: Opened, short_runs: Path) -> 
 def test_the_answer_and_the_schedule_come_first(open_page: Opener, one_run: Path) -> None:
     opened = open_page()
     page = opened.visit(one_run)
-    assert opened.wait_drawn() == 2, "the schedule and one reading; the rest is folded away"
+    assert opened.wait_drawn() == 3, "schedule, information, loss; the rest is folded away"
+    assert page.locator("figure.chart").first.bounding_box()["y"] < 600
+    assert page.locator("section.folded").count() == 4
+    page.get_by_role("link", name="Robustness").click()
+    page.locator("#robustness[class] > details[open]").wait_for()
+    page.evaluate(OPEN_FOLDS)
+    opened.wait_drawn()
     assert page.evaluate("document.documentElement.scrollHeight") <= 4000
-    assert page.locator("figure.chart").first.bounding_box()["y"] < 900
-    assert page.locator("section.folded").count() == 5
-    page.get_by_role("link", name="Cost").click()
-    page.locator("#cost[class] > details[open]").wait_for()
+
+
+def test_points_of_several_colours_have_their_symbol_in_the_legend(opened_run: Opened) -> None:
+    chart = opened_run.page.locator("figure.chart", has_text="95\u00a0% intervals; dashed: H(Y)")
+    strokes = chart.first.locator(".legend svg > *").evaluate_all(
+        "all => all.map((mark) => mark.getAttribute('stroke'))"
+    )
+    assert strokes
+    assert set(strokes) == {"#1c2024"}
 
 
 def test_nothing_is_wider_than_a_phone(open_page: Opener, one_run: Path) -> None:
@@ -88,12 +100,9 @@ def shown_first(chart: Chart) -> list[Any]:
     return [t for t in traces if t.get("meta", {}).get("choice", first) == first]
 
 
-def test_runs_are_drawn_when_they_are_opened(open_page: Opener, two_runs: Path) -> None:
+def test_curves_of_all_runs_can_be_chosen(open_page: Opener, two_runs: Path) -> None:
     opened = open_page(360)
     page = opened.visit(two_runs)
-    assert opened.wait_drawn() == 2
-    assert opened.overflow() <= 0
-    page.get_by_text("pid0: controller=pid, seed 0").click()
     opened.wait_drawn()
     assert opened.overflow() <= 0
     page.locator("select").first.select_option("synergy [bit]")
@@ -152,15 +161,15 @@ def test_the_theme_of_the_system_is_followed_until_one_is_chosen(
 
 
 def test_on_paper_everything_is_open_light_and_as_wide_as_the_sheet(
-    open_page: Opener, two_runs: Path
+    open_page: Opener, one_run: Path
 ) -> None:
     opened = open_page(color_scheme="dark")
-    page = opened.visit(two_runs)
+    page = opened.visit(one_run)
     opened.wait_drawn()
     page.emulate_media(media="print")
     total = page.evaluate("fusionReport.total")
     opened.wait_drawn(total)
-    assert page.locator(".fold:not([open])").count() == 0
+    assert page.locator(".folded > details:not([open])").count() == 0
     assert page.locator("html").get_attribute("data-theme") == "light"
     sizes = page.locator(".plot").evaluate_all(
         "all => all.map((p) => [p.layout.width, p.layout.height])"
@@ -170,9 +179,9 @@ def test_on_paper_everything_is_open_light_and_as_wide_as_the_sheet(
     assert not page.locator("nav").is_visible()
     page.emulate_media(media="screen")
     page.wait_for_selector("html[data-theme=dark]")
-    assert page.locator(".fold[open], .folded > details[open]").count() == 0
-    page.get_by_text("pid0: controller=pid, seed 0").click()
-    page.wait_for_selector(".fold .main-svg[width]:not([width='680'])")  # as wide as before
+    assert page.locator(".folded > details[open]").count() == 0
+    page.evaluate(OPEN_SECTIONS)
+    page.wait_for_selector(".folded .main-svg[width]:not([width='680'])")  # as wide as before
 
 
 def renamed(events: Events) -> Events:
@@ -213,14 +222,14 @@ def test_names_that_are_code_elsewhere_are_shown_as_they_are(
     opened.wait_drawn()
     assert page.title() == title
     check_choices(page)
-    page.get_by_text("pid0: controller=pid, seed 0").click()
-    opened.wait_drawn()
+    write_report([tmp_path / "<b>runs</b>" / "pid0"], tmp_path / "page.html", title=title)
+    page = opened.visit(tmp_path / "page.html")
     page.evaluate(OPEN_SECTIONS)
     opened.wait_drawn()
-    ends = page.locator(".fold[open] figure.chart").first.locator(".annotation").all_text_contents()
+    ends = page.locator("figure.chart").first.locator(".annotation").all_text_contents()
     assert [end for end in ends if end.startswith("</script>")], ends
     assert [end for end in ends if "%{x}" in end], ends
-    check_confusion(page.locator(".fold[open] figure.chart", has_text="Confusion on test"))
+    check_confusion(page.locator("figure.chart", has_text="Confusion on test"))
 
 
 def check_choices(page: Any) -> None:
@@ -250,7 +259,7 @@ def test_a_page_of_a_run_under_way_reloads_itself(
     write_runs(PageRequest([run]), read_runs([run]), output, reload_seconds=30)
     opened = open_page()
     page = opened.visit(output, clock=True)
-    assert "not ended" in page.locator("header").text_content()
+    assert "Not ended" in page.locator("header").text_content()
     page.get_by_role("button", name="Switch to dark theme").click()
     page.evaluate(OPEN_SECTIONS)
     page.locator(".code").evaluate("d => { d.open = true; }")
@@ -263,7 +272,7 @@ def test_a_page_of_a_run_under_way_reloads_itself(
     write_runs(PageRequest([run]), read_runs([run]), output, reload_seconds=30)
     with page.expect_navigation():
         page.clock.fast_forward(31_000)
-    assert "ended after 5 epochs" in page.locator("header").text_content()
+    assert "Not ended" not in page.locator("header").text_content()
     assert page.locator(".code").evaluate("d => d.open"), "as the reader left it"
     opened.wait_drawn()
     assert page.evaluate(top) == pytest.approx(before, abs=2)

@@ -3,14 +3,14 @@
 import json
 import shlex
 from collections.abc import Callable
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from fusion_sched.report.html.document import Beside, Chart, Code, Table
+from fusion_sched.report.html.document import Beside, Chart, Code, Facts, Table
 from fusion_sched.report.html.provenance import provenance
 from fusion_sched.report.html.run_page import run_facts, run_sections
 from fusion_sched.report.writing import write_report
@@ -27,7 +27,7 @@ from tests.report.traces import (
 )
 
 TIMELINE = "Stages, decisions and accuracy over the epochs"
-MORE = "More over the epochs"
+UNIQUE = "Unique information U [bit]"
 RECENT = ("confusion", "quadrants", "robustness", "class_unique_bits", "probe_share")
 
 
@@ -41,7 +41,7 @@ def named(chart: Any, name: str, axis: str = "y2") -> dict[str, Any]:
 def test_the_timeline_holds_the_trace(short_runs: Path) -> None:
     view = view_of(short_runs / "pid0")
     charts = charts_of(run_sections(view))
-    chart, more = charts[TIMELINE], charts[MORE]
+    chart, more = charts[TIMELINE], charts[UNIQUE]
     accuracy = named(chart, "gray")
     assert list(accuracy["x"]) == [1, 2, 3, 4, 5]
     validation = [e.accuracy for e in view.epochs]
@@ -57,9 +57,7 @@ def test_the_timeline_holds_the_trace(short_runs: Path) -> None:
     (ribbon,) = [t for t in more.figure["data"]
                  if t["name"] == "gray" and t.get("fill") and t["yaxis"] == "y"]  # fmt: skip
     assert len(ribbon["x"]) == 2 * len(unique["x"])
-    titles = [a["text"] for a in more.figure["layout"]["annotations"] if a.get("align") == "left"]
-    assert titles[:3] == ["unique information U [bit]", "redundancy R [bit]", "synergy S [bit]"]
-    assert all("[" in title for title in titles), "every axis has its unit"
+    assert {UNIQUE, "Redundancy R [bit]", "Synergy S [bit]", "Training loss [nat]"} <= set(charts)
 
 
 def test_lines_are_named_at_their_ends(short_runs: Path) -> None:
@@ -75,10 +73,11 @@ def test_lines_are_named_at_their_ends(short_runs: Path) -> None:
 def test_both_readings_are_beside_each_other_on_one_scale(short_runs: Path, tmp_path: Path) -> None:
     events = changed(events_of(short_runs / "pid0"), with_second_reading)
     sections = run_sections(view_of(write_run(tmp_path / "run", events)))
-    (pair,) = [block for block in sections[0].blocks if isinstance(block, Beside)]
-    names = [block.name for block in pair.blocks if isinstance(block, Chart)]
-    assert names == ["Stored information", "Generalising information"]
-    scales = [b.figure["layout"]["yaxis"]["range"] for b in pair.blocks if isinstance(b, Chart)]
+    (row,) = [block for block in sections[0].blocks if isinstance(block, Beside)]
+    shown = [block for block in row.blocks if isinstance(block, Chart)][:2]
+    names = [chart.name for chart in shown]
+    assert names == ["Stored information I(X; Y) [bit]", "Generalising information I(X; Y) [bit]"]
+    scales = [chart.figure["layout"]["yaxis"]["range"] for chart in shown]
     assert scales[0] == scales[1]
 
 
@@ -87,7 +86,7 @@ def test_decisions_can_be_read_with_and_without_a_pointer(short_runs: Path) -> N
     sections = run_sections(view)
     tables = [b for b in sections[0].blocks if isinstance(b, Table)]
     (table,) = [t for t in tables if t.header[0] == "decision"]
-    assert [row[4] for row in table.rows] == [d.reason for d in view.decisions]
+    assert [row[3] for row in table.rows] == [d.reason for d in view.decisions]
     (marks,) = [t for t in charts_of(sections)[TIMELINE].figure["data"] if t["name"] == "decision"]
     hovered = " ".join(marks["hovertext"]).replace("<br>", " ")
     assert marks["text"][0][0] == table.rows[0][0] == "1"
@@ -116,28 +115,29 @@ def test_test_scores_and_their_interval_come_first(short_runs: Path) -> None:
     facts = run_facts(view)
     assert next(iter(facts)) == "fused test accuracy"
     assert facts["fused test accuracy"] == f"{100 * view.result.accuracy:.1f}\u00a0%"
-    assert "360 samples" in facts["95\u00a0% interval (Wilson)"]
-    gain = facts["fused above it (95\u00a0% interval, Newcombe)"]
+    assert facts["its 95\u00a0% interval"].endswith("\u00a0%")
+    gain = facts["fused above it"]
     best = max(view.result.test[m] for m in view.modalities)
     assert gain.startswith(f"{100 * (view.result.accuracy - best):+.1f} points (")
 
 
-def test_matrices_and_recalls_are_those_of_the_result(short_runs: Path) -> None:
+def test_matrices_worst_class_and_chance_are_those_of_the_result(short_runs: Path) -> None:
     view = view_of(short_runs / "pid0")
     assert view.result is not None
     charts = charts_of(run_sections(view))
     matrices = charts["Confusion on test"].figure["data"]
     assert [t["meta"]["choice"] for t in matrices] == ["fused head", "gray head", "colored head"]
     assert matrices[0]["sparse"]["cells"] == view.result.confusion["fused"]
-    recall = charts["Recall by class on test"].numbers
-    assert recall is not None
-    cells = view.result.confusion["gray"]
-    first = view.classes.index(recall.rows[0][0])
-    samples = sum(n for true, _, n in cells if true == first)
-    right = sum(n for true, predicted, n in cells if true == predicted == first)
-    assert (
-        recall.rows[0][list(recall.header).index("gray")] == f"{100 * right / samples:.1f}\u00a0%"
-    )
+    counts: dict[int, list[int]] = {}
+    for true, predicted, samples in matrices[0]["sparse"]["cells"]:
+        counts.setdefault(true, [0, 0])
+        counts[true][0] += samples * (predicted == true)
+        counts[true][1] += samples
+    least = min(right / of for right, of in counts.values())
+    assert f"{100 * least:.1f}\u00a0% right" in charts["Confusion on test"].summary
+    largest = max(of for _, of in counts.values()) / sum(of for _, of in counts.values())
+    chance = run_facts(view)["chance: share of the largest class"]
+    assert chance == f"{100 * largest:.1f}\u00a0%"
 
 
 def without(*keys: str) -> Callable[[Events], Events]:
@@ -176,12 +176,12 @@ def many_classes(events: Events) -> Events:
     ("change", "told", "charts"),
     [
         (lambda events: events[:1], "neither an epoch nor a probe yet", 0),
-        (lambda events: [e for e in events if e["event"] != "probe"], "no probe: nothing", 11),
-        (lambda events: events[:6], "The selected weights are examined at the end", 8),
-        (without(*RECENT), "Robustness, calibration and contributions: not in this trace", 6),
-        (lambda events: changed(without("seconds")(events), without_intervals), "", 13),
-        (one_modality, "Confusion and recall on test: not in this trace", 6),
-        (many_classes, "", 14),
+        (lambda events: [e for e in events if e["event"] != "probe"], "", 7),
+        (lambda events: events[:6], "", 8),
+        (without(*RECENT), "", 7),
+        (lambda events: changed(without("seconds")(events), without_intervals), "", 12),
+        (one_modality, "", 4),
+        (many_classes, "", 12),
     ],
     ids=["start only", "no probe", "under way", "older", "no intervals", "one modality", "150"],
 )
@@ -218,7 +218,7 @@ NOISE = {"gray": {"kind": "gaussian", "accuracy": {}}, "nobody": {"kind": "token
         ({"missing_mean": {"gray": None, "colored": 0.5}}, ""),
         ({"missing_mean": None, "missing_zeros": {"gray": "?"}}, "A modality is missing"),
         ({"calibration": {"ece": {"gray": None, "fused": 0.1}, "brier": None}}, ""),
-        ({"calibration": {"ece": None}}, "Calibration on test"),
+        ({"calibration": {"ece": None}}, ""),
         ({"contribution": {"shapley": {"gray": None, "colored": 0.1}, "coalitions": None}}, ""),
         ({"contribution": None}, "Contribution of each modality"),
     ],
@@ -258,23 +258,6 @@ def test_a_curve_of_noise_has_the_levels_with_a_number(short_runs: Path, tmp_pat
     assert (trace["name"], trace["x"], trace["y"][1:]) == ("colored", [0, 1], [50])
 
 
-def test_every_pair_of_four_modalities_has_its_log_ratio(short_runs: Path, tmp_path: Path) -> None:
-    names = ["a", "b", "c", "d"]
-    pairs = [f"{a}/{b}" for a, b in combinations(names, 2)]
-
-    def grow(event: dict[str, Any]) -> None:
-        if event["event"] == "start":
-            event["modalities"] = {name: [1] for name in names}
-        if event["event"] == "probe":
-            event["log_ratio"] = {p: {"value": place / 10} for place, p in enumerate(pairs)}
-
-    events = changed(events_of(short_runs / "pid0"), grow)
-    chart = charts_of(run_sections(view_of(write_run(tmp_path / "run", events))))[MORE]
-    drawn = [t for t in chart.figure["data"] if t["name"].startswith("ln(U ")]
-    assert [t["name"] for t in drawn] == [f"ln(U {p[0]} / U {p[2]})" for p in pairs]
-    assert len({(t["line"]["color"], t["line"]["dash"]) for t in drawn}) == 6
-
-
 def test_of_three_modalities_redundancy_and_synergy_are_means(
     short_runs: Path, tmp_path: Path
 ) -> None:
@@ -285,25 +268,13 @@ def test_of_three_modalities_redundancy_and_synergy_are_means(
 
     events = changed(events_of(short_runs / "pid0"), grow)
     charts = charts_of(run_sections(view_of(write_run(tmp_path / "run", events))))
-    parts = charts["Decomposition at the moments that matter"]
+    parts = charts["Decomposition"]
     assert parts.numbers is not None
     rows = [row[0] for row in parts.numbers.rows]
     assert {"redundancy (mean)", "synergy (mean)"} < set(rows)
-    assert "; all together tell " in parts.summary
-    legend = {t["name"] for t in charts[MORE].figure["data"]}
-    assert {"redundancy (mean)", "synergy (mean)"} < legend
-
-
-def test_more_classes_than_a_screen_holds_are_in_the_numbers(
-    short_runs: Path, tmp_path: Path
-) -> None:
-    events = many_classes(events_of(short_runs / "pid0"))
-    charts = charts_of(run_sections(view_of(write_run(tmp_path / "run", events))))
-    recall = charts["Recall by class on test"]
-    assert len(recall.figure["data"][0]["y"]) == 40
-    assert recall.numbers is not None
-    assert len(recall.numbers.rows) == 150
-    assert "texttemplate" not in charts["Confusion on test"].figure["data"][0]
+    for name in ("redundancy", "synergy"):
+        chart = next(chart for title, chart in charts.items() if title.lower().startswith(name))
+        assert f"{name} (mean)" in {t["name"] for t in chart.figure["data"]}
 
 
 def test_the_command_is_quoted_for_a_shell(short_runs: Path, tmp_path: Path) -> None:
@@ -328,3 +299,46 @@ def test_the_configuration_is_whole(short_runs: Path) -> None:
     view = view_of(short_runs / "pid0")
     (code,) = [b for b in provenance(view) if isinstance(b, Code)]
     assert yaml.safe_load(code.text) == view.config
+
+
+def test_the_planted_decomposition_is_drawn_and_said(short_runs: Path, tmp_path: Path) -> None:
+    def plant(event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            event["facts"] = {"exact_pid": {
+                "unique_bits": {"gray": 0.5, "colored": 0.25}, "redundancy_bits": 1.0,
+            }}  # fmt: skip
+
+    view = view_of(write_run(tmp_path / "run", changed(events_of(short_runs / "pid0"), plant)))
+    chart = charts_of(run_sections(view))["Decomposition"]
+    (planted,) = [t for t in chart.figure["data"] if t["name"] == "planted"]
+    assert planted["x"] == [0.5, 0.5, None, 0.25, 0.25, None, 1.0, 1.0, None]
+    facts = next(block for block in provenance(view) if isinstance(block, Facts))
+    assert facts.values["exact pid"] == "unique bits (gray 0.5, colored 0.25), redundancy bits 1.0"
+
+
+def test_what_lies_between_two_diagnoses_far_apart_is_no_line(
+    short_runs: Path, tmp_path: Path
+) -> None:
+    events = events_of(short_runs / "pid0")
+    ends = [e for e in events if e["event"] == "probe"][:: len(events)]
+    last = [e for e in events if e["event"] == "probe"][-1]
+    few = [e for e in events if e["event"] != "probe" or e in (ends[0], last)]
+    chart = charts_of(run_sections(view_of(write_run(tmp_path / "run", few))))[UNIQUE]
+    assert not [t for t in chart.figure["data"] if t.get("fill")], "no ribbon"
+    line = named(chart, "gray", "y")
+    assert (line["line"]["dash"], line["mode"]) == ("dot", "lines+markers")
+    assert len(line["error_y"]["array"]) == 2
+
+
+def test_no_interval_is_drawn_beyond_what_there_is_to_know(
+    short_runs: Path, tmp_path: Path
+) -> None:
+    def widen(event: dict[str, Any]) -> None:
+        for estimate in event.get("mi_bits", {}).values():
+            estimate |= {"low": -1.0, "high": 9.0}
+
+    view = view_of(write_run(tmp_path / "run", changed(events_of(short_runs / "pid0"), widen)))
+    chart = charts_of(run_sections(view))["Information I(X; Y) [bit]"]
+    (ribbon,) = [t for t in chart.figure["data"] if t["name"] == "gray" and t.get("fill")]
+    entropy = view.probes[0].diagnosis.label_entropy
+    assert (min(ribbon["y"]), max(ribbon["y"])) == (0.0, pytest.approx(entropy))

@@ -1,6 +1,9 @@
 """What the modalities tell about the label, at the moments that matter."""
 
+from collections.abc import Mapping
+
 from fusion_sched.report.html.charts.style import (
+    INK,
     MUTED,
     Trace,
     error_bars,
@@ -12,10 +15,11 @@ from fusion_sched.report.html.charts.style import (
 from fusion_sched.report.html.document import Chart, Table, plain
 from fusion_sched.report.panels import decomposition_quantities
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import decomposition_summary, estimate_words, fixed
+from fusion_sched.report.words import diagnosed_samples, estimate_words, fixed, sentence_case
+from fusion_sched.runlog import inside
 
 MOMENT_MARKERS = ("circle-open", "square-open", "diamond")
-ROW_PIXELS, DODGE = 46, 0.2
+ROW_PIXELS, DODGE = 32, 0.2
 """Pixels of a row, and how far apart in it the moments lie."""
 PAIR_PARTS = {
     "redundancy": "R", "unique1": "U of the first", "unique2": "U of the second",
@@ -31,8 +35,10 @@ def decomposition(view: RunView) -> Chart | None:
     labels = [quantity.label for quantity in decomposition_quantities(view)]
     data = [_moment_points(view, place) for place in range(len(moments))]
     entropy = moments[-1].probe.diagnosis.label_entropy
-    data.append(level_line(entropy, len(labels), "H(Y), all there is to know", "dot",
-                           "H(Y): %{x:.3f} bit<extra></extra>"))  # fmt: skip
+    data.append(level_line(entropy, len(labels), "H(Y)", "longdash",
+                           "H(Y): %{x:.3f} bit<extra></extra>", showlegend=False))  # fmt: skip
+    planted = _planted(view)
+    data += planted
     axis = {"title": {"text": "information [bit]"}, "rangemode": "tozero", "zeroline": True}
     stripes = [
         {"type": "rect", "xref": "paper", "yref": "y", "x0": 0, "x1": 1, "y0": row - 0.5,
@@ -41,11 +47,33 @@ def decomposition(view: RunView) -> Chart | None:
     ]  # fmt: skip
     pixels = ROW_PIXELS * len(labels) + 60
     return Chart(
-        "Decomposition at the moments that matter",
+        "Decomposition",
         figure(data, pixels, axis, rows_axis(labels), shapes=stripes),
-        decomposition_summary(moments),
+        f"{sentence_case(diagnosed_samples(view))}, 95\u00a0% intervals; dashed: H(Y)"
+        f"{'; dotted: planted in the data' if planted else ''}.",
         moment_numbers(view),
     )
+
+
+def _planted(view: RunView) -> list[Trace]:
+    """The exact decomposition of the data as an upright dotted line in each row, where known."""
+    rows = []
+    for row, quantity in enumerate(decomposition_quantities(view)):
+        bits = inside(view.start, "facts", "exact_pid", f"{quantity.kind}_bits")
+        value = bits.get(quantity.legend) if isinstance(bits, Mapping) else bits
+        if isinstance(value, float):
+            rows.append((row, value))
+    if not rows:
+        return []
+    return [
+        {
+            "type": "scatter", "mode": "lines", "name": "planted", "showlegend": False,
+            "x": [x for _, value in rows for x in (value, value, None)],
+            "y": [y for row, _ in rows for y in (row - 0.5, row + 0.5, None)],
+            "line": {"color": INK, "dash": "dot", "width": 2},
+            "hovertemplate": "planted: %{x:.3f} bit<extra></extra>",
+        }
+    ]  # fmt: skip
 
 
 def _moment_points(view: RunView, place: int) -> Trace:

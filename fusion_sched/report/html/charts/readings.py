@@ -13,19 +13,18 @@ from fusion_sched.report.html.charts.style import (
 from fusion_sched.report.html.document import Chart, Table, plain
 from fusion_sched.report.readings import (
     SourceReadings,
-    joint_model_words,
-    readings_words,
     source_readings,
 )
-from fusion_sched.report.view import Moment, RunView
+from fusion_sched.report.view import RunView
 from fusion_sched.report.words import (
     NOTHING,
+    diagnosed_samples,
     estimate_words,
     fixed,
     sentence_case,
 )
 
-ROW_PIXELS, DODGE = 56, 0.17
+ROW_PIXELS, DODGE = 60, 0.17
 """Pixels of a row, and how far its readings are from its middle."""
 HOVER = "%{customdata[0]}: %{customdata[1]} bit<extra>%{fullData.name}</extra>"
 
@@ -42,8 +41,8 @@ def readings(view: RunView) -> Chart | None:
     data = [trace for name, rows in sources.items() for trace in _moment_traces(name, rows)]
     labels = [source.label for source in sources[main.name]]
     entropy = main.probe.diagnosis.label_entropy
-    data.append(level_line(entropy, len(labels), "H(Y), all there is to know", "dot",
-                           "H(Y): %{x:.3f} bit<extra></extra>"))  # fmt: skip
+    data.append(level_line(entropy, len(labels), "H(Y)", "longdash",
+                           "H(Y): %{x:.3f} bit<extra></extra>", showlegend=False))  # fmt: skip
     least = min(_least(source) for rows in sources.values() for source in rows)
     margin = 0.04 * (entropy - least)
     axis = {"title": {"text": "information I(X; Y) [bit]"}, "zeroline": False,
@@ -52,7 +51,10 @@ def readings(view: RunView) -> Chart | None:
     made["layout"]["meta"] = {"choice": main.name}
     both = any(len(source.readings) > 1 for source in sources[main.name])
     name = "Stored and generalising information" if both else "Information and its lower bounds"
-    return Chart(name, made, _summary(main, sources[main.name]), _numbers(sources))
+    text = "Stored: training samples; generalising: validation samples; dashed: H(Y)."
+    if not both:
+        text = f"{sentence_case(diagnosed_samples(view))}; dashed: H(Y)."
+    return Chart(name, made, text, _numbers(sources))
 
 
 def _least(source: SourceReadings) -> float:
@@ -91,19 +93,6 @@ def _moment_traces(moment: str, sources: list[SourceReadings]) -> list[Trace]:
         meta={"choice": moment},
     ))  # fmt: skip
     return traces
-
-
-def _summary(moment: Moment, sources: list[SourceReadings]) -> str:
-    sentences = [f"{sentence_case(moment.name)}, in bits: {'; '.join(readings_words(sources))}."]
-    model = joint_model_words(moment.probe)
-    if model is not None:
-        sentences.append(f"{sentence_case(model)}.")
-    if any(source.difference is not None for source in sources):
-        sentences.append(
-            "Stored: of training samples; generalising: of validation samples; their difference "
-            "was learned by heart or is a shortcut of the training data."
-        )
-    return " ".join(sentences)
 
 
 def _numbers(sources: dict[str, list[SourceReadings]]) -> Table:

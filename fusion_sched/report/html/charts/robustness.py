@@ -1,4 +1,4 @@
-"""What is left without a modality or under noise, whether probabilities can be believed."""
+"""What is left without a modality or under noise, and what each modality contributes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,10 +18,9 @@ from fusion_sched.report.palette import head_style
 from fusion_sched.report.panels import NOISE_AXES, noise_panels
 from fusion_sched.report.records import RobustnessRecord
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import enumeration, fixed, in_percent
-from fusion_sched.runtime.text import signed
+from fusion_sched.report.words import in_percent
 
-ROW_PIXELS = 52
+ROW_PIXELS = 44
 HOVER = "%{x:.1f} %<extra>%{fullData.name}</extra>"
 
 
@@ -35,8 +34,8 @@ class Replacement(NamedTuple):
 
 MEAN = "missing_mean"
 REPLACEMENTS = {
-    MEAN: Replacement("embedding replaced by its mean", "circle", INK),
-    "missing_zeros": Replacement("input set to zero", "square-open", INK),
+    MEAN: Replacement("its embedding's mean", "circle", INK),
+    "missing_zeros": Replacement("zeros", "square-open", INK),
 }
 
 
@@ -60,17 +59,12 @@ def missing(view: RunView) -> Chart | None:
         "title": {"text": "fused test accuracy [%]"}, "zeroline": False,
         "range": [min(values) - margin, max(values) + margin],
     }  # fmt: skip
-    without = [f"without {m} {in_percent(columns[MEAN][m])}" for m in names if m in columns[MEAN]]
-    parts = (
-        f"; with its embedding replaced by the training mean: {enumeration(without)}"
-        if without else ""
-    )  # fmt: skip
     rows = [[m, *(in_percent(column.get(m)) for column in columns.values())] for m in names]
     header = ["missing", *(replacement.name for replacement in REPLACEMENTS.values())]
     return Chart(
         "A modality is missing",
         figure(data, ROW_PIXELS * len(names) + 70, axis, rows_axis(names)),
-        f"Fused test accuracy is {in_percent(result.accuracy)} with everything there{parts}.",
+        "Fused test accuracy without one modality.",
         Table(header, rows, "Fused test accuracy."),
     )
 
@@ -101,11 +95,7 @@ def noise(view: RunView) -> Chart | None:
         ]  # fmt: skip
         layout[axis.replace("x", "xaxis")] = _level_axis(kind, place, len(panels))
     curves = {m: robustness.noise[m] for m in view.modalities if m in robustness.noise}
-    strongest = enumeration(
-        [f"{m} {in_percent(c.accuracies[-1])} (level {c.names[-1]})" for m, c in curves.items()]
-    )
     levels = "; ".join(NOISE_AXES[kind][2] for kind in panels if kind in NOISE_AXES)
-    rule = f" ({levels})" if levels else ""
     vertical = {"title": {"text": "fused test accuracy [%]"}, "zeroline": False}
     rows = [
         [m, c.kind, level, in_percent(share)]
@@ -114,9 +104,8 @@ def noise(view: RunView) -> Chart | None:
     ]
     return Chart(
         "Noise in one modality",
-        figure(data, 320, layout.pop("xaxis"), vertical, **layout, hovermode="x unified"),
-        f"From {in_percent(view.result.accuracy)} without noise, the strongest noise leaves: "
-        f"{strongest}{rule}.",
+        figure(data, 190, layout.pop("xaxis"), vertical, **layout, hovermode="x unified"),
+        f"Fused test accuracy{'; ' if levels else ''}{levels}.",
         Table(["modality", "kind", "level", "accuracy"], rows, "Fused test accuracy.", words=(1,)),
     )
 
@@ -129,25 +118,6 @@ def _level_axis(kind: str, place: int, count: int) -> dict[str, Any]:
         "title": {"text": title}, "anchor": "y", "rangemode": "tozero", "zeroline": False,
         "domain": [place / count + gap, (place + 1) / count],
     }  # fmt: skip
-
-
-def calibration(view: RunView) -> Chart | None:
-    robustness = _robustness(view)
-    errors = {} if robustness is None else robustness.ece
-    names = [head for head in view.heads if head in errors]
-    if robustness is None or not names:
-        return None
-    values = [100 * errors[name] for name in names]
-    axis = {"title": {"text": "expected calibration error [points]"}, "rangemode": "tozero"}
-    listed = enumeration([f"{n} {v:.1f}" for n, v in zip(names, values, strict=True)])
-    summary = (
-        f"Average distance of confidence from accuracy, in points: {listed}. The fused head's "
-        f"negative log-likelihood is {fixed(robustness.nll_nats)} nat, its Brier score "
-        f"{fixed(robustness.brier)}. Biased upwards for few samples."
-    )
-    bars = _horizontal_bars(view, names, values, "%{x:.1f} points")
-    pixels = ROW_PIXELS * len(names) + 60
-    return Chart("Calibration on test", figure(bars, pixels, axis, rows_axis(names)), summary)
 
 
 def _horizontal_bars(
@@ -172,7 +142,6 @@ def contribution(view: RunView) -> Chart | None:
         return None
     values = [100 * shapley[m] for m in names]
     axis = {"title": {"text": "Shapley value [points of accuracy]"}, "zeroline": True}
-    listed = enumeration([f"{n} {signed(v)}" for n, v in zip(names, values, strict=True)])
     constant = in_percent(robustness.constant)
     rows = [["nothing", constant]] + [
         [name.replace("/", " and "), in_percent(share)]
@@ -182,7 +151,6 @@ def contribution(view: RunView) -> Chart | None:
     return Chart(
         "Contribution of each modality",
         figure(bars, ROW_PIXELS * len(names) + 60, axis, rows_axis(names)),
-        f"Above {constant} with everything masked, the modalities add {listed} points. It says "
-        "what the network uses, not what the data offers.",
+        f"Above {constant} with everything masked: what the network uses, not what the data offer.",
         Table(["with only", "accuracy"], rows, "Fused test accuracy with all others masked."),
     )

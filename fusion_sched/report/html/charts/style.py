@@ -12,7 +12,7 @@ from fusion_sched.types import Estimate
 INK, MUTED = "@ink", "@muted"
 RIBBON = 0.16
 LINE_PIXELS, HOVER_CHARACTERS, LABEL_CHARACTERS = 2, 56, 16
-HEADING_PIXELS, BELOW_PIXELS, LEFT_PIXELS, RIGHT_PIXELS = 34, 44, 46, 12
+HEADING_PIXELS, ABOVE_PIXELS, BELOW_PIXELS, LEFT_PIXELS, RIGHT_PIXELS = 34, 12, 44, 46, 12
 LABEL_PIXELS, LABEL_GAP = 7, 15
 """Pixels of a letter of a label at a line's end, and between the middles of two labels."""
 X_EPOCHS = {"title": {"text": "epoch (0: untrained)"}, "zeroline": False}
@@ -81,11 +81,11 @@ def points(
     }  # fmt: skip
 
 
-def level_line(x: float, rows: int, name: str, dash: str, hover: str) -> Trace:
+def level_line(x: float, rows: int, name: str, dash: str, hover: str, **more: Any) -> Trace:
     """One value as an upright line through all rows."""
     return {
         "type": "scatter", "mode": "lines", "x": [x, x], "y": [-0.5, rows - 0.5], "name": name,
-        "line": {"color": MUTED, "dash": dash, "width": 1.5}, "hovertemplate": hover,
+        "line": {"color": MUTED, "dash": dash, "width": 1.5}, "hovertemplate": hover, **more,
     }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ class EndLabel(NamedTuple):
 
 
 class AxisPanel(NamedTuple):
-    """One of several charts over the same axis; `title` is that of its own axis, with unit.
+    """One of several charts over the same axis; `title`: that of its own axis, or nothing.
 
     Lines with `labels` are named at their ends; the axis then needs a range.
     """
@@ -126,12 +126,13 @@ def panel_stack(
 
     The name of a panel's own axis stands above it, where it can be read and takes no width.
     """
+    above = HEADING_PIXELS if panels and panels[0].title else ABOVE_PIXELS
     inner = sum(p.pixels for p in panels) + HEADING_PIXELS * (len(panels) - 1)
     data: list[Trace] = []
     layout: Trace = {
-        "height": inner + HEADING_PIXELS + BELOW_PIXELS,
+        "height": inner + above + BELOW_PIXELS,
         "margin": {
-            "l": LEFT_PIXELS, "r": RIGHT_PIXELS, "t": HEADING_PIXELS, "b": BELOW_PIXELS,
+            "l": LEFT_PIXELS, "r": RIGHT_PIXELS, "t": above, "b": BELOW_PIXELS,
         },
         "hovermode": "x unified", "annotations": [], "shapes": list(shapes),
     }  # fmt: skip
@@ -144,11 +145,12 @@ def panel_stack(
         key = axis.replace("y", "yaxis")
         domain = [max(0.0, bottom / inner), top / inner]
         layout[key] = {"domain": domain, "anchor": "x", **panel.axis}
-        layout["annotations"].append({
-            "text": panel.title, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0,
-            "y": top / inner, "xanchor": "left", "yanchor": "bottom", "yshift": 5,
-            "xshift": -LEFT_PIXELS + 8, "align": "left", "font": {"size": 13, "color": INK},
-        })  # fmt: skip
+        if panel.title:
+            layout["annotations"].append({
+                "text": panel.title, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0,
+                "y": top / inner, "xanchor": "left", "yanchor": "bottom", "yshift": 5,
+                "xshift": -LEFT_PIXELS + 8, "align": "left", "font": {"size": 13, "color": INK},
+            })  # fmt: skip
         layout["annotations"] += _end_labels(panel, bottom, inner)
         data += [{**trace, "xaxis": "x", "yaxis": axis} for trace in panel.traces]
         top = bottom - HEADING_PIXELS

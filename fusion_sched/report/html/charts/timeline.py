@@ -1,7 +1,7 @@
 """The whole run over its epochs: stages and decisions, accuracy, loss, information."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
 from typing import Any
 
 from fusion_sched.report import panels
@@ -12,6 +12,7 @@ from fusion_sched.report.html.charts.style import (
     EndLabel,
     Trace,
     curve,
+    error_bars,
     over_epochs,
     panel_stack,
     points,
@@ -25,21 +26,25 @@ from fusion_sched.report.palette import NULL_LEVEL, head_style
 from fusion_sched.report.panels import Panel, Series
 from fusion_sched.report.records import DecisionRecord
 from fusion_sched.report.view import RunView, StageSpan
-from fusion_sched.report.words import fixed, sentence_case, stage_words, timeline_summary
+from fusion_sched.report.words import (
+    diagnosed_samples,
+    fixed,
+    sentence_case,
+    stage_words,
+    timeline_summary,
+)
+from fusion_sched.types import Estimate
 
 MARKED_PROBES = 60
 HOVERS = {"%": "%{y:.1f} %", "nat": "%{y:.3f}"}
 """By unit; of all others an interval is shown too."""
 HOVER_INTERVAL = "%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
-SCHEDULE = ((panels.accuracy_panel, 190),)
-REST = (
-    (panels.unique_panel, 150), (panels.redundancy_panel, 120), (panels.synergy_panel, 120),
-    (panels.loss_panel, 120), (panels.strength_panel, 120), (panels.ratio_panel, 120),
-)  # fmt: skip
-"""Each with its height in pixels."""
-ROW_PIXELS, BAR_PIXELS, MARK_PIXELS, INFORMATION_PIXELS = 22, 9, 16, 190
+ROW_PIXELS, BAR_PIXELS, MARK_PIXELS = 20, 9, 16
+ACCURACY_PIXELS, SMALL_PIXELS = 150, 140
 PADDING = 0.06
 """Share of the values' span that an axis goes beyond them."""
+FAR_APART = 0.2
+"""Share of the epochs between two diagnoses beyond which no line stands for what lies between."""
 KEPT = "kept weights"
 MOST_LINES = 30
 """Changes of stage beyond which lines through all panels would hide the data."""
@@ -51,57 +56,61 @@ def schedule(view: RunView) -> Chart | None:
     """Who trains, decisions and accuracy; `None` where a run has neither epoch nor probe."""
     if not view.epochs and not view.probes:
         return None
-    strip = stages_panel(view)
-    stack = [*([strip] if strip else []), *_panels(view, SCHEDULE)]
+    strip, accuracy = stages_panel(view), panels.accuracy_panel(view)
+    stack = [strip] if strip else []
+    stack += [panel_of(view, accuracy, ACCURACY_PIXELS)] if accuracy else []
     name = "Stages, decisions and accuracy over the epochs"
     return Chart(name, _over_epochs(view, stack), timeline_summary(view), epoch_numbers(view))
 
 
 def information_charts(view: RunView) -> list[Chart]:
-    """What each source tells of the label over the epochs; both readings on the same scale."""
-    made = [panels.information_panel(view), panels.generalising_panel(view)]
-    known = [panel for panel in made if panel is not None]
-    if not known:
-        return []
-    reach = _range([v for panel in known for v in _ends(panel)], from_zero=True)
-    words = {
-        0: "Of the samples of the diagnosis. Ribbons are 95\u00a0% intervals.",
-        1: "Of validation samples, which the encoders never trained on; the same scale.",
-    }
-    charts = []
-    for place, panel in enumerate(made):
-        if panel is None:
-            continue
-        stack = [panel_of(panel, INFORMATION_PIXELS, reach)]
-        name = panel.title.removesuffix(" I(X; Y) [bit]")
-        charts.append(Chart(sentence_case(name), _over_epochs(view, stack), words[place]))
-    return charts
+    """What each source tells of the label over the epochs, both readings on one scale; losses."""
+    samples = sentence_case(diagnosed_samples(view))
+    second = any(p.generalising is not None for p in view.probes)
+    rising = " Where only this one rises, the encoders memorise them." if second else ""
+    made = [
+        (panels.information_panel(view), f"{samples}.{rising}"),
+        (panels.generalising_panel(view), "Validation samples, which no encoder trains on."),
+    ]
+    known = [(panel, text) for panel, text in made if panel is not None]
+    ends = [end for panel, _ in known for end in _ends(view, panel)]
+    reach = _range(ends, from_zero=True) if ends else None
+    charts = [_small(view, panel, text, reach) for panel, text in known]
+    loss = panels.loss_panel(view)
+    return charts + ([_small(view, loss, "Mean over the batches of an epoch.")] if loss else [])
 
 
-def remaining_quantities(view: RunView) -> Chart | None:
-    """Every other quantity over the epochs."""
-    stack = _panels(view, REST)
-    if not stack:
-        return None
-    text = "Redundancy and synergy have an axis of their own. Ribbons are 95\u00a0% intervals."
-    return Chart("More over the epochs", _over_epochs(view, stack), text)
+def part_charts(view: RunView) -> list[Chart]:
+    """Unique information, redundancy and synergy over the epochs, each on an axis of its own."""
+    made = (panels.unique_panel, panels.redundancy_panel, panels.synergy_panel)
+    text = "Ribbons: 95\u00a0% intervals; dotted: shuffled labels."
+    return [_small(view, panel, text) for make in made if (panel := make(view))]
 
 
-def _panels(
-    view: RunView, makers: Sequence[tuple[Callable[[RunView], Panel | None], int]]
-) -> list[AxisPanel]:
-    return [panel_of(panel, pixels) for make, pixels in makers if (panel := make(view))]
+def _small(
+    view: RunView, panel: Panel, text: str, reach: Sequence[float] | None = None
+) -> Chart:  # fmt: skip
+    """One panel, whose title is that of the chart."""
+    axes = panel_of(view, panel, SMALL_PIXELS, reach)._replace(title="")
+    return Chart(sentence_case(panel.title), _over_epochs(view, [axes]), text)
 
 
 def _over_epochs(view: RunView, stack: Sequence[AxisPanel]) -> Trace:
-    made = panel_stack(stack, over_epochs(view.last_epoch_seen), list(tints(view, len(stack))))
-    made["layout"]["meta"] = {"direct": True}
-    return made
+    return panel_stack(stack, over_epochs(view.last_epoch_seen), list(tints(view, len(stack))))
 
 
-def _ends(panel: Panel) -> list[float]:
+def _drawn(view: RunView, value: Estimate) -> Estimate:
+    """An estimate whose interval ends at 0 and at H(Y): information is never beyond them."""
+    if value.low is None or value.high is None:
+        return value
+    entropy = max((p.diagnosis.label_entropy for p in view.probes), default=value.high)
+    low, high = max(value.low, min(0.0, value.value)), min(value.high, max(entropy, value.value))
+    return value._replace(low=low, high=high)
+
+
+def _ends(view: RunView, panel: Panel) -> list[float]:
     """All numbers of a panel that its axis has to hold."""
-    values = [v for series in panel.series for _, v in series.known]
+    values = [_drawn(view, v) for series in panel.series for _, v in series.known]
     sides = [end for v in values for end in (v.value, v.low, v.high) if end is not None]
     if panel.nulls:
         sides += [v.null for v in values if v.null is not None]
@@ -114,45 +123,55 @@ def _range(values: Sequence[float], from_zero: bool = False) -> list[float]:
     return [min(0.0, low) if from_zero else low - pad, high + pad]
 
 
-def panel_of(panel: Panel, pixels: int, reach: Sequence[float] | None = None) -> AxisPanel:
+def panel_of(
+    view: RunView, panel: Panel, pixels: int, reach: Sequence[float] | None = None
+) -> AxisPanel:  # fmt: skip
     """For each series its ribbon, its curve, its name and its level under shuffled labels."""
     unit = panel.title[panel.title.rindex("[") + 1 : -1]
     ribbons: list[Trace] = []
     curves: list[Trace] = []
     for series in panel.series:
-        within = [(x, v.low, v.high) for x, v in series.known
-                  if v.low is not None and v.high is not None]  # fmt: skip
-        if within:
-            x, low, high = zip(*within, strict=True)
-            ribbons.append(ribbon(x, low, high, series.label, theme_colour(series.style)))
+        within = [(x, v) for x, v in series.known if v.low is not None and v.high is not None]
+        drawn = [_drawn(view, v) for _, v in within]
         curves.append(_curve_of(series, unit))
+        if within and _far_apart(view, series):
+            colour = theme_colour(series.style)
+            curves[-1] |= {"mode": "lines+markers", "error_y": error_bars(drawn, colour, 1.2)}
+            curves[-1]["line"] |= {"dash": "dot", "width": 0.8}
+        elif within:
+            low, high = [v.low or 0.0 for v in drawn], [v.high or 0.0 for v in drawn]
+            epochs = [x for x, _ in within]
+            ribbons.append(ribbon(epochs, low, high, series.label, theme_colour(series.style)))
         levels = [(x, v.null) for x, v in series.known if v.null is not None]
         if panel.nulls and levels:
-            epochs, nulls = zip(*levels, strict=True)
-            # All of them share a legend entry.
+            epochs, nulls = map(list, zip(*levels, strict=True))
             null = curve(epochs, nulls, "level under shuffled labels", NULL_LEVEL, hover=None,
-                         hoverinfo="skip", meta={"of": series.label})  # fmt: skip
+                         hoverinfo="skip", showlegend=False, meta={"of": series.label})  # fmt: skip
             null["line"]["width"] = 1.2
             curves.append(null)
     if panel.selected is not None:
-        epoch, value = panel.selected
-        marker = {"symbol": "circle-open", "size": 13, "color": MUTED, "line": {"width": 2}}
-        hover = "selected on validation<extra></extra>"
-        curves.append(points(
-            [epoch], [value], "selected epoch", marker, hover, showlegend=False,
-            mode="markers+text", text=["selected"], textposition="bottom left",
-            textfont={"color": MUTED, "size": 12},
-        ))  # fmt: skip
-    span = list(reach or _range(_ends(panel), panel.from_zero))
-    if panel.reach is not None:
-        span = [-panel.reach, panel.reach]
-    axis: Trace = {"range": span, "zeroline": panel.reach is not None}
+        curves.append(_selected_mark(*panel.selected))
+    span = list(reach or _range(_ends(view, panel), panel.from_zero))
     labels = [
         EndLabel(series.label, min(max(series.known[-1][1].value, span[0]), span[1]),
                  theme_colour(series.style))
         for series in panel.series if series.known
     ]  # fmt: skip
-    return AxisPanel(panel.title, ribbons + curves, pixels, axis, labels)
+    return AxisPanel(
+        panel.title, ribbons + curves, pixels, {"range": span, "zeroline": False}, labels
+    )
+
+
+def _selected_mark(epoch: int, value: float) -> Trace:
+    marker = {"symbol": "circle-open", "size": 13, "color": MUTED, "line": {"width": 2}}
+    hover = "selected on validation<extra></extra>"
+    return points([epoch], [value], "selected epoch", marker, hover, showlegend=False)
+
+
+def _far_apart(view: RunView, series: Series) -> bool:
+    """Whether epochs without a diagnosis are a large part of the run."""
+    gaps = [b - a for (a, _), (b, _) in pairwise(series.known)]
+    return max(gaps, default=0) > max(1, FAR_APART * view.last_epoch_seen)
 
 
 def _curve_of(series: Series, unit: str) -> Trace:
@@ -209,7 +228,12 @@ def _stage_names(view: RunView) -> list[Trace]:
     return [
         {
             "type": "scatter", "mode": "text", "hoverinfo": "skip", "showlegend": False,
-            "x": [(s.first + s.last) / 2 for s in fitting], "y": [0] * len(fitting),
+            # The first from its beginning on: in its middle it would be cut off on a phone.
+            "x": [s.first - 0.5 if s is spans[0] else (s.first + s.last) / 2 for s in fitting],
+            "y": [0] * len(fitting),
+            "textposition": [
+                "middle right" if s is spans[0] else "middle center" for s in fitting
+            ],
             "text": [s.stage.name for s in fitting], "textfont": {"color": INK, "size": 11},
             "name": "stage",
         }

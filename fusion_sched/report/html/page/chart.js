@@ -149,7 +149,7 @@ class Chart {
       if (isNamed && !entries.has(group)) entries.set(group, trace);
     }
     this.legend.replaceChildren();
-    if (entries.size < (this.layout.meta?.direct ? 1 : 2)) return;
+    if (entries.size < 2) return;
     for (const [group, trace] of entries) this.legend.append(this.entry(group, trace));
   }
 

@@ -4,9 +4,7 @@ const DASHES = { dash: "6 3", dot: "2 2.5", dashdot: "6 2.5 2 2.5", longdash: "9
 const SHAPES = {
   square: "M9 2h8v8H9z", "triangle-up": "M13 1l5 9H8z", diamond: "M13 1l5 5-5 5-5-5z",
   cross: "M11 1h4v3h3v4h-3v3h-4V8H8V4h3z", x: "M9 1l4 3 4-3 1 2-3 3 3 3-1 2-4-3-4 3-1-2 3-3-3-3z",
-  star: "M13 0l2 4 4 .5-3 3 1 4.5-4-2.5L9 12l1-4.5-3-3L11 4z",
-  "star-diamond": "M13 0l2 4 4 2-4 2-2 4-2-4-4-2 4-2z", hexagon: "M10 1h6l3 5-3 5h-6L7 6z",
-  pentagon: "M13 1l5 4-2 6h-6L8 5z", bowtie: "M8 1l5 3.5L18 1v10l-5-3.5L8 11z", "line-ns": "M13 0v12",
+  "line-ns": "M13 0v12",
 };
 const HATCHES = {
   "/": "M4 11L12 1M12 11l8-10", "\\": "M4 1l8 10M12 1l8 10", "-": "M3 4h20M3 8h20", "|": "M8 1v10M13 1v10M18 1v10",
@@ -36,7 +34,9 @@ function swatch(trace) {
     const symbol = String(trace.marker.symbol ?? "circle");
     const open = symbol.endsWith("-open");
     const d = SHAPES[symbol.replace("-open", "")];
-    const paint = { fill: open ? "none" : trace.marker.color, stroke: trace.marker.color, "stroke-width": open ? 1.5 : 0.5 };
+    // Of points with colours of their own the legend shows the symbol alone.
+    const own = Array.isArray(trace.marker.color) ? colours.ink : trace.marker.color;
+    const paint = { fill: open ? "none" : own, stroke: own, "stroke-width": open ? 1.5 : 0.5 };
     svg.append(d ? shape("path", { d, ...paint }) : shape("circle", { cx: 13, cy: 6, r: 4, ...paint }));
   }
   return svg;
