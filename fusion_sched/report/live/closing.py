@@ -32,9 +32,8 @@ def result_table(trace: Trace) -> Table:
     result = _result_of(trace)
     selected = f"epoch {result.selected_epoch + 1} of {result.number}, selected on validation"
     deployed = RunView.of(trace).deployed
-    table = Table(
-        title=selected if deployed is None else f"deployed: {deployed}", title_justify="left"
-    )
+    title = selected if deployed is None else f"deployed: {deployed}"
+    table = Table(title=title, title_justify="left", min_width=len(title))
     for title in ("", "validation", "test", "test macro-F1"):
         table.add_column(title, justify="right" if title else "left")
     for head in result.test or result.validation:

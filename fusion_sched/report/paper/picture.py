@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from fusion_sched.report.paper.epochs import draw_panel, narrow_joint_stage, num
 from fusion_sched.report.paper.stages import draw_stages
 from fusion_sched.report.paper.style import SCREEN, drawable, drawing_style
 from fusion_sched.report.view import RunView
+from fusion_sched.report.words import stage_words
 from fusion_sched.runlog import Trace
 from fusion_sched.runtime.files import atomic_write
 
@@ -27,7 +29,7 @@ PANELS = (
 """In reading order, two beside each other: the stored reading is beside the generalising one."""
 WIDTH, PANEL_HEIGHT, ROW_HEIGHT = 10.0, 2.0, 0.2
 """Inches."""
-TOP, BOTTOM = 0.75, 0.55
+TOP, BOTTOM = 1.0, 0.55
 """Inches above the strips and below the last panels."""
 
 
@@ -73,6 +75,7 @@ def draw_trace(trace: Trace, path: Path) -> None:
             loc="upper right", ncols=len(entries) or 1, fontsize=8, handlelength=1.8,
         )  # fmt: skip
         figure.suptitle(_title(view), x=0.01, ha="left", fontsize=11)
+        figure.text(0.011, 1 - 0.5 / height, _decisions(view), va="center", fontsize=8)
         # One pass: `savefig` would draw everything twice.
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
@@ -87,6 +90,15 @@ def _title(view: RunView) -> str:
         split, accuracy = view.result.scored
         end = f"fused {split} accuracy {accuracy:.1%}"
     return f"{drawable(view.method)} on {drawable(view.dataset)}, seed {view.seed}: {end}"
+
+
+def _decisions(view: RunView) -> str:
+    """The numbered decisions in words, in two lines at most."""
+    words = [stage_words(decision.stage) for decision in view.decisions]
+    if view.deployed is not None:
+        words[-1] = f"{view.deployed} is deployed"
+    text = "   ".join(f"{number}: {text}" for number, text in enumerate(words, start=1))
+    return "\n".join(textwrap.wrap(drawable(text, 360), 190, max_lines=2, placeholder=" …"))
 
 
 def _axes(figure: Figure, rows: int, strip_height: float) -> tuple[list[Axes], list[Axes]]:
