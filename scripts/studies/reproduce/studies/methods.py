@@ -27,7 +27,11 @@ METHODS = {
 }  # fmt: skip
 SEEDS = (3, 10)
 """In the profiles quick and full."""
-BUILT_IN = {name: (f"dataset={name}",) for name in ("digits_cg", "digits_noisy", "digits_parity")}
+BUILT_IN = {
+    "digits_cg": ("dataset=digits_cg",),
+    "digits_noisy": ("dataset=digits_noisy",),
+    "digits_parity": ("dataset=digits_parity", "dataset.samples=2000"),
+}
 
 
 def datasets(settings: Settings) -> dict[str, tuple[str, ...]]:
