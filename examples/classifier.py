@@ -10,5 +10,5 @@ X, new = ({m: v[part] for m, v in halves.items()} for part in (slice(500), slice
 
 classifier = FusionClassifier(stage1_epochs=2, stage2_epochs=6).fit(X, digits[:500])
 print(f"{classifier.score(new, digits[500:]):.1%} of the new samples are right")
-print(classifier.diagnosis_.unique["upper"])  # bits that only the upper half tells, with interval
+print(classifier.diagnosis_.unique["upper"])  # bits that only the upper half has, with interval
 classifier.save("halves")  # then: fusion_sched.load("halves")

@@ -24,7 +24,7 @@ def main(folder: Path) -> dict[str, Any]:
     write_own_files(folder, SampleSpec(clips=60))
     clips, run = folder / "clips", folder / "run"
     sorted(clips.glob("*/*.wav"))[0].unlink()
-    for part in check("files", clips, SETTINGS, as_json=False)[0][-1:]:
+    for part in check("files", clips, SETTINGS, as_json=False)[0][-2:]:
         print(part)
     launch([
         "dataset=files", f"dataset.root={clips}", *SETTINGS, "controller=joint",

@@ -9,7 +9,7 @@ import yaml
 
 from fusion_sched.runlog import inside
 from fusion_sched.runlog.protocol import flatten
-from fusion_sched.runtime.files import config_dir
+from fusion_sched.runtime.files import config_dir, description_of
 
 TARGET = "_target_"
 PLACES_TO_GIVE = ("name", "list", "root")
@@ -103,17 +103,6 @@ def with_typed_choices(configs: Sequence[Mapping[str, str]]) -> list[dict[str, s
 def _of_group(group: str, config: Mapping[str, str]) -> dict[str, str]:
     start = f"{group}."
     return {key.removeprefix(start): v for key, v in config.items() if key.startswith(start)}
-
-
-def description_of(path: Path) -> list[str]:
-    """Return the lines of the comment that a yaml begins with."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        if "@package" not in line:
-            lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
-    return lines
 
 
 def description_of_choice(group: str, name: str) -> str | None:

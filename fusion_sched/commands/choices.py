@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from fusion_sched.analysis.choices import description_of
 from fusion_sched.config.schema import config_dir
+from fusion_sched.runtime.files import description_of
 
 LINE = re.compile(r"(?P<indent> *)(?P<key>[\w@/.]+):(?: (?P<value>.*?))?(?P<what> +# .*)?")
 SILENT = ("_target_", "_partial_", "defaults", "hydra")

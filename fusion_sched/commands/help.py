@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fusion_sched.analysis.choices import description_of
 from fusion_sched.commands.choices import (
     ADDED,
     default_choices,
@@ -18,6 +17,7 @@ from fusion_sched.commands.choices import (
     settings_of,
     top_keys,
 )
+from fusion_sched.runtime.files import description_of
 
 
 def print_help(console: Console, topics: Sequence[str] = ()) -> None:

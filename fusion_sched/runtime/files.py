@@ -134,3 +134,14 @@ def config_dir() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
+
+
+def description_of(path: Path) -> list[str]:
+    """Return the lines of the comment that a yaml begins with."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if "@package" not in line:
+            lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
+    return lines

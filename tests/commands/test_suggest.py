@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fusion_sched.analysis.choices import description_of
 from fusion_sched.commands.choices import groups_of, keys_of, summary_of
+from fusion_sched.runtime.files import description_of
 from tests.conftest import Answer, check_message
 
 Command = Callable[..., Answer]

@@ -6,7 +6,6 @@ import pytest
 
 from tests.conftest import Answer
 from tests.docs.world import Reader, World
-from tests.report.conftest import browser as browser
 
 
 @pytest.fixture(scope="session")
