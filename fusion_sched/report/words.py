@@ -63,6 +63,12 @@ def stage_words(stage: Stage) -> str:
     return f"{active}, each alone" if len(stage.active) > 1 else f"{active} alone"
 
 
+def decision_words(view: RunView) -> list[str]:
+    """What each decision led to; the last one, where something was deployed by it, to that."""
+    words = [stage_words(decision.stage) for decision in view.decisions]
+    return words if view.deployed is None else [*words[:-1], f"{view.deployed} is deployed"]
+
+
 class Proportion(NamedTuple):
     """A share of test samples with its 95 % interval (Wilson, 1927), which lies within 0 to 1."""
 
@@ -111,11 +117,11 @@ def chance_words(view: RunView) -> str | None:
 def data_words(view: RunView) -> str:
     """What the data are: classes, modalities, samples of each split."""
     sizes = {name: n for name, n in view.split_sizes.items() if isinstance(n, int)}
-    text = f"{view.dataset}: {len(view.classes)} classes, {enumeration(view.modalities)}"
+    text = f"{view.dataset}: {len(view.classes)} classes; modalities {enumeration(view.modalities)}"
     if not sizes:
         return f"{text}."
     parts = ", ".join(f"{name} {count:,}" for name, count in sizes.items())
-    return f"{text}, {sum(sizes.values()):,} samples ({parts})."
+    return f"{text}; {sum(sizes.values()):,} samples ({parts})."
 
 
 def method_words(view: RunView) -> str | None:

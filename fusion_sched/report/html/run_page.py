@@ -13,13 +13,13 @@ from fusion_sched.report.words import (
     best_single_words,
     chance_words,
     data_words,
+    decision_words,
     duration,
     fixed,
     gain_words,
     in_percent,
     method_words,
     sentence_case,
-    stage_words,
     state_words,
 )
 
@@ -113,8 +113,10 @@ def _score_table(view: RunView) -> Table | None:
 def _decision_blocks(view: RunView) -> list[Block]:
     """Every decision, folded away where there are many."""
     rows = [
-        [str(number), _when(d.number, view), stage_words(d.stage), d.reason]
-        for number, d in enumerate(view.decisions, start=1)
+        [str(number), _when(d.number, view), then, d.reason]
+        for number, (d, then) in enumerate(
+            zip(view.decisions, decision_words(view), strict=True), start=1
+        )
     ]
     caption = "Decisions of the controller, numbered as in the chart, after which epoch, and why."
     table = Table(["decision", "after epoch", "then", "reason"], rows, caption, words=(2, 3))

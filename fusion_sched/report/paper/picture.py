@@ -13,7 +13,7 @@ from fusion_sched.report.paper.epochs import draw_panel, narrow_joint_stage, num
 from fusion_sched.report.paper.stages import draw_stages
 from fusion_sched.report.paper.style import SCREEN, drawable, drawing_style
 from fusion_sched.report.view import RunView
-from fusion_sched.report.words import stage_words
+from fusion_sched.report.words import decision_words
 from fusion_sched.runlog import Trace
 from fusion_sched.runtime.files import atomic_write
 
@@ -94,10 +94,7 @@ def _title(view: RunView) -> str:
 
 def _decisions(view: RunView) -> str:
     """The numbered decisions in words, in two lines at most."""
-    words = [stage_words(decision.stage) for decision in view.decisions]
-    if view.deployed is not None:
-        words[-1] = f"{view.deployed} is deployed"
-    text = "   ".join(f"{number}: {text}" for number, text in enumerate(words, start=1))
+    text = "   ".join(f"{n}: {words}" for n, words in enumerate(decision_words(view), start=1))
     return "\n".join(textwrap.wrap(drawable(text, 360), 190, max_lines=2, placeholder=" …"))
 
 
