@@ -19,7 +19,7 @@ from tests.report.paper.conftest import renamed, with_events
 
 
 def test_every_stretch_of_a_run_is_drawn(pid: Trace, tmp_path: Path) -> None:
-    sizes = {1: (1200, 444), 6: (1200, 924), len(pid.events): (1200, 924)}
+    sizes = {1: (1200, 474), 6: (1200, 954), len(pid.events): (1200, 954)}
     for end in sizes:
         draw_trace(with_events(pid, pid.events[:end]), tmp_path / PICTURE)
         with Image.open(tmp_path / PICTURE) as picture:
