@@ -124,7 +124,7 @@ def by_estimator(worlds: dict[str, Any], key: str) -> Iterator[tuple[tuple[str, 
 def within_table(worlds: dict[str, Any]) -> Table:
     """Return one row for each estimator: correlations over time."""
     header = (
-        "worlds", "stage", "estimator", "Spearman", "Kendall", "Spearman after saturation",
+        "data", "stage", "estimator", "Spearman", "Kendall", "Spearman after saturation",
         "growth of ECS after saturation",
     )  # fmt: skip
     rows: list[tuple[str, ...]] = [
@@ -140,7 +140,7 @@ def within_table(worlds: dict[str, Any]) -> Table:
 
 def across_table(worlds: dict[str, Any]) -> Table:
     """Return one row for each estimator and checkpoint: correlations over runs."""
-    header = ("worlds", "stage", "estimator", "step", "difference", "level", "median bits")
+    header = ("data", "stage", "estimator", "step", "difference", "level", "median bits")
     rows: list[tuple[str, ...]] = [
         (
             *names,
@@ -157,7 +157,7 @@ def across_table(worlds: dict[str, Any]) -> Table:
 
 def predictions_table(worlds: dict[str, Any]) -> Table:
     """Return one row for each moment and predictor of winners."""
-    header = ("worlds", "moment", "predictor", "right", "behind ECS", "right by run")
+    header = ("data", "moment", "predictor", "right", "behind ECS", "right by run")
     rows: list[tuple[str, ...]] = [
         (
             *names,

@@ -114,7 +114,7 @@ def proxy_verdict(worlds: dict[str, Any]) -> Verdict:
     return verdict(
         monotone and telling,
         f"Within a run MI of the responses {'rises' if monotone else 'does not rise'} "
-        f"significantly with ECS: mean Spearman {listed(correlations, interval)} by worlds and "
+        f"significantly with ECS: mean Spearman {listed(correlations, interval)} by data and "
         f"stage (expected: intervals above {MONOTONE}). At the start of joint training it "
         f"{'tells' if telling else 'does not tell'} which modality wins a contested class: right "
         f"in {listed([s['response']['classes'] for s in starts], shares)}, where ECS is right in "
