@@ -54,7 +54,7 @@ def conclude_mi(settings: Settings, values: Values) -> Finding:
     sentence = (
         f"On the data here, points of test accuracy above mi (paired by seed, 95 %): pid {pid}, "
         f"significant on {clearly} of {total}; evidence {evidence}, significant on {also} of "
-        f"{total}. The claim is one about CREMA-D: {command_for(settings, 'cremad', 'pid,mi')}"
+        f"{total}. The claim is one about CREMA-D: {command_for(settings, 'cremad', ('pid', 'mi'))}"
     )
     header = ["dataset", "method", "above mi, points", "95 % interval"]
     rows = []

@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from scripts.studies.reproduce.measurements import Measurements
 from scripts.studies.reproduce.settings import Settings
 from scripts.studies.runner import fused_accuracy, mean_over_seeds, train_grid
 
+METHODS = ("evidence", "pid", "joint")
 PAPER = {"cremad": 83.50, "ave": None, "ucf101": None, "food101": None, "cgmnist": None}
 """Fused accuracy in percent, as far as it is known; all are benchmarks of the published code."""
 PICTURES = ("dataset.size=32", "dataset.n_fft=128", "encoder.width=8")
@@ -40,23 +42,23 @@ def measurable(settings: Settings, name: str) -> bool:
     return name in settings.paths and torch.cuda.is_available() and not settings.quick
 
 
-def command_for(settings: Settings, name: str, controllers: str = "pid,joint") -> str:
+def command_for(settings: Settings, name: str, methods: Sequence[str] = METHODS) -> str:
     """Return what measures this dataset elsewhere."""
     root = settings.paths.get(name) or settings.missing.get(name) or Path("data") / name
     words = ["fusion-sched", "train", "-m", f"+experiment={name}", f"dataset.root={root}"]
-    return shlex.join([*words, *skip(name), f"controller={controllers}", "seed=0,1,2,3,4"])
+    return shlex.join([*words, *skip(name), f"+method={','.join(methods)}", "seed=0,1,2,3,4"])
 
 
 def run(settings: Settings, numbers: Measurements) -> None:
     """Train on the dataset where that is possible, and on an imitation where it is not."""
     for name in PAPER:
         if measurable(settings, name):
-            grid = {"controller": ("pid", "joint"), "seed": settings.seeds(1, 5)}
+            grid = {"+method": METHODS, "seed": settings.seeds(1, 5)}
             chosen = (f"+experiment={name}", f"dataset.root={settings.paths[name]}", *skip(name))
             # One run at a time: it has processes of its own, which read clips.
             runs = train_grid(settings.runs / name, grid, chosen, processes=1)
-            for (controller, seed), folder in runs.items():
-                numbers.read(f"{name} | {controller} | {seed}", folder, fused_accuracy)
+            for (method, seed), folder in runs.items():
+                numbers.read(f"{name} | {method} | {seed}", folder, fused_accuracy)
         else:
             train_on_imitation(settings, numbers, name)
 
@@ -75,9 +77,9 @@ def train_on_imitation(settings: Settings, numbers: Measurements, name: str) -> 
     numbers.read(f"{name} | imitation", folder, fused_accuracy)
 
 
-def accuracies(settings: Settings, values: Values, name: str, controller: str) -> list[float]:
+def accuracies(settings: Settings, values: Values, name: str, method: str) -> list[float]:
     """Return the fused test accuracy of each seed, in percent."""
-    return [values[f"{name} | {controller} | {seed}"] for seed in settings.seeds(1, 5)]
+    return [values[f"{name} | {method} | {seed}"] for seed in settings.seeds(1, 5)]
 
 
 def conclude(settings: Settings, values: Values) -> Finding:
@@ -140,7 +142,7 @@ CLAIM = Claim(
     source=SUMMARIES + "; the other datasets are those of the published code, their numbers "
     "unknown to us",
     ran="Where a dataset lies in its place (scripts/studies/reproduce/paths.yaml) and a GPU "
-    "is here, the experiment with controllers pid and joint; elsewhere the experiment made "
+    "is here, the experiment with evidence, pid and joint training; elsewhere the experiment made "
     "small, on an imitation in the dataset's layout.",
     holds_if="the interval over seeds reaches the paper's number",
     measure=run,

@@ -94,8 +94,7 @@ def conclude(settings: Settings, values: Values) -> Finding:
         for block in comparison([Path(v["run"]) for k, v in values.items()
             if k.startswith(f"{data} |")])
     ]  # fmt: skip
-    asked = command_for(settings, "cremad").replace("controller=pid,joint", "+method=" + ",".join(
-        METHODS["full"]))  # fmt: skip
+    asked = command_for(settings, "cremad", METHODS["full"])
     sentence = (
         f"On the data here: {'. '.join(sentences)}. The claim is one about the paper's benchmarks: "
         f"{asked}"
