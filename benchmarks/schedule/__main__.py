@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.machine import processor
-from benchmarks.schedule.cases import COMMON, FEW_DIAGNOSES, PARTS, PLAIN, REFERENCE, STEERED, Case
+from benchmarks.schedule.cases import METHODS, PARTS, REFERENCE, Case
 from benchmarks.schedule.results import Measured, report
 from fusion_sched.commands.replay import judge_choice, train_branches
-from scripts.studies.runner import train_grid
+from scripts.studies.runner import train_methods
 
 BRANCHES_FILE = "branches.json"
 
@@ -52,15 +52,9 @@ def data_folder(name: str) -> Path:
 
 def measure(case: Case, folder: Path, processes: int) -> Measured:
     """Train all rows of a dataset, and the branches of each run of `controller=evidence`."""
-    runs: list[Path] = []
-    for part, methods, overrides in (("steered", STEERED, ()), ("plain", PLAIN, FEW_DIAGNOSES)):
-        grid = {**case.grid, "+method": methods}
-        common = (*case.overrides, *COMMON, *overrides)
-        trained = train_grid(folder / part, grid, common, processes)
-        runs += trained.values()
-        if part == "steered":
-            gated = [run for values, run in trained.items() if values[-1] == REFERENCE]
-    return Measured(case.name, tuple(runs), [judged(run) for run in gated])
+    runs = train_methods(folder, METHODS, case.grid, case.overrides, processes)
+    gated = [run for (method, *_), run in runs.items() if method == REFERENCE]
+    return Measured(case.name, tuple(runs.values()), [judged(run) for run in gated])
 
 
 def judged(run: Path) -> dict[str, float | str]:

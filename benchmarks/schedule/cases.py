@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 REFERENCE = "evidence"
-STEERED = ("evidence", "pid")
-"""Rows whose controller reads every diagnosis; they keep the probe of their method."""
 SINGLE = "best_unimodal"
 """Its runs give the rows of the ensembles too."""
-PLAIN = (SINGLE, "joint", "multi_loss", "fine_tuned", "fine_tuned_heads")
-FEW_DIAGNOSES = ("probe=kmeans", "probe.shuffles=2", "probe.every=1000", "probe.joint_every=1000")
-"""In rows that no diagnosis steers it costs time alone."""
-COMMON = ("tracker=none", "robustness=false")
+METHODS = (
+    REFERENCE, "pid", SINGLE, "joint", "multi_loss", "fine_tuned", "fine_tuned_heads"
+)  # fmt: skip
 CONFIRMED_SEEDS = tuple(range(11, 21))
 
 

@@ -13,7 +13,7 @@ from fusion_sched.runtime.files import config_dir, description_of
 
 TARGET = "_target_"
 PLACES_TO_GIVE = ("name", "list", "root")
-"""Keys of a dataset of one's own by which the user says where it is, the first that is set."""
+"""Keys that say where the user's files are; the first that is set counts."""
 NOT_GIVEN = ("", "None", "???")
 
 
@@ -67,7 +67,7 @@ def component_name(group: str, config: Mapping[str, Any]) -> str:
 
 
 def dataset_name(config: Mapping[str, Any]) -> str:
-    """The dataset as typed; of one's own files also what they are called, as `files: clips`.
+    """The dataset as typed, for the user's files with their name, as `files: clips`.
 
     The latter where the choice leaves it to the user to say where they are.
     """

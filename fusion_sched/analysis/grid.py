@@ -12,7 +12,7 @@ from fusion_sched.analysis.statistics import (
     sample_deviation,
 )
 from fusion_sched.analysis.tables import ResultTable
-from fusion_sched.analysis.verdict import show_p
+from fusion_sched.analysis.verdict import opponents_of, show_p
 from fusion_sched.runtime.text import signed, with_minus_signs
 from fusion_sched.types import Estimate
 
@@ -65,7 +65,7 @@ def caption(table: ResultTable) -> str:
     if tested == 0:
         return text
     corrected = f", Holm-corrected for {tested} rows" if tested > 1 else ""
-    compared = sum(" against " in sentence for sentence in table.verdict)
+    compared = len(opponents_of(table.rows)) if table.verdict else 0
     apart = f"; below, p is corrected for those {compared} comparisons" if compared > 1 else ""
     return f"{text}; p: two-sided t-test of it{overlap}{corrected}{apart}"
 

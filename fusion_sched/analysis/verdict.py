@@ -17,7 +17,7 @@ OPPONENTS = {
     "single": "best single modality", "ensemble": "ensemble", "joint": "joint training",
     "fixed": "fixed stages", CEILING: "",
 }  # fmt: skip
-"""Roles that a schedule is held against, and what sentences call them; a ceiling has its name."""
+"""Roles that a schedule is compared with, and what sentences call them; a ceiling has its name."""
 WANTED = {"ensemble": "unimodal", "fixed": "fine_tuned"}
 """Roles without which there is no full answer, and the method that trains such a row."""
 
@@ -32,7 +32,7 @@ def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
     schedule = best_of_role(rows, "schedule")
     if schedule is None or too_few_seeds(rows):
         return []
-    opponents = [row for role in OPPONENTS if (row := best_of_role(rows, role)) is not None]
+    opponents = opponents_of(rows)
     gaps = [schedule.above(row) for row in opponents]
     sentences: list[str] = []
     for row, gap, p in zip(opponents, gaps, holm([gap.estimate.p for gap in gaps]), strict=True):
@@ -49,6 +49,11 @@ def judge_schedule(rows: Sequence[ResultRow]) -> list[str]:
         if role not in known
     ]
     return [*sentences, *missing]
+
+
+def opponents_of(rows: Sequence[ResultRow]) -> list[ResultRow]:
+    """Return the rows that a schedule is compared with: the best of each role that there is."""
+    return [row for role in OPPONENTS if (row := best_of_role(rows, role)) is not None]
 
 
 def too_few_seeds(rows: Sequence[ResultRow]) -> bool:

@@ -92,11 +92,8 @@ def train(overrides: Iterable[str] = (), *, verbose: bool = False) -> RunResult:
         processes = join_processes(composed.cfg.device)
         own = str(new_run_dir(composed)) if processes.first else ""
         folder = Path(processes.agree(own))
-        try:
+        with sweep.released_on_failure(folder):
             parts = build(composed.cfg)
-        except Exception:
-            sweep.release_run_dir(folder)
-            raise
         execute(parts, folder, make_console(quiet=not verbose))
     run = RunResult(folder, targets_of(composed.cfg))
     if processes.first and not verbose:

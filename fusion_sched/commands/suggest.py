@@ -65,7 +65,7 @@ def _wrong_value(said: str, key: str) -> str:
     if match := NOT_CONVERTED.fullmatch(said):
         return f"{key} is {match['value']}, expected {EXPECTED.get(match[2], match[2])}"
     if match := NOT_INSIDE.fullmatch(said):
-        return f"{key} is {match['value']}, expected one of its own keys, as in {key}.KEY=VALUE"
+        return f"{key} is {match['value']}, expected a key inside of {key}, as in {key}.KEY=VALUE"
     return f"{key} is null, expected a value" if "not Optional" in said else f"{key}: {said}"
 
 

@@ -7,8 +7,8 @@ import itertools
 import json
 import shutil
 import traceback
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -200,8 +200,16 @@ def save_config(
             OmegaConf.save(part, saved / name)
 
 
-def release_run_dir(folder: Path) -> None:
-    """Remove the folder of a run that could not be built; one that has begun stays."""
+@contextmanager
+def released_on_failure(folder: Path) -> Iterator[None]:
+    """Remove the folder of a run that the body cannot build; one that has begun stays."""
+    with ExitStack() as stack:
+        stack.callback(_release_run_dir, folder)
+        yield
+        stack.pop_all()
+
+
+def _release_run_dir(folder: Path) -> None:
     if not (folder / TRACE_FILE).exists():
         shutil.rmtree(folder / HYDRA_DIR)
         _remove_empty(folder)

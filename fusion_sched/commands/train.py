@@ -164,11 +164,8 @@ def task(cfg: DictConfig, resume: bool = False, worker: bool = False) -> search.
     if sweep.has_ended(folder):
         console.print(f"{shown_path(folder)} has already ended", highlight=False, soft_wrap=True)
         return search.outcome_of(folder) if search.in_study() else None
-    try:
+    with sweep.released_on_failure(folder):
         parts = build(cfg)
-    except Exception:
-        sweep.release_run_dir(folder)
-        raise
     if not search.in_study():
         execute(parts, folder, console)
         return None

@@ -84,12 +84,12 @@ def _traced(
     run: Run, moment: str, held_out: HeldOut, generalising: Diagnosis | None = None
 ) -> HeldOut:
     state, second = run.state, {}
-    ended = state.epoch - (moment == AT_END)  # at the end of a run the epoch is one past the last
+    epoch = state.epoch - (moment == AT_END)  # at the end of a run the epoch is one past the last
     if generalising is not None:
         fields = diagnosis_fields(generalising)
         second["generalising"] = {key: fields[key] for key in fields if key != "seconds"}
     run.trace.write(
-        "held_out", epoch=ended, step=state.step, **stage_fields(state.stage),
+        "held_out", epoch=epoch, step=state.step, **stage_fields(state.stage),
         moment=moment, **held_out_fields(held_out), **second,
     )  # fmt: skip
     return held_out

@@ -67,7 +67,8 @@ def train_dataset(dataset: str, processes: int, trials: int) -> list[Path]:
     overrides = DATASETS[dataset]
     methods = list(list_choices()["method"])
     if not trials:
-        return list(train_methods(FOLDER / dataset, methods, SEEDS, overrides, processes).values())
+        seeds = {"seed": SEEDS}
+        return list(train_methods(FOLDER / dataset, methods, seeds, overrides, processes).values())
     runs: list[Path] = []
     for method in methods:
         place = FOLDER / f"{dataset}-search" / method

@@ -66,21 +66,22 @@ def train_grid(
 def train_methods(
     folder: Path,
     methods: Sequence[str],
-    seeds: Sequence[int],
+    grid: Mapping[str, Sequence[Any]],
     overrides: Sequence[str] = (),
     processes: int | None = None,
 ) -> dict[tuple[Any, ...], Path]:
-    """Train methods by name on every seed: (method, seed) → folder of the run, as `train_grid`."""
-    unread = [m for m in methods if _controller_of(m) in READS_NOTHING]
+    """Train methods by name on a grid, such as seeds; return (method, *values) → folder of the run.
+
+    Where a method reads no diagnosis, hardly any is made.
+    """
+    plain = [m for m in methods if _controller_of(m) in READS_NOTHING]
+    steered = [m for m in methods if m not in plain]
     runs: dict[tuple[Any, ...], Path] = {}
-    for name, of, added in (
-        ("steered", [m for m in methods if m not in unread], ()),
-        ("plain", unread, UNREAD),
-    ):
-        if of:
-            grid = {"+method": of, "seed": seeds}
-            runs |= train_grid(folder / name, grid, (*overrides, *CHEAP, *added), processes)
-    return {(m, seed): runs[m, seed] for m in methods for seed in seeds}
+    for part, names, added in (("steered", steered, ()), ("plain", plain, UNREAD)):
+        if names:
+            common = (*overrides, *CHEAP, *added)
+            runs |= train_grid(folder / part, {"+method": names, **grid}, common, processes)
+    return {key: runs[key] for key in itertools.product(methods, *grid.values())}
 
 
 def _controller_of(method: str) -> str:

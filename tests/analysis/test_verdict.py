@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from fusion_sched.analysis import compare, render
+from fusion_sched.analysis.grid import caption
 from tests.analysis.conftest import Maker
 
 JOINT = {0: 0.60, 1: 0.63, 2: 0.58, 3: 0.61, 4: 0.59}
@@ -104,7 +105,9 @@ def test_a_verdict_holds_the_schedule_against_every_reference_that_is_there(
 ) -> None:
     branches(make_run)
     make_run.row({0: 0.7, 1: 0.72, 2: 0.71}, "controller=pid")
-    sentences = compare([make_run.folder]).tables[0].verdict
+    (table,) = compare([make_run.folder]).tables
+    sentences = table.verdict
+    assert "corrected for those 5 comparisons" in caption(table)
     names = ["best_unimodal", "ensemble_calibrated", "multi_loss", "fine_tuned", "all branches"]
     assert len(sentences) == len(names)
     for name, sentence in zip(names, sentences, strict=True):

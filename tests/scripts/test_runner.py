@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from fusion_sched.runlog import read_trace
-from scripts.studies.runner import fused_accuracy, mean_over_seeds, result_of, train_grid
+from scripts.studies.runner import (
+    fused_accuracy,
+    mean_over_seeds,
+    result_of,
+    train_grid,
+    train_methods,
+)
 
 SHORT = ("dataset=synthetic", "dataset.samples=300", "controller=fixed", "stage1.epochs=2",
          "stage2.epochs=1", "probe.every=${controller.epochs}", "probe=kmeans", "probe.clusters=4",
@@ -25,6 +31,15 @@ def test_a_grid_is_trained_once_and_only_its_own_runs_are_read(tmp_path: Path) -
         assert read_trace(run).start["config"]["controller"]["epochs"] == epochs
         assert result_of(run)["unimodal_epochs"] == epochs
         assert 0 <= fused_accuracy(run) <= 100
+
+
+def test_methods_that_read_no_diagnosis_make_hardly_any(tmp_path: Path) -> None:
+    short = ("dataset=synthetic", "dataset.samples=300", "stage1.epochs=2", "stage2.epochs=2")
+    runs = train_methods(tmp_path, ("joint", "pid"), {"seed": (0,)}, short, processes=1)
+    assert list(runs) == [("joint", 0), ("pid", 0)]
+    epochs = {m: [e["epoch"] for e in read_trace(run).of("probe")] for (m, _), run in runs.items()}
+    assert epochs["joint"] == [-1, 3]
+    assert epochs["pid"][:3] == [-1, 0, 1]
 
 
 def test_one_value_has_no_interval() -> None:

@@ -107,7 +107,7 @@ class EndLabel(NamedTuple):
 
 
 class AxisPanel(NamedTuple):
-    """One of several charts over the same axis; `title`: that of its own axis, or nothing.
+    """One of several charts over the same axis; `title`: that of this chart, or empty.
 
     Lines with `labels` are named at their ends; the axis then needs a range.
     """

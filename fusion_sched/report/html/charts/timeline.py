@@ -44,7 +44,7 @@ ACCURACY_PIXELS, SMALL_PIXELS = 150, 140
 PADDING = 0.06
 """Share of the values' span that an axis goes beyond them."""
 FAR_APART = 0.2
-"""Share of the epochs between two diagnoses beyond which no line stands for what lies between."""
+"""Share of the epochs between two diagnoses beyond which they are not joined by a solid line."""
 KEPT = "kept weights"
 MOST_LINES = 30
 """Changes of stage beyond which lines through all panels would hide the data."""
@@ -64,7 +64,7 @@ def schedule(view: RunView) -> Chart | None:
 
 
 def information_charts(view: RunView) -> list[Chart]:
-    """What each source tells of the label over the epochs, both readings on one scale; losses."""
+    """Information of each modality over the epochs, both readings on one scale, and the losses."""
     samples = sentence_case(diagnosed_samples(view))
     second = any(p.generalising is not None for p in view.probes)
     rising = " Where only this one rises, the encoders memorise them." if second else ""
@@ -81,7 +81,7 @@ def information_charts(view: RunView) -> list[Chart]:
 
 
 def part_charts(view: RunView) -> list[Chart]:
-    """Unique information, redundancy and synergy over the epochs, each on an axis of its own."""
+    """Unique information, redundancy and synergy over the epochs, a chart for each."""
     made = (panels.unique_panel, panels.redundancy_panel, panels.synergy_panel)
     text = "Ribbons: 95\u00a0% intervals; dotted: shuffled labels."
     return [_small(view, panel, text) for make in made if (panel := make(view))]

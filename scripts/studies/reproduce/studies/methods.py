@@ -9,6 +9,7 @@ from fusion_sched.analysis import compare
 from fusion_sched.analysis.grid import caption, grid_of
 from fusion_sched.report.html.document import Table, Text
 from fusion_sched.runlog import read_trace
+from scripts.studies.compare_methods import DATASETS
 from scripts.studies.reproduce.claim import ABSTRACT, Claim, Finding, Values, Verdict
 from scripts.studies.reproduce.measurements import Measurements
 from scripts.studies.reproduce.settings import Settings
@@ -27,27 +28,22 @@ METHODS = {
 }  # fmt: skip
 SEEDS = (3, 10)
 """In the profiles quick and full."""
-BUILT_IN = {
-    "digits_cg": ("dataset=digits_cg",),
-    "digits_noisy": ("dataset=digits_noisy",),
-    "digits_parity": ("dataset=digits_parity", "dataset.samples=2000"),
-}
 
 
 def datasets(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """Return the datasets that are here, and their overrides."""
+    """Return the datasets of `make compare` that are here, and their overrides."""
+    built_in = {name: chosen for name, chosen in DATASETS.items() if name != "avdigits"}
     if "avdigits" not in settings.paths:
-        return BUILT_IN
-    spoken = ("dataset=avdigits", f"dataset.root={settings.paths['avdigits']}",
-              "dataset.preset=imbalanced", "encoder=small_cnn")  # fmt: skip
-    return {**BUILT_IN, "avdigits": spoken}
+        return built_in
+    root = f"dataset.root={settings.paths['avdigits']}"
+    return {**built_in, "avdigits": (*DATASETS["avdigits"], root)}
 
 
 def run(settings: Settings, numbers: Measurements) -> None:
     """Train every method on every dataset and seed."""
     for data, chosen in datasets(settings).items():
         runs = train_methods(settings.runs / "methods" / data, METHODS[settings.profile],
-                             settings.seeds(*SEEDS), chosen)  # fmt: skip
+                             {"seed": settings.seeds(*SEEDS)}, chosen)  # fmt: skip
         for (method, seed), folder in runs.items():
             numbers.read(f"{data} | {method} | {seed}", folder, summary_of)
 

@@ -26,7 +26,7 @@ def run(settings: Settings, numbers: Measurements) -> None:
     """Train two schedules and two references, and read what the table needs."""
     for data, chosen in datasets(settings).items():
         runs = train_methods(settings.runs / "more_modalities" / data, METHODS,
-                             settings.seeds(2, 10), chosen)  # fmt: skip
+                             {"seed": settings.seeds(2, 10)}, chosen)  # fmt: skip
         for (method, seed), folder in runs.items():
             numbers.read(f"{data} | {method} | {seed}", folder, fused_accuracy)
         numbers.read(f"{data} | probe", runs["evidence", 0], information_of)
